@@ -1,0 +1,312 @@
+package text
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// NodeKind tells which of YAML's three shapes a node has.
+type NodeKind int
+
+// The shapes of a node.
+const (
+	Scalar NodeKind = iota
+	Sequence
+	Mapping
+)
+
+// Node is a YAML value with its place. Value holds scalars by their Go type:
+// nil, bool, int64, float64 or string.
+type Node struct {
+	Kind   NodeKind
+	Pos    Pos
+	Value  any
+	Raw    string // the scalar as written
+	Quoted bool   // the scalar stood in quotes: it is a string whatever it looks like
+	Items  []*Node
+	Keys   []*Node // of a map, in order; Items[i] belongs to Keys[i]
+}
+
+// Get returns the value of a key, or nil.
+func (n *Node) Get(key string) *Node {
+	if n == nil || n.Kind != Mapping {
+		return nil
+	}
+	for i, k := range n.Keys {
+		if k.Raw == key {
+			return n.Items[i]
+		}
+	}
+	return nil
+}
+
+// Key returns the node of a key itself, for problems about the key, or n.
+func (n *Node) Key(key string) *Node {
+	for i, k := range n.Keys {
+		if k.Raw == key {
+			return n.Keys[i]
+		}
+	}
+	return n
+}
+
+// What names the node's shape for messages.
+func (n *Node) What() string {
+	switch n.Kind {
+	case Sequence:
+		return "a list"
+	case Mapping:
+		return "a map"
+	}
+	switch n.Value.(type) {
+	case nil:
+		return "nothing"
+	case bool:
+		return "a boolean"
+	case int64:
+		return "a whole number"
+	case float64:
+		return "a number"
+	}
+	return "text"
+}
+
+// Limits against hostile files: aliases may not blow a small file up (the
+// "billion laughs"), and depth is bounded because decoding recurses.
+const (
+	maxBytes = 16 << 20
+	maxNodes = 2_000_000
+	maxDepth = 100
+)
+
+// Parse reads one YAML document. What is wrong goes to ps; the node is nil
+// where the text cannot be read at all.
+func Parse(f *File, ps *Problems) *Node {
+	at := Pos{File: f, Line: 1, Col: 1, Width: 1}
+	if len(f.Data) > maxBytes {
+		ps.Add(&Problem{Code: "yaml-too-large", Pos: at, Text: fmt.Sprintf("the file has %d bytes; a pipeline file has at most %d", len(f.Data), maxBytes)})
+		return nil
+	}
+	if !utf8.Valid(f.Data) {
+		ps.Add(&Problem{Code: "yaml-syntax", Pos: invalidAt(f), Text: "the file is not valid UTF-8"})
+		return nil
+	}
+	doc, err := parseYAML(f.Data)
+	if errors.Is(err, io.EOF) {
+		ps.Add(&Problem{Code: "yaml-empty", Pos: at, Text: "the file is empty", Hint: "`pipe init` writes a small pipeline to start from"})
+		return nil
+	}
+	if err != nil {
+		ps.Add(syntaxProblem(f, err))
+		return nil
+	}
+	b := builder{file: f, problems: ps}
+	return b.build(doc.Content[0], 0)
+}
+
+// parseYAML reads the first document and refuses a second. The library has
+// panicked on hostile input in the past; for a checker that is a syntax error.
+func parseYAML(data []byte) (doc *yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("yaml: %v", r)
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	doc = new(yaml.Node)
+	if err := dec.Decode(doc); err != nil {
+		return nil, err
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
+		return nil, io.EOF
+	}
+	if doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].Tag == "!!null" && doc.Content[0].Value == "" {
+		return nil, io.EOF
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); err == nil {
+		return nil, fmt.Errorf("yaml: line %d: a second document begins here; a pipeline file holds one", second.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return doc, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?(.*)$`)
+
+func syntaxProblem(f *File, err error) *Problem {
+	msg := strings.ReplaceAll(err.Error(), "\n", " ")
+	line := 1
+	if m := yamlLine.FindStringSubmatch(msg); m != nil {
+		if m[1] != "" {
+			line, _ = strconv.Atoi(m[1])
+		}
+		msg = m[2]
+	}
+	text := f.Line(line)
+	col := len(text) - len(strings.TrimLeft(text, " \t")) + 1
+	p := &Problem{Code: "yaml-syntax", Pos: Pos{File: f, Line: line, Col: col, Width: max(1, utf8.RuneCountInString(text)-col+1)}, Text: "this is not valid YAML: " + msg}
+	if strings.Contains(text, "\t") {
+		p.Hint = "YAML indents with spaces, not with tabs"
+	}
+	return p
+}
+
+func invalidAt(f *File) Pos {
+	line, col := 1, 1
+	for i := 0; i < len(f.Data); {
+		r, size := utf8.DecodeRune(f.Data[i:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		col++
+		if r == '\n' {
+			line, col = line+1, 1
+		}
+		i += size
+	}
+	return Pos{File: f, Line: line, Col: col, Width: 1}
+}
+
+type builder struct {
+	file     *File
+	problems *Problems
+	nodes    int
+	stopped  bool
+}
+
+func (b *builder) pos(y *yaml.Node) Pos {
+	w := utf8.RuneCountInString(y.Value)
+	if y.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		w += 2
+	}
+	if y.Kind != yaml.ScalarNode || strings.Contains(y.Value, "\n") {
+		w = 1
+	}
+	return Pos{File: b.file, Line: y.Line, Col: y.Column, Width: max(w, 1)}
+}
+
+func (b *builder) fail(y *yaml.Node, code, format string, args ...any) {
+	b.problems.Add(&Problem{Code: code, Pos: b.pos(y), Text: fmt.Sprintf(format, args...)})
+}
+
+func (b *builder) build(y *yaml.Node, depth int) *Node {
+	b.nodes++
+	n := &Node{Pos: b.pos(y)}
+	if b.stopped {
+		return n
+	}
+	if depth > maxDepth || b.nodes > maxNodes {
+		b.stopped = true
+		b.fail(y, "yaml-too-large", "the file nests or repeats too much (more than %d levels or %d values with aliases written out)", maxDepth, maxNodes)
+		return n
+	}
+	switch y.Kind {
+	case yaml.AliasNode:
+		// The alias is shown where it stands; what is inside keeps its own place.
+		n := b.build(y.Alias, depth+1)
+		return n
+	case yaml.MappingNode:
+		n.Kind = Mapping
+		b.buildMap(n, y, depth)
+	case yaml.SequenceNode:
+		n.Kind = Sequence
+		for _, c := range y.Content {
+			n.Items = append(n.Items, b.build(c, depth+1))
+		}
+	default:
+		b.scalar(n, y)
+	}
+	return n
+}
+
+func (b *builder) buildMap(n *Node, y *yaml.Node, depth int) {
+	first := map[string]*Node{}
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		ky, vy := y.Content[i], y.Content[i+1]
+		if ky.Tag == "!!merge" {
+			merges = append(merges, vy)
+			continue
+		}
+		if ky.Kind != yaml.ScalarNode {
+			b.fail(ky, "yaml-key", "a key must be a word, not %s", map[bool]string{true: "a list", false: "a map"}[ky.Kind == yaml.SequenceNode])
+			continue
+		}
+		k := &Node{Pos: b.pos(ky), Raw: ky.Value, Value: ky.Value}
+		if prev, dup := first[ky.Value]; dup {
+			b.fail(ky, "yaml-duplicate-key", "key %q stands here a second time; the first is on line %d", ky.Value, prev.Pos.Line)
+			continue
+		}
+		first[ky.Value] = k
+		n.Keys = append(n.Keys, k)
+		n.Items = append(n.Items, b.build(vy, depth+1))
+	}
+	for _, m := range merges {
+		b.merge(n, m, first, depth)
+	}
+}
+
+// merge carries out YAML's "<<": keys of the map itself win.
+func (b *builder) merge(n *Node, y *yaml.Node, first map[string]*Node, depth int) {
+	from := b.build(y, depth+1)
+	parts := []*Node{from}
+	if from.Kind == Sequence {
+		parts = from.Items
+	}
+	for _, p := range parts {
+		if p.Kind != Mapping {
+			b.fail(y, "yaml-merge", "<< takes a map or a list of maps, not %s", p.What())
+			continue
+		}
+		for i, k := range p.Keys {
+			if first[k.Raw] == nil {
+				first[k.Raw] = k
+				n.Keys = append(n.Keys, k)
+				n.Items = append(n.Items, p.Items[i])
+			}
+		}
+	}
+}
+
+func (b *builder) scalar(n *Node, y *yaml.Node) {
+	n.Kind, n.Raw = Scalar, y.Value
+	n.Quoted = y.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	n.Value = y.Value
+	if n.Quoted {
+		return
+	}
+	n.Value = Plain(y.Value, y.Tag)
+}
+
+// Plain gives an unquoted YAML scalar its value, by the tag that YAML's core
+// schema resolved. Dates stay text: no field of the language is a date.
+func Plain(raw, tag string) any {
+	switch tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return raw == "true" || raw == "True" || raw == "TRUE"
+	case "!!int":
+		if v, err := strconv.ParseInt(strings.ReplaceAll(raw, "_", ""), 0, 64); err == nil {
+			return v
+		}
+	case "!!float":
+		if v, err := strconv.ParseFloat(strings.ReplaceAll(raw, "_", ""), 64); err == nil {
+			return v
+		}
+		var v float64
+		if yaml.Unmarshal([]byte(raw), &v) == nil {
+			return v
+		}
+	}
+	return raw
+}
