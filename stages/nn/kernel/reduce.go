@@ -1,0 +1,42 @@
+package kernel
+
+// SumRows sets dst[c] to the sum over r of x[r, c], added in the order of r; x is rows×cols.
+func SumRows(dst []float32, x []float32, rows, cols int) {
+	dst = dst[:cols]
+	clear(dst)
+	for r := range rows {
+		Add(dst, dst, x[r*cols:(r+1)*cols])
+	}
+}
+
+// lanes is the width of every sum: element i is added to lane i mod lanes, then the lanes are folded in halves.
+const lanes = 64
+
+// fold adds the upper half of the lanes to the lower half until one is left.
+func fold(acc *[lanes]float32) float32 {
+	for h := lanes / 2; h > 0; h /= 2 {
+		for i := range h {
+			acc[i] += acc[i+h]
+		}
+	}
+	return acc[0]
+}
+
+// Sum returns the sum of x in a fixed order.
+func Sum(x []float32) float32 {
+	var acc [lanes]float32
+	for i, v := range x {
+		acc[i%lanes] += v
+	}
+	return fold(&acc)
+}
+
+// Dot returns the sum of x[i]·y[i] over every i of x, in a fixed order.
+func Dot(x, y []float32) float32 {
+	y = y[:len(x)]
+	var acc [lanes]float32
+	for i, v := range x {
+		acc[i%lanes] += v * y[i]
+	}
+	return fold(&acc)
+}
