@@ -1,0 +1,152 @@
+package dag
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"pipe/dag/expr"
+	"pipe/dag/text"
+)
+
+// Check is what a kind sees before anything runs: the schemas of its inputs.
+// It fills in the schemas of its outputs and reports what does not fit.
+type Check struct {
+	// In holds the connected inputs. A port with Many has one entry for each
+	// artifact in InMany instead.
+	In     map[string]Schema
+	InMany map[string][]Schema
+	// Out is filled by the kind; a port left out keeps its type only.
+	Out map[string]Schema
+
+	report func(code, field, message, hint string)
+}
+
+// NewCheck prepares a check outside a pipeline, for tests and tools; report
+// receives each problem.
+func NewCheck(in map[string]Schema, report func(code, field, message, hint string)) *Check {
+	return &Check{In: in, InMany: map[string][]Schema{}, Out: map[string]Schema{}, report: report}
+}
+
+// Errorf reports a problem at a field under `with:`, such as "layers[1].lstm"
+// ("" for the stage itself, "in.train" for an input).
+func (c *Check) Errorf(field, format string, args ...any) {
+	c.report("config", field, fmt.Sprintf(format, args...), "")
+}
+
+// Hintf reports a problem with a code and with what to do.
+func (c *Check) Hintf(code, field, hint, format string, args ...any) {
+	c.report(code, field, fmt.Sprintf(format, args...), hint)
+}
+
+// Columns gives the schema of a table input, or nil where it is not known.
+func (c *Check) Columns(port string) *arrow.Schema { return c.In[port].Table }
+
+// Column finds the column that a field names. Where the table's schema is
+// known and lacks it, that is reported; ok tells that it was found.
+func (c *Check) Column(port, field, name string) (f arrow.Field, ok bool) {
+	s := c.In[port]
+	if s.Table == nil {
+		return f, false
+	}
+	if fields, found := s.Table.FieldsByName(name); found {
+		return fields[0], true
+	}
+	names := ColumnNames(s.Table)
+	hint := text.DidYouMean(name, names)
+	if hint == "" {
+		hint = "its columns: " + text.List(names)
+	}
+	c.report("missing-column", field, fmt.Sprintf("%s has no column %q", s.Origin, name), hint)
+	return f, false
+}
+
+// ColumnNames lists the columns of a table in order.
+func ColumnNames(s *arrow.Schema) []string {
+	out := make([]string, s.NumFields())
+	for i, f := range s.Fields() {
+		out[i] = f.Name
+	}
+	return out
+}
+
+// Expr compiles the expression in a field, reports what is wrong with it, and
+// returns nil then.
+func (c *Check) Expr(field, source string, vars expr.Vars, want ...expr.Type) *expr.Program {
+	scope, err := expr.NewScope(vars)
+	if err != nil {
+		c.Errorf(field, "%v", err)
+		return nil
+	}
+	p, err := scope.Compile(source, want...)
+	if err != nil {
+		var e *expr.Error
+		if errors.As(err, &e) {
+			c.report("cel", atColumn(field, e), e.Text, e.Hint)
+		} else {
+			c.Errorf(field, "%v", err)
+		}
+		return nil
+	}
+	return p
+}
+
+// atColumn appends the place inside an expression to a field's path; the
+// checker moves the caret there.
+func atColumn(field string, e *expr.Error) string {
+	return fmt.Sprintf("%s@%d:%d", field, e.Line, e.Col)
+}
+
+// RowVars declares the columns of a table for an expression over one row:
+// each by its name where that is an identifier, and all under `row`.
+func RowVars(s *arrow.Schema) expr.Vars {
+	v := expr.Vars{}
+	fields := expr.Vars{}
+	for _, f := range s.Fields() {
+		v[f.Name] = exprType(f.Type)
+		fields[f.Name] = v[f.Name]
+	}
+	v["row"] = expr.Map(expr.Any)
+	return v
+}
+
+func exprType(t arrow.DataType) expr.Type {
+	switch t.ID() {
+	case arrow.STRING, arrow.LARGE_STRING, arrow.STRING_VIEW:
+		return expr.String
+	case arrow.DICTIONARY:
+		return exprType(t.(*arrow.DictionaryType).ValueType)
+	case arrow.BOOL:
+		return expr.Bool
+	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64:
+		return expr.Int
+	case arrow.FLOAT16, arrow.FLOAT32, arrow.FLOAT64:
+		return expr.Double
+	case arrow.TIMESTAMP, arrow.DATE32, arrow.DATE64:
+		return expr.Timestamp
+	case arrow.BINARY, arrow.LARGE_BINARY:
+		return expr.Bytes
+	case arrow.LIST, arrow.LARGE_LIST, arrow.FIXED_SIZE_LIST:
+		return expr.List(exprType(t.(arrow.ListLikeType).Elem()))
+	}
+	return expr.Any
+}
+
+// Inputs lists the connected ports in alphabetical order.
+func (c *Check) Inputs() []string {
+	out := make([]string, 0, len(c.In))
+	for p := range c.In {
+		out = append(out, p)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// HasMetric tells whether metrics of an input will have a name; true where
+// that is not known.
+func (s Schema) HasMetric(name string) bool {
+	return s.Metrics == nil || slices.Contains(s.Metrics, name)
+}

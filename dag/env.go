@@ -1,0 +1,319 @@
+package dag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"pipe/artifacts"
+	"pipe/artifacts/table"
+)
+
+// Env is all that a running stage sees of the world: readers of its inputs,
+// drafts of its outputs, and a way to tell how it goes. Its methods may be
+// called from several goroutines.
+//
+// Outputs become artifacts only when Run has returned nil: a stage that fails,
+// is interrupted or is killed leaves nothing.
+type Env struct {
+	Seed   uint64 // of the pipeline; derive generators from it by purpose, never by stage name
+	Models Models // the registry; nil but for kinds with an effect
+
+	store   *artifacts.Store
+	inputs  map[string][]artifacts.Ref
+	scratch string
+	emit    func(Event)
+	now     func() time.Time
+
+	mu      sync.Mutex
+	drafts  map[string]draft
+	order   []string
+	metrics []Metric
+	last    time.Time // of the last progress event
+}
+
+type draft struct {
+	commit func() (artifacts.Ref, error)
+	abort  func()
+}
+
+// Has tells whether an input is connected.
+func (e *Env) Has(port string) bool { return len(e.inputs[port]) > 0 }
+
+// Input gives the artifact on an input.
+func (e *Env) Input(port string) (artifacts.Ref, error) {
+	refs := e.inputs[port]
+	if len(refs) == 0 {
+		return artifacts.Ref{}, fmt.Errorf("input %q is not connected", port)
+	}
+	return refs[0], nil
+}
+
+// Inputs gives the artifacts on an input that takes many, in the order of the
+// pipeline file.
+func (e *Env) Inputs(port string) []artifacts.Ref { return e.inputs[port] }
+
+// Table opens a table input as a stream of record batches.
+func (e *Env) Table(port string) (table.Reader, error) {
+	ref, err := e.Input(port)
+	if err != nil {
+		return nil, err
+	}
+	return OpenTable(e.store, ref, port)
+}
+
+// OpenTable opens a stored table; name stands in messages.
+func OpenTable(s *artifacts.Store, ref artifacts.Ref, name string) (table.Reader, error) {
+	if ref.Type != artifacts.Table {
+		return nil, fmt.Errorf("%s is a %s, not a table", name, ref.Type)
+	}
+	obj, err := s.Open(ref)
+	if err != nil {
+		return nil, err
+	}
+	var r table.Reader
+	switch table.Format(ref.Format) {
+	case table.Parquet:
+		r, err = table.OpenParquet(obj, obj.Size(), name)
+	case table.Arrow:
+		r, err = table.OpenArrow(obj, obj.Size(), name)
+	default:
+		err = fmt.Errorf("%s is stored as %q, which is no table format of this version", name, ref.Format)
+	}
+	if err != nil {
+		obj.Close()
+		return nil, err
+	}
+	return &storedTable{Reader: r, obj: obj}, nil
+}
+
+type storedTable struct {
+	table.Reader
+	obj io.Closer
+}
+
+func (t *storedTable) Close() error { return errors.Join(t.Reader.Close(), t.obj.Close()) }
+
+// ReadFile gives the bytes of a single-file input, such as metrics.
+func (e *Env) ReadFile(port string) ([]byte, error) {
+	ref, err := e.Input(port)
+	if err != nil {
+		return nil, err
+	}
+	return e.store.ReadAll(ref)
+}
+
+// OpenFile opens a single-file input.
+func (e *Env) OpenFile(port string) (*artifacts.Object, error) {
+	ref, err := e.Input(port)
+	if err != nil {
+		return nil, err
+	}
+	return e.store.Open(ref)
+}
+
+// Folder opens an input of several files, such as a model.
+func (e *Env) Folder(port string) (*artifacts.Folder, error) {
+	ref, err := e.Input(port)
+	if err != nil {
+		return nil, err
+	}
+	return e.store.OpenFolder(ref)
+}
+
+// CreateTable begins a table output. Arrow suits a table that is only handed
+// on, Parquet one that people read.
+func (e *Env) CreateTable(port string, schema *arrow.Schema, format table.Format) (table.Writer, error) {
+	d, err := e.store.Create(artifacts.Table, string(format))
+	if err != nil {
+		return nil, err
+	}
+	var w table.Writer
+	switch format {
+	case table.Parquet:
+		w, err = table.NewParquetWriter(d, schema)
+	case table.Arrow:
+		w, err = table.NewArrowWriter(d, schema)
+	default:
+		err = fmt.Errorf("tables are stored as parquet or arrow, not as %q", format)
+	}
+	if err != nil {
+		d.Abort()
+		return nil, err
+	}
+	t := &tableDraft{Writer: w}
+	return t, e.add(port, draft{
+		commit: func() (artifacts.Ref, error) {
+			if err := w.Close(); err != nil {
+				d.Abort()
+				return artifacts.Ref{}, err
+			}
+			d.SetRows(t.rows)
+			return d.Commit()
+		},
+		abort: d.Abort,
+	})
+}
+
+// tableDraft counts rows; closing it is the commit's work.
+type tableDraft struct {
+	table.Writer
+	rows int64
+}
+
+func (t *tableDraft) Write(b arrow.RecordBatch) error {
+	t.rows += b.NumRows()
+	return t.Writer.Write(b)
+}
+
+func (t *tableDraft) Close() error { return nil }
+
+// CreateFile begins an output of one file; format is its extension ("json",
+// "html").
+func (e *Env) CreateFile(port string, t artifacts.Type, format string) (io.Writer, error) {
+	d, err := e.store.Create(t, format)
+	if err != nil {
+		return nil, err
+	}
+	return d, e.add(port, draft{d.Commit, d.Abort})
+}
+
+// CreateFolder begins an output of several files.
+func (e *Env) CreateFolder(port string, t artifacts.Type) (*artifacts.FolderDraft, error) {
+	d, err := e.store.CreateFolder(t)
+	if err != nil {
+		return nil, err
+	}
+	return d, e.add(port, draft{d.Commit, d.Abort})
+}
+
+// Forward makes an input artifact an output as it is.
+func (e *Env) Forward(port string, ref artifacts.Ref) error {
+	return e.add(port, draft{func() (artifacts.Ref, error) { return ref, nil }, func() {}})
+}
+
+func (e *Env) add(port string, d draft) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, dup := e.drafts[port]; dup {
+		d.abort()
+		return fmt.Errorf("output %q is written twice", port)
+	}
+	e.drafts[port] = d
+	e.order = append(e.order, port)
+	return nil
+}
+
+// Scratch is a folder that belongs to this stage's key. It outlives a crash,
+// so that long work can continue, and is removed when the stage succeeds.
+func (e *Env) Scratch() (string, error) {
+	if err := os.MkdirAll(e.scratch, 0o777); err != nil {
+		return "", fmt.Errorf("create the scratch folder of a stage: %w", err)
+	}
+	return e.scratch, nil
+}
+
+// Metric reports one point of a series.
+func (e *Env) Metric(name string, value float64, step int64) {
+	e.LogMetrics([]Metric{{Name: name, Value: Float(value), Step: step}})
+}
+
+// LogMetrics reports several points at once.
+func (e *Env) LogMetrics(ms []Metric) {
+	now := e.now()
+	ms = append([]Metric(nil), ms...)
+	for i := range ms {
+		ms[i].Time = now
+	}
+	e.mu.Lock()
+	e.metrics = append(e.metrics, ms...)
+	e.mu.Unlock()
+	e.emit(Event{Time: now, Type: StageMetric, Metrics: ms})
+}
+
+// progressEvery bounds how often progress is told; it is for people.
+const progressEvery = 100 * time.Millisecond
+
+// Progress tells how far the stage is; total is 0 where that is not known.
+func (e *Env) Progress(done, total int64, unit string) {
+	now := e.now()
+	e.mu.Lock()
+	due := now.Sub(e.last) >= progressEvery || done == total
+	if due {
+		e.last = now
+	}
+	e.mu.Unlock()
+	if due {
+		e.emit(Event{Time: now, Type: StageProgress, Done: done, Total: total, Unit: unit})
+	}
+}
+
+// Logf writes a line to the stage's log.
+func (e *Env) Logf(format string, args ...any) {
+	e.emit(Event{Time: e.now(), Type: StageLog, Text: fmt.Sprintf(format, args...)})
+}
+
+// commit makes the drafts artifacts.
+func (e *Env) commit() (map[string]artifacts.Ref, error) {
+	out := make(map[string]artifacts.Ref, len(e.order))
+	for i, port := range e.order {
+		ref, err := e.drafts[port].commit()
+		if err != nil {
+			for _, rest := range e.order[i+1:] {
+				e.drafts[rest].abort()
+			}
+			e.drafts, e.order = nil, nil
+			return nil, fmt.Errorf("store output %q: %w", port, err)
+		}
+		out[port] = ref
+	}
+	return out, nil
+}
+
+// abort throws the drafts away.
+func (e *Env) abort() {
+	for _, port := range e.order {
+		e.drafts[port].abort()
+	}
+	e.drafts, e.order = nil, nil
+}
+
+// execute runs a kind and commits its outputs. A panic in a kind is a bug
+// there and fails its stage only.
+func (e *Env) execute(ctx context.Context, k Kind) (out map[string]artifacts.Ref, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicError(r)
+		}
+		if err != nil {
+			e.abort()
+		}
+	}()
+	if err := k.Run(ctx, e); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := e.complete(k); err != nil {
+		return nil, err
+	}
+	return e.commit()
+}
+
+// complete checks that every output that must be there was written.
+func (e *Env) complete(k Kind) error {
+	_, outs := k.Ports()
+	for _, p := range outs {
+		if _, ok := e.drafts[p.Name]; !ok && !p.Optional {
+			return fmt.Errorf("output %q was not written: a bug in the kind", p.Name)
+		}
+	}
+	return nil
+}

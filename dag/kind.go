@@ -1,0 +1,100 @@
+package dag
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"pipe/artifacts"
+)
+
+// Kind is what `uses:` names: one sort of stage. The struct that implements it
+// is its configuration: the exported fields with yaml tags are the keys under
+// `with:` (the tags are described in package text).
+type Kind interface {
+	// Ports lists the named inputs and outputs; they may depend on the
+	// configuration.
+	Ports() (in, out []Port)
+	// Check says, from the schemas of the inputs, what the outputs will be, and
+	// reports what does not fit. It reads no data; a source may look at the
+	// header and the first rows of its file.
+	Check(c *Check)
+	// Run does the work. It sees nothing but env; equal configuration, inputs
+	// and seed must give equal bytes on every output.
+	Run(ctx context.Context, env *Env) error
+}
+
+// Port is a named input or output of a stage.
+type Port struct {
+	Name     string
+	Type     artifacts.Type
+	Optional bool // of an input: may be left unconnected; of an output: may stay unwritten
+	Many     bool // of an input: takes a list of artifacts
+	Doc      string
+}
+
+// Out is the name of the output of a kind that has only one: `in: clean` means
+// `in: clean.out`.
+const Out = "out"
+
+// Info describes a kind to the language.
+type Info struct {
+	Name    string      // as in `uses: nn.train`
+	Doc     string      // one sentence, then details
+	Example string      // a stage in YAML
+	Version int         // part of the key: raise it when the same configuration gives other bytes
+	New     func() Kind // a configuration with nothing set
+	// Seeded kinds draw random numbers: the seed is part of their key.
+	Seeded bool
+	// Effect kinds change something outside the store: they are never cached,
+	// run after their inputs and are idempotent.
+	Effect bool
+}
+
+// Kinds is a sealed set of kinds.
+type Kinds struct{ byName map[string]Info }
+
+// NewKinds builds the set. Two kinds of one name are a programmer's error and
+// panic.
+func NewKinds(infos ...Info) *Kinds {
+	k := &Kinds{byName: make(map[string]Info, len(infos))}
+	for _, i := range infos {
+		if _, dup := k.byName[i.Name]; dup {
+			panic(fmt.Sprintf("dag: kind %q is registered twice", i.Name))
+		}
+		if i.Name == "" || i.New == nil || i.Version < 1 {
+			panic(fmt.Sprintf("dag: kind %q needs a name, a constructor and a version from 1", i.Name))
+		}
+		k.byName[i.Name] = i
+	}
+	return k
+}
+
+// Get returns the kind of a name.
+func (k *Kinds) Get(name string) (Info, bool) {
+	i, ok := k.byName[name]
+	return i, ok
+}
+
+// Names lists the kinds in alphabetical order.
+func (k *Kinds) Names() []string {
+	out := make([]string, 0, len(k.byName))
+	for n := range k.byName {
+		out = append(out, n)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Path is a file or folder outside the store that a stage reads. In a key
+// stands the digest of what is there and the name's extensions, not the place.
+type Path string
+
+// External is implemented by kinds whose outputs depend on files that no
+// field of type Path names, such as a source tree found through the
+// environment.
+type External interface {
+	// Externals lists the files and folders; they are fingerprinted for the key
+	// and must not change while the stage runs.
+	Externals() ([]string, error)
+}

@@ -1,0 +1,10 @@
+// Package stages owns the kinds of stages: one file each, listed here.
+package stages
+
+import "pipe/dag"
+
+// Kinds returns every kind that a pipeline may use, the table of contents of
+// this package.
+func Kinds() *dag.Kinds {
+	return dag.NewKinds()
+}

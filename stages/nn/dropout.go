@@ -1,0 +1,70 @@
+package nn
+
+import "fmt"
+
+func init() {
+	RegisterLayer("dropout", func() Layer { return &Dropout{Rate: 0.5} })
+}
+
+// Dropout sets elements to zero with probability rate while training, and
+// divides the others by 1-rate so that the expectation stays (Srivastava et al.
+// 2014). Outside training it does nothing. PyTorch: nn.Dropout.
+type Dropout struct {
+	stateless
+	Rate float64 `yaml:"rate" doc:"share of elements that are dropped while training" default:"0.5" min:"0" below:"1"`
+}
+
+// OutShape returns in.
+func (l *Dropout) OutShape(in Shape, _ Context) (Shape, error) {
+	if !(l.Rate >= 0 && l.Rate < 1) {
+		return nil, fmt.Errorf("rate must be at least 0 and below 1, is %v", l.Rate)
+	}
+	return in, nil
+}
+
+// Forward drops in training passes.
+func (l *Dropout) Forward(p *Pass, x *Tensor) *Tensor { return dropout(p, x, l.Rate) }
+
+func dropout(p *Pass, x *Tensor, rate float64) *Tensor {
+	if !p.train || rate == 0 {
+		return x
+	}
+	y := p.like(x)
+	scale := p.floats.take(len(x.Data))
+	fillDropout(p, scale, rate)
+	for i, v := range x.Data {
+		y.Data[i] = v * scale[i]
+	}
+	*record[dropoutNode](p, y) = dropoutNode{x, y, scale}
+	return y
+}
+
+// fillDropout sets scale to 0 where something is dropped and to 1/(1-rate)
+// elsewhere. One draw of 64 bits decides two elements.
+func fillDropout(p *Pass, scale []float32, rate float64) {
+	threshold := uint32(rate * (1 << 32))
+	keep := float32(1 / (1 - rate))
+	for i := 0; i < len(scale); i += 2 {
+		bits := p.pcg.Uint64()
+		for j := i; j < min(i+2, len(scale)); j++ {
+			scale[j] = 0
+			if uint32(bits) >= threshold {
+				scale[j] = keep
+			}
+			bits >>= 32
+		}
+	}
+}
+
+type dropoutNode struct {
+	x, y  *Tensor
+	scale []float32
+}
+
+func (n *dropoutNode) backward() {
+	if dx := n.x.gradient(); dx != nil {
+		for i, g := range n.y.grad {
+			dx[i] += g * n.scale[i]
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package nn
+
+import (
+	"errors"
+	"math/rand/v2"
+
+	"pipe/stages/nn/kernel"
+)
+
+func init() {
+	RegisterLayer("embedding", func() Layer { return &Embedding{Initializer: RandomUniform} })
+}
+
+// Embedding looks up one row of a table for each token id: (batch, time) ids
+// become (batch, time, dim) numbers. With mask_zero, id 0 is padding: recurrent
+// layers carry their state over it and pooling leaves it out. Keras: Embedding;
+// PyTorch: nn.Embedding; ONNX: Gather.
+type Embedding struct {
+	Dim         int         `yaml:"dim" doc:"numbers per token" required:"true" min:"1" example:"128"`
+	MaskZero    bool        `yaml:"mask_zero" doc:"whether id 0 is padding that later layers leave out" default:"false"`
+	Initializer Initializer `yaml:"embeddings_initializer" doc:"first values of the table" default:"random_uniform" enum:"random_uniform,random_normal,glorot_uniform,glorot_normal,zeros,ones"`
+
+	weight *Param // (vocab, dim)
+}
+
+func (l *Embedding) readsTokens() {}
+
+// OutShape returns (batch, time, dim).
+func (l *Embedding) OutShape(in Shape, _ Context) (Shape, error) {
+	if l.Dim < 1 {
+		return nil, errors.New("dim must be at least 1")
+	}
+	if err := wantRank(in, 2, "(batch, time) of token ids"); err != nil {
+		return nil, err
+	}
+	return Shape{in[0], in[1], l.Dim}, nil
+}
+
+// Build allocates weight (vocab, dim).
+func (l *Embedding) Build(_ Shape, c Context, rng *rand.Rand) error {
+	if c.Vocab < 1 {
+		return errors.New("the number of token ids is not known")
+	}
+	l.weight = newParam("weight", c.Vocab, l.Dim)
+	return l.Initializer.fill(l.weight, c.Vocab, l.Dim, rng)
+}
+
+// Params returns weight.
+func (l *Embedding) Params() []*Param { return []*Param{l.weight} }
+
+// Forward gathers the rows of the ids. An id outside the table panics: who
+// fills the batch checks the ids.
+func (l *Embedding) Forward(p *Pass, x *Tensor) *Tensor {
+	y := p.Tensor(x.Shape[0], x.Shape[1], l.Dim)
+	for i, id := range x.IDs {
+		copy(y.Data[i*l.Dim:(i+1)*l.Dim], l.weight.Data[int(id)*l.Dim:])
+	}
+	if l.MaskZero {
+		y.Mask = p.bools.take(len(x.IDs))
+		for i, id := range x.IDs {
+			y.Mask[i] = id != 0
+		}
+	}
+	if p.train {
+		*record[embeddingNode](p, y) = embeddingNode{l.weight, x.IDs, y}
+	}
+	return y
+}
+
+type embeddingNode struct {
+	w   *Param
+	ids []int32
+	y   *Tensor
+}
+
+func (n *embeddingNode) backward() {
+	if n.w.Grad == nil {
+		return
+	}
+	dim := n.y.Shape.Last()
+	for i, id := range n.ids {
+		row := n.w.Grad[int(id)*dim : (int(id)+1)*dim]
+		kernel.Add(row, row, n.y.grad[i*dim:(i+1)*dim])
+	}
+}

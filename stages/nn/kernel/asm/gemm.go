@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/attr"
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/gotypes"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const rodata = attr.RODATA | attr.NOPTR
+
+// gemmTiles writes one function per tile height. Each multiplies a panel of A by the whole width of B: tiles two vectors wide, then
+// tiles one vector wide under a mask. The accumulators of a tile begin with C or 0 and take the products in the order of k, one fused
+// multiply-add each, whatever the height, the width or the instruction set.
+func gemmTiles(s isa) {
+	for rows := 1; rows <= s.rows; rows++ {
+		gemmTile(s, rows)
+	}
+}
+
+func gemmTile(s isa, rows int) {
+	TEXT(fmt.Sprintf("gemm%dRows%s", rows, s.suffix), attr.NOSPLIT,
+		"func(k, n int, a *float32, aStep int, b *float32, bStep, bPanel int, c *float32, cStep int, load bool)")
+	Pragma("noescape")
+	t := tile{isa: s, rows: rows}
+	t.n = Load(Param("n"), GP64()).(reg.GPVirtual)
+	t.a = Load(Param("a"), GP64()).(reg.GPVirtual)
+	t.b = Load(Param("b"), GP64()).(reg.GPVirtual)
+	t.c = Load(Param("c"), GP64()).(reg.GPVirtual)
+	t.aStep = floats(Param("aStep"))
+	t.bStep = floats(Param("bStep"))
+	t.bPanel = floats(Param("bPanel"))
+	t.cStep = floats(Param("cStep"))
+
+	Label("wide")
+	CMPQ(t.n, operand.Imm(uint64(2*s.width)))
+	JL(operand.LabelRef("narrow"))
+	t.product("wide", 2, nil)
+	ADDQ(t.bPanel, t.b)
+	ADDQ(operand.Imm(uint64(2*s.bytes())), t.c)
+	SUBQ(operand.Imm(uint64(2*s.width)), t.n)
+	JMP(operand.LabelRef("wide"))
+
+	Label("narrow")
+	TESTQ(t.n, t.n)
+	JLE(operand.LabelRef("done"))
+	w := GP64()
+	MOVQ(operand.U32(uint32(s.width)), w)
+	CMPQ(t.n, w)
+	CMOVQLT(t.n, w)
+	t.product("narrow", 1, s.firstLanes(w))
+	ADDQ(operand.Imm(uint64(s.bytes())), t.b)
+	ADDQ(operand.Imm(uint64(s.bytes())), t.c)
+	SUBQ(operand.Imm(uint64(s.width)), t.n)
+	JMP(operand.LabelRef("narrow"))
+
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// floats loads a parameter that counts float32 and scales it to bytes.
+func floats(p gotypes.Component) reg.GPVirtual {
+	r := Load(p, GP64()).(reg.GPVirtual)
+	SHLQ(operand.Imm(2), r)
+	return r
+}
+
+// tile is what the loops of one height keep in registers; steps are in bytes.
+type tile struct {
+	isa
+	rows                        int
+	n, a, b, c                  reg.GPVirtual
+	aStep, bStep, bPanel, cStep reg.GPVirtual
+}
+
+// product computes one tile, vecs vectors wide.
+func (t tile) product(name string, vecs int, sel *mask) {
+	acc := make([][]reg.Register, t.rows)
+	for i := range acc {
+		for j := range vecs {
+			acc[i] = append(acc[i], t.numbered(vecs*i+j))
+		}
+	}
+	t.begin(name, acc, sel)
+	a, b, k := GP64(), GP64(), GP64()
+	MOVQ(t.a, a)
+	MOVQ(t.b, b)
+	Load(Param("k"), k)
+	Label(name + "Products")
+	var cols []reg.Register
+	for j := range vecs {
+		cols = append(cols, t.numbered(2*t.isa.rows+j))
+		t.loadInto(cols[j], operand.Mem{Base: b, Disp: j * t.bytes()}, sel)
+	}
+	for i := range acc {
+		x := t.numbered(2*t.isa.rows + 2)
+		VBROADCASTSS(operand.Mem{Base: a, Disp: 4 * i}, x)
+		for j := range cols {
+			VFMADD231PS(cols[j], x, acc[i][j])
+		}
+	}
+	ADDQ(t.aStep, a)
+	ADDQ(t.bStep, b)
+	DECQ(k)
+	JNZ(operand.LabelRef(name + "Products"))
+
+	row := GP64()
+	MOVQ(t.c, row)
+	for i := range acc {
+		for j := range cols {
+			t.store(acc[i][j], operand.Mem{Base: row, Disp: j * t.bytes()}, sel)
+		}
+		if i+1 < t.rows {
+			ADDQ(t.cStep, row)
+		}
+	}
+}
+
+// begin sets the accumulators to C or to 0.
+func (t tile) begin(name string, acc [][]reg.Register, sel *mask) {
+	load := GP8()
+	Load(Param("load"), load)
+	TESTB(load, load)
+	JZ(operand.LabelRef(name + "Zero"))
+	row := GP64()
+	MOVQ(t.c, row)
+	for i := range acc {
+		for j, v := range acc[i] {
+			t.loadInto(v, operand.Mem{Base: row, Disp: j * t.bytes()}, sel)
+		}
+		if i+1 < t.rows {
+			ADDQ(t.cStep, row)
+		}
+	}
+	JMP(operand.LabelRef(name + "Begun"))
+	Label(name + "Zero")
+	row = GP64()
+	MOVQ(t.c, row)
+	for i := range acc {
+		for j, v := range acc[i] {
+			t.clear(v)
+			PREFETCHT0(operand.Mem{Base: row, Disp: j * t.bytes()})
+		}
+		if i+1 < t.rows {
+			ADDQ(t.cStep, row)
+		}
+	}
+	Label(name + "Begun")
+}

@@ -1,0 +1,58 @@
+package nn
+
+// Tensor is a row-major array of float32 that belongs to a Pass, and lives until
+// that pass is reset. Token ids are a tensor with IDs in place of Data.
+type Tensor struct {
+	Shape Shape
+	Data  []float32
+	IDs   []int32
+
+	// Mask, of shape (batch, time), is false where a position is padding. Nil
+	// means that every position counts.
+	Mask []bool
+
+	pass     *Pass
+	grad     []float32 // nil until something downstream depends on the tensor
+	constant bool      // nothing upstream can use a gradient
+
+	// A softmax or sigmoid remembers what it was computed from: a loss that is
+	// better computed from logits then takes those and passes by the activation.
+	logits     *Tensor
+	activation Activation
+}
+
+// Rows returns the number of rows when all dimensions but the last are one.
+func (t *Tensor) Rows() int { return len(t.Data) / t.Shape.Last() }
+
+// Grad returns the gradient of the loss with respect to t after a backward
+// pass, nil when the loss does not depend on t.
+func (t *Tensor) Grad() []float32 { return t.grad }
+
+// gradient returns the buffer into which nodes add their contribution to t's
+// gradient, zero at first. It is nil when nobody upstream asks for it.
+func (t *Tensor) gradient() []float32 {
+	if t.constant {
+		return nil
+	}
+	if t.grad == nil {
+		t.grad = t.pass.zeros(len(t.Data))
+	}
+	return t.grad
+}
+
+// Param is a named array of a layer: a trainable weight, or, when Trainable is
+// false, state that is stored with the weights (running statistics, frozen
+// weights).
+type Param struct {
+	Name      string
+	Shape     Shape
+	Data      []float32
+	Grad      []float32 // nil outside training and for what is not trained
+	Trainable bool
+}
+
+// newParam allocates a trainable parameter of zeros.
+func newParam(name string, shape ...int) *Param {
+	s := Shape(shape)
+	return &Param{Name: name, Shape: s, Data: make([]float32, s.Size()), Trainable: true}
+}
