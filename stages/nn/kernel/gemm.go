@@ -7,7 +7,8 @@ import "fmt"
 // 0, when the old content of C is never read, or 1.
 //
 // Each element of C depends only on its row of op(A), its column of op(B) and its old value: the products are added in the order
-// of k by fused multiply-adds, beginning with beta·C. alpha multiplies the elements of A, each rounded to float32.
+// of k by fused multiply-adds, beginning with beta·C. alpha multiplies the elements of A, each rounded to float32. When k or alpha is 0,
+// neither A nor B is read. C must not overlap A or B.
 func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	if beta != 0 && beta != 1 {
 		panic(fmt.Sprintf("kernel: Gemm: beta must be 0 or 1, is %v", beta))
@@ -21,7 +22,25 @@ func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int,
 	if m == 0 || n == 0 {
 		return
 	}
-	gemmPortable(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+	if k == 0 || alpha == 0 {
+		if beta == 0 {
+			for i := range m {
+				clear(c[i*ldc : i*ldc+n])
+			}
+		}
+		return
+	}
+	if active.gemm == nil {
+		gemmPortable(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
+	w := takeWorkspace()
+	w.call = product{
+		loops: active.gemm, m: m, n: n, k: k, alpha: alpha, load: beta == 1,
+		a: matrix{a, lda, transA}, b: matrix{b, ldb, transB}, c: matrix{c, ldc, false},
+	}
+	w.call.run(w)
+	w.release()
 }
 
 // checkMatrix panics when a slice of length have cannot hold a rows×cols matrix (cols×rows if trans) of leading dimension ld.

@@ -1,0 +1,206 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+)
+
+// gemmTile multiplies a panel of up to MR rows of A by n columns of B into C, with C's old content as the first addend if load. Element
+// (i, p) of the panel is a[p·aStep+i]; element (p, j) of B is b[j/NR·bPanel + p·bStep + j%NR], so B may be packed in panels or lie as it is.
+type gemmTile func(k, n int, a *float32, aStep int, b *float32, bStep, bPanel int, c *float32, cStep int, load bool)
+
+// packFunc writes one panel of vector width to dst: row p of the panel is dst[p·dstStep:], multiplied by alpha.
+type packFunc func(dst *float32, dstStep int, src *float32, srcStep, n0, n1 int, alpha float32)
+
+// gemmLoops is what an instruction set brings to Gemm. A panel of B is NR = 2·width columns, one of A MR = len(tiles) rows stored width apart.
+type gemmLoops struct {
+	width           int
+	tiles           []gemmTile // tiles[r-1] is for r rows
+	copy, transpose packFunc
+}
+
+// Block sizes: a panel of A (kBlock·width floats) stays in the first-level cache while it sweeps over a block of B (kBlock·nBlock floats)
+// in the second level.
+const (
+	kBlock = 384
+	nBlock = 480
+)
+
+// matrix is an operand as the caller has stored it.
+type matrix struct {
+	data  []float32
+	ld    int
+	trans bool
+}
+
+// at returns op(M)[row:, col:].
+func (x matrix) at(row, col int) matrix {
+	if x.trans {
+		row, col = col, row
+	}
+	x.data = x.data[row*x.ld+col:]
+	return x
+}
+
+// product is one call of Gemm, or a part of one.
+type product struct {
+	loops   *gemmLoops
+	m, n, k int
+	alpha   float32
+	a, b, c matrix
+	load    bool
+	down    int // parts that the rows are split into
+	across  int // parts that the columns are split into
+}
+
+// workspace is where a goroutine packs its panels.
+type workspace struct {
+	a, b []float32
+	call product
+}
+
+// spare keeps workspaces between calls. It is no sync.Pool, which would give them to the garbage collector.
+var spare struct {
+	mu   sync.Mutex
+	list []*workspace
+}
+
+func takeWorkspace() *workspace {
+	spare.mu.Lock()
+	defer spare.mu.Unlock()
+	if n := len(spare.list); n > 0 {
+		w := spare.list[n-1]
+		spare.list = spare.list[:n-1]
+		return w
+	}
+	// One allocation of this size begins at a page, so both panels are aligned to cache lines.
+	const panel = kBlock * 16
+	buf := make([]float32, panel+kBlock*nBlock)
+	return &workspace{a: buf[:panel], b: buf[panel:]}
+}
+
+func (w *workspace) release() {
+	w.call = product{}
+	spare.mu.Lock()
+	spare.list = append(spare.list, w)
+	spare.mu.Unlock()
+}
+
+// part cuts a size into parts that are whole tiles where the size allows.
+func part(size, unit, parts, i int) (lo, hi int) {
+	units := (size + unit - 1) / unit
+	return min(size, units*i/parts*unit), min(size, units*(i+1)/parts*unit)
+}
+
+// run computes the product on one core or, when it is large enough to repay the hand-over, on several.
+func (p *product) run(w *workspace) {
+	cores := runtime.GOMAXPROCS(0)
+	if cores > 1 {
+		cores = min(cores, p.m*p.n/minCells*p.k/minDepth+1)
+	}
+	if cores <= 1 {
+		p.compute(w)
+		return
+	}
+	p.down, p.across = p.grid(cores)
+	ParallelTask(p.down*p.across, 1, p)
+}
+
+// A core is worth waking for minCells·minDepth multiply-adds.
+const (
+	minCells = 1 << 10
+	minDepth = 1 << 10
+)
+
+// grid cuts C into parts so that the least is packed twice: every part down packs the whole of its B again, every part across its A.
+func (p *product) grid(parts int) (down, across int) {
+	best := -1
+	for d := 1; d <= parts; d++ {
+		if parts%d != 0 {
+			continue
+		}
+		if again := (d-1)*p.n + (parts/d-1)*p.m; best < 0 || again < best {
+			best, down, across = again, d, parts/d
+		}
+	}
+	return down, across
+}
+
+// Range computes the parts [lo, hi) of the grid of down × across parts.
+func (p *product) Range(lo, hi int) {
+	w := takeWorkspace()
+	for i := lo; i < hi; i++ {
+		r0, r1 := part(p.m, len(p.loops.tiles), p.down, i/p.across)
+		c0, c1 := part(p.n, 2*p.loops.width, p.across, i%p.across)
+		if r0 == r1 || c0 == c1 {
+			continue
+		}
+		q := *p
+		q.m, q.n = r1-r0, c1-c0
+		q.a, q.b, q.c = p.a.at(r0, 0), p.b.at(0, c0), p.c.at(r0, c0)
+		q.compute(w)
+	}
+	w.release()
+}
+
+// compute runs the product in this goroutine.
+func (p *product) compute(w *workspace) {
+	direct := !p.b.trans && p.m <= 3*len(p.loops.tiles)
+	nr := 2 * p.loops.width
+	for j := 0; j < p.n; j += nBlock {
+		n := min(nBlock, p.n-j)
+		for q := 0; q < p.k; q += kBlock {
+			k := min(kBlock, p.k-q)
+			b := p.b.at(q, j)
+			bStep, bPanel := b.ld, nr
+			if !direct {
+				p.loops.packB(w.b, b, k, n)
+				b.data, bStep, bPanel = w.b, nr, nr*k
+			}
+			p.sweep(w, b.data, bStep, bPanel, p.c.at(0, j), p.a.at(0, q), n, k, p.load || q > 0)
+		}
+	}
+}
+
+// sweep multiplies all rows of A, k deep, by one block of B.
+func (p *product) sweep(w *workspace, b []float32, bStep, bPanel int, c, a matrix, n, k int, load bool) {
+	tiles := (p.m + len(p.loops.tiles) - 1) / len(p.loops.tiles)
+	for t := range tiles {
+		lo, hi := p.m*t/tiles, p.m*(t+1)/tiles
+		panel, aStep := p.panelA(w, a.at(lo, 0), hi-lo, k, n)
+		p.loops.tiles[hi-lo-1](k, n, &panel[0], aStep, &b[0], bStep, bPanel, &c.data[lo*c.ld], c.ld, load)
+	}
+}
+
+// panelA returns rows of A laid out for a tile: in place where they lie right, else packed.
+func (p *product) panelA(w *workspace, a matrix, rows, k, n int) (panel []float32, step int) {
+	if p.alpha == 1 {
+		if a.trans && n <= 4*p.loops.width {
+			return a.data, a.ld
+		}
+		if !a.trans && rows == 1 {
+			return a.data, 1
+		}
+	}
+	width := p.loops.width
+	if a.trans {
+		p.loops.copy(&w.a[0], width, &a.data[0], a.ld, rows, k, p.alpha)
+	} else {
+		p.loops.transpose(&w.a[0], width, &a.data[0], a.ld, rows, k, p.alpha)
+	}
+	return w.a, width
+}
+
+// packB lays the k×n block of B out in panels of NR columns, the last one filled with zeros.
+func (l *gemmLoops) packB(dst []float32, b matrix, k, n int) {
+	nr := 2 * l.width
+	for j := 0; j < n; j += l.width {
+		out := &dst[j/nr*nr*k+j%nr]
+		cols := min(l.width, n-j)
+		if b.trans {
+			l.transpose(out, nr, &b.data[j*b.ld], b.ld, cols, k, 1)
+		} else {
+			l.copy(out, nr, &b.data[j], b.ld, cols, k, 1)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+//go:generate ./asm/generate.sh
+
+// assembled returns the sets of assembly loops that both the processor and the operating system support.
+func assembled() []*loops {
+	var sets []*loops
+	x := cpu.X86
+	if !x.HasAVX2 || !x.HasFMA || !x.HasBMI2 {
+		return nil
+	}
+	sets = append(sets, &loops{
+		name: "avx2",
+		gemm: &gemmLoops{
+			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2,
+			tiles: []gemmTile{gemm1RowsAVX2, gemm2RowsAVX2, gemm3RowsAVX2, gemm4RowsAVX2, gemm5RowsAVX2, gemm6RowsAVX2},
+		},
+	})
+	if !x.HasAVX512F || !x.HasAVX512DQ || !x.HasAVX512BW || !x.HasAVX512VL {
+		return sets
+	}
+	return append(sets, &loops{
+		name: "avx512",
+		gemm: &gemmLoops{
+			width: 16, copy: packCopyAVX512, transpose: packTransposeAVX512,
+			tiles: []gemmTile{
+				gemm1RowsAVX512, gemm2RowsAVX512, gemm3RowsAVX512, gemm4RowsAVX512, gemm5RowsAVX512,
+				gemm6RowsAVX512, gemm7RowsAVX512, gemm8RowsAVX512, gemm9RowsAVX512, gemm10RowsAVX512,
+				gemm11RowsAVX512, gemm12RowsAVX512, gemm13RowsAVX512, gemm14RowsAVX512,
+			},
+		},
+	})
+}
