@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type Env struct {
 	order   []string
 	metrics []Metric
 	last    time.Time // of the last progress event
+	log     *bytes.Buffer
 }
 
 type draft struct {
@@ -256,8 +258,18 @@ func (e *Env) Progress(done, total int64, unit string) {
 
 // Logf writes a line to the stage's log.
 func (e *Env) Logf(format string, args ...any) {
-	e.emit(Event{Time: e.now(), Type: StageLog, Text: fmt.Sprintf(format, args...)})
+	line := fmt.Sprintf(format, args...)
+	if e.log != nil {
+		e.mu.Lock()
+		e.log.WriteString(line + "\n")
+		e.mu.Unlock()
+	}
+	e.emit(Event{Time: e.now(), Type: StageLog, Text: line})
 }
+
+// removeScratch forgets what would have helped to continue; a leftover costs
+// room, not correctness, so an error is of no use to anybody.
+func (e *Env) removeScratch() { _ = os.RemoveAll(e.scratch) }
 
 // commit makes the drafts artifacts.
 func (e *Env) commit() (map[string]artifacts.Ref, error) {

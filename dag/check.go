@@ -1,0 +1,97 @@
+package dag
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"pipe/dag/expr"
+	"pipe/dag/text"
+)
+
+// checkStages lets schemas flow along the edges.
+func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
+	for _, s := range p.Order {
+		if ctx.Err() != nil {
+			return
+		}
+		for _, o := range s.Outputs {
+			s.Schemas[o.Name] = Schema{Type: o.Type, Origin: s.Name + "." + o.Name}
+		}
+		if s.Kind == nil {
+			continue
+		}
+		l.checkStage(s)
+	}
+}
+
+func (l *loader) checkStage(s *Stage) {
+	c := &Check{In: map[string]Schema{}, InMany: map[string][]Schema{}, Out: map[string]Schema{}}
+	ports, _ := s.Kind.Ports()
+	many := map[string]bool{}
+	for _, p := range ports {
+		many[p.Name] = p.Many
+	}
+	for _, e := range s.In {
+		schema := e.From.Schemas[e.FromPort]
+		if many[e.Port] {
+			c.InMany[e.Port] = append(c.InMany[e.Port], schema)
+		}
+		if _, ok := c.In[e.Port]; !ok {
+			c.In[e.Port] = schema
+		}
+	}
+	c.report = func(code, field, message, hint string) {
+		l.problems.Add(&text.Problem{Code: code, Pos: s.fieldPos(field), Text: fmt.Sprintf("stage %q: %s%s", s.Name, label(field), message), Hint: hint})
+	}
+	s.Kind.Check(c)
+	for _, o := range s.Outputs {
+		if schema, ok := c.Out[o.Name]; ok {
+			schema.Type, schema.Origin = o.Type, s.Name+"."+o.Name
+			if o.Name == Out {
+				schema.Origin = s.Name
+			}
+			s.Schemas[o.Name] = schema
+		}
+	}
+}
+
+// label is how a field is written in a message.
+func label(field string) string {
+	field, _, _ = strings.Cut(field, "@")
+	switch {
+	case field == "":
+		return ""
+	case strings.HasPrefix(field, "in."):
+		return "input " + strconv.Quote(strings.TrimPrefix(field, "in.")) + ": "
+	}
+	return "with." + field + ": "
+}
+
+// fieldPos finds where a field of the configuration is written. "field@1:7"
+// is a place inside the expression that the field holds.
+func (s *Stage) fieldPos(field string) text.Pos {
+	field, place, inside := strings.Cut(field, "@")
+	if field == "" {
+		return s.name.Pos
+	}
+	if strings.HasPrefix(field, "in.") {
+		if n := s.node.At(field); n != s.node {
+			return n.Pos
+		}
+		return s.name.Pos
+	}
+	with := s.node.Get("with")
+	if with == nil {
+		return s.name.Pos
+	}
+	n := with.At(field)
+	if inside && n.Value == n.Raw {
+		var e expr.Error
+		if _, err := fmt.Sscanf(place, "%d:%d", &e.Line, &e.Col); err == nil {
+			return within(n, 0, &e)
+		}
+	}
+	return n.Pos
+}

@@ -1,0 +1,95 @@
+package dag
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Journal keeps a run's events as JSON lines, append-only, beside the text of
+// its pipeline: the run stays readable after the file was edited.
+type Journal struct {
+	f   *os.File
+	w   *bufio.Writer
+	enc *json.Encoder
+	err error
+}
+
+// JournalFile and PipelineFile are the names in a run's folder.
+const (
+	JournalFile  = "journal.jsonl"
+	PipelineFile = "pipeline.yaml"
+)
+
+// CreateJournal makes the folder of a run.
+func CreateJournal(dir string, pipeline []byte) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("create the folder of a run: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, PipelineFile), pipeline, 0o666); err != nil {
+		return nil, fmt.Errorf("keep the pipeline of a run: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, JournalFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("create the journal of a run: %w", err)
+	}
+	j := &Journal{f: f, w: bufio.NewWriterSize(f, 64<<10)}
+	j.enc = json.NewEncoder(j.w)
+	return j, nil
+}
+
+// Event implements Sink. Progress is for people who watch; it is not kept.
+// Ends of stages are flushed at once, so that a killed process leaves what it
+// had done.
+func (j *Journal) Event(e *Event) {
+	if j.err != nil || e.Type == StageProgress {
+		return
+	}
+	if j.err = j.enc.Encode(e); j.err != nil {
+		return
+	}
+	switch e.Type {
+	case StageStarted, StageFinished, StageFailed, RunStarted, RunFinished:
+		j.err = j.w.Flush()
+	}
+}
+
+// Close returns the first error that the journal met.
+func (j *Journal) Close() error {
+	err := errors.Join(j.err, j.w.Flush(), j.f.Close())
+	if err != nil {
+		return fmt.Errorf("write the journal of a run: %w", err)
+	}
+	return nil
+}
+
+// ReadJournal gives the events of a run to f, in order. A last line that a
+// kill has cut short is left out.
+func ReadJournal(dir string, f func(*Event) error) error {
+	file, err := os.Open(filepath.Join(dir, JournalFile))
+	if err != nil {
+		return fmt.Errorf("read the journal of a run: %w", err)
+	}
+	defer file.Close()
+	r := bufio.NewReaderSize(file, 64<<10)
+	for line := 1; ; line++ {
+		b, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the journal of a run: %w", err)
+		}
+		var e Event
+		if err := json.Unmarshal(b, &e); err != nil {
+			return fmt.Errorf("%s:%d: the journal is damaged: %w", file.Name(), line, err)
+		}
+		if err := f(&e); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package dag
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"pipe/artifacts"
+)
+
+// RunOptions say how a pipeline is run.
+type RunOptions struct {
+	ID        string // of the run
+	Store     *artifacts.Store
+	Models    Models // the registry, for stages with an effect
+	Sink      Sink   // takes the events, from one goroutine
+	Targets   []string
+	Jobs      int  // stages at a time; 0 means one for each core
+	Force     bool // run even what the store has
+	KeepGoing bool // after a failure, run what does not depend on it
+	Now       func() time.Time
+}
+
+// Result is what a run came to.
+type Result struct {
+	Status   string // "finished", "failed" or "killed"
+	Outputs  map[string]map[string]artifacts.Ref
+	Ran      int
+	Cached   int
+	Failures []StageError
+	Seconds  float64
+}
+
+// StageError is a stage that failed, and why.
+type StageError struct {
+	Stage string
+	Err   error
+}
+
+func (e StageError) Error() string { return fmt.Sprintf("stage %q: %v", e.Stage, e.Err) }
+func (e StageError) Unwrap() error { return e.Err }
+
+// ErrInterrupted says that the run was told to stop.
+var ErrInterrupted = errors.New("interrupted")
+
+// grace is how long an interrupted run waits for its stages to notice.
+const grace = 700 * time.Millisecond
+
+// Run executes the pipeline. The error is nil when everything that was asked
+// for is there; else it is ErrInterrupted or joins the StageErrors.
+func Run(ctx context.Context, p *Pipeline, o RunOptions) (*Result, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if o.Sink == nil {
+		o.Sink = Sinks{}
+	}
+	targets, err := p.targets(o.Targets)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{pipeline: p, options: o, result: &Result{Outputs: map[string]map[string]artifacts.Ref{}},
+		outputs: map[*Stage]map[string]artifacts.Ref{}, waiting: map[*Stage]int{}, ended: map[*Stage]bool{}, messages: make(chan message, 64), over: make(chan struct{})}
+	return r.run(ctx, p.Upstream(targets...))
+}
+
+func (p *Pipeline) targets(names []string) ([]*Stage, error) {
+	var out []*Stage
+	for _, n := range names {
+		s := p.Stage(n)
+		if s == nil {
+			return nil, fmt.Errorf("pipeline %q has no stage %q", p.Name, n)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// runner owns the state of a run; only the goroutine in run touches it.
+// Workers send messages and nothing else.
+type runner struct {
+	pipeline *Pipeline
+	options  RunOptions
+	result   *Result
+
+	stages   []*Stage // that take part, in order
+	waiting  map[*Stage]int
+	outputs  map[*Stage]map[string]artifacts.Ref
+	ended    map[*Stage]bool
+	ready    readyQueue
+	running  map[*Stage]*work
+	stopped  bool // nothing new is started
+	messages chan message
+	over     chan struct{} // closed at the end: a worker that was left behind sends no more
+}
+
+// message is an event of a stage, or its end.
+type message struct {
+	event Event
+	done  *work
+}
+
+func (r *runner) run(ctx context.Context, stages []*Stage) (*Result, error) {
+	started := r.options.Now()
+	r.stages, r.running = stages, map[*Stage]*work{}
+	r.emit(Event{Time: started, Type: RunStarted, Pipeline: r.pipeline.Name, Stages: len(stages)})
+	r.prepare()
+	workCtx, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	defer close(r.over)
+	interrupted := ctx.Done()
+	var patience <-chan time.Time
+	for r.dispatch(workCtx); len(r.running) > 0; r.dispatch(workCtx) {
+		select {
+		case m := <-r.messages:
+			r.receive(m)
+		case <-interrupted:
+			interrupted, r.stopped = nil, true
+			timer := time.NewTimer(grace)
+			defer timer.Stop()
+			patience = timer.C
+		case <-patience:
+			// A stage that does not listen is left behind: the process ends now, and
+			// its temporary files are swept by the next one.
+			clear(r.running)
+		}
+	}
+	return r.finish(ctx, started)
+}
+
+// prepare counts what each stage waits for and finds who can start.
+func (r *runner) prepare() {
+	part := make(map[*Stage]bool, len(r.stages))
+	for _, s := range r.stages {
+		part[s] = true
+	}
+	depth := make(map[*Stage]int, len(r.stages))
+	for i := len(r.stages) - 1; i >= 0; i-- {
+		s := r.stages[i]
+		for _, u := range s.users {
+			if part[u] {
+				depth[s] = max(depth[s], depth[u]+1)
+			}
+		}
+	}
+	r.ready.depth = depth
+	for _, s := range r.stages {
+		r.waiting[s] = len(s.In)
+		if len(s.In) == 0 {
+			heap.Push(&r.ready, s)
+		}
+	}
+}
+
+func (r *runner) dispatch(ctx context.Context) {
+	for !r.stopped && r.ready.Len() > 0 && len(r.running) < r.options.Jobs {
+		s := heap.Pop(&r.ready).(*Stage)
+		w := &work{stage: s}
+		in, err := gather(s, r.outputs)
+		if err != nil {
+			w.outcome = outcome{event: StageFailed, err: err}
+			r.running[s] = w
+			r.end(w)
+			continue
+		}
+		w.inputs = in
+		r.running[s] = w
+		go r.work(ctx, w)
+	}
+}
+
+// work is the body of a worker.
+func (r *runner) work(ctx context.Context, w *work) {
+	wk := worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, force: r.options.Force, now: r.options.Now,
+		emit: func(e Event) { r.send(message{event: e}) }}
+	w.outcome = wk.do(ctx, w.stage, w.inputs, func(k artifacts.Key) string {
+		return filepath.Join(r.options.Store.Dir(), "scratch", string(k))
+	})
+	r.send(message{done: w})
+}
+
+func (r *runner) send(m message) {
+	select {
+	case r.messages <- m:
+	case <-r.over:
+	}
+}
+
+func (r *runner) receive(m message) {
+	if m.done == nil {
+		r.emit(m.event)
+		return
+	}
+	r.end(m.done)
+}
+
+// end takes in a stage that is done and frees or skips what waited for it.
+func (r *runner) end(w *work) {
+	s, o := w.stage, w.outcome
+	if r.running[s] != w {
+		return // it was left behind
+	}
+	delete(r.running, s)
+	r.ended[s] = true
+	e := Event{Time: r.options.Now(), Type: o.event, Stage: s.Name, Kind: s.Info.Name, Key: o.key, Inputs: flatten(w.inputs), Outputs: o.outputs, Externals: o.externals, Seconds: o.seconds}
+	switch o.event {
+	case StageFailed:
+		e.Text = o.err.Error()
+		r.emit(e)
+		r.fail(s, o.err)
+		return
+	case StageCached:
+		e.Metrics, e.Replayed = o.metrics, true
+		r.result.Cached++
+	default:
+		r.result.Ran++
+	}
+	r.emit(e)
+	r.outputs[s], r.result.Outputs[s.Name] = o.outputs, o.outputs
+	for _, u := range s.users {
+		n, takesPart := r.waiting[u]
+		if !takesPart {
+			continue
+		}
+		r.waiting[u] = n - 1
+		if n == 1 && !r.ended[u] {
+			heap.Push(&r.ready, u)
+		}
+	}
+}
+
+func (r *runner) fail(s *Stage, err error) {
+	r.result.Failures = append(r.result.Failures, StageError{Stage: s.Name, Err: err})
+	if !r.options.KeepGoing {
+		r.stopped = true
+	}
+	r.skipUsers(s, fmt.Sprintf("stage %q failed", s.Name))
+}
+
+func (r *runner) skipUsers(s *Stage, why string) {
+	for _, u := range s.users {
+		if _, takesPart := r.waiting[u]; takesPart && !r.ended[u] {
+			r.skip(u, why)
+			r.skipUsers(u, why)
+		}
+	}
+}
+
+func (r *runner) skip(s *Stage, why string) {
+	r.ended[s] = true
+	r.emit(Event{Time: r.options.Now(), Type: StageSkipped, Stage: s.Name, Kind: s.Info.Name, Text: why})
+}
+
+func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error) {
+	res := r.result
+	why := "the run was interrupted"
+	if ctx.Err() == nil && len(res.Failures) > 0 {
+		why = fmt.Sprintf("not started: stage %q failed", res.Failures[0].Stage)
+	}
+	for _, s := range r.stages {
+		if !r.ended[s] {
+			r.skip(s, why)
+		}
+	}
+	var err error
+	switch {
+	case ctx.Err() != nil:
+		res.Status, err = "killed", ErrInterrupted
+	case len(res.Failures) > 0:
+		res.Status = "failed"
+		errs := make([]error, len(res.Failures))
+		for i, f := range res.Failures {
+			errs[i] = f
+		}
+		err = errors.Join(errs...)
+	default:
+		res.Status = "finished"
+	}
+	now := r.options.Now()
+	res.Seconds = now.Sub(started).Seconds()
+	e := Event{Time: now, Type: RunFinished, Status: res.Status, Seconds: res.Seconds}
+	if err != nil {
+		e.Text = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	r.emit(e)
+	return res, err
+}
+
+func (r *runner) emit(e Event) {
+	e.Run = r.options.ID
+	r.options.Sink.Event(&e)
+}
+
+// readyQueue hands out the stage with the longest way to the end first, and
+// among equals the one that is first in the file.
+type readyQueue struct {
+	stages []*Stage
+	depth  map[*Stage]int
+}
+
+func (q *readyQueue) Len() int { return len(q.stages) }
+func (q *readyQueue) Less(i, j int) bool {
+	a, b := q.stages[i], q.stages[j]
+	if q.depth[a] != q.depth[b] {
+		return q.depth[a] > q.depth[b]
+	}
+	return a.index < b.index
+}
+func (q *readyQueue) Swap(i, j int) { q.stages[i], q.stages[j] = q.stages[j], q.stages[i] }
+func (q *readyQueue) Push(x any)    { q.stages = append(q.stages, x.(*Stage)) }
+func (q *readyQueue) Pop() any {
+	n := len(q.stages) - 1
+	s := q.stages[n]
+	q.stages = q.stages[:n]
+	return s
+}

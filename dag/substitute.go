@@ -1,0 +1,190 @@
+package dag
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"pipe/dag/expr"
+	"pipe/dag/text"
+)
+
+// substitute carries out every ${…} below n, in place. A scalar that is one
+// expression takes its value and type; inside other text the value is written
+// out. $${ stands for ${.
+func (l *loader) substitute(n *text.Node) {
+	if n == nil {
+		return
+	}
+	for _, it := range n.Items {
+		l.substitute(it)
+	}
+	s, ok := n.Value.(string)
+	if n.Kind != text.Scalar || !ok || !strings.Contains(s, "${") {
+		return
+	}
+	parts, err := splitTemplate(s)
+	if err != nil {
+		l.errorf(n, "expression", "%v", err)
+		n.Value = nil
+		return
+	}
+	if len(parts) == 1 && parts[0].expr {
+		if v, ok := l.eval(n, parts[0]); ok {
+			setValue(n, v)
+		} else {
+			n.Value = nil
+		}
+		return
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		if !p.expr {
+			b.WriteString(p.text)
+			continue
+		}
+		v, ok := l.eval(n, p)
+		if !ok {
+			n.Value = nil
+			return
+		}
+		b.WriteString(text.FormatScalar(v))
+	}
+	n.Value, n.Quoted = b.String(), true
+}
+
+// setValue makes a node what an expression gave.
+func setValue(n *text.Node, v any) {
+	switch x := v.(type) {
+	case []any:
+		n.Kind, n.Value = text.Sequence, nil
+		for _, e := range x {
+			child := &text.Node{Pos: n.Pos}
+			setValue(child, e)
+			n.Items = append(n.Items, child)
+		}
+	case map[string]any:
+		n.Kind, n.Value = text.Mapping, nil
+		for _, k := range sortedKeys(x) {
+			child := &text.Node{Pos: n.Pos}
+			setValue(child, x[k])
+			n.Keys = append(n.Keys, &text.Node{Pos: n.Pos, Raw: k, Value: k})
+			n.Items = append(n.Items, child)
+		}
+	default:
+		n.Value = v
+	}
+}
+
+func (l *loader) eval(n *text.Node, p templatePart) (any, bool) {
+	if l.scope == nil {
+		s, err := expr.NewScope(l.vars)
+		if err != nil {
+			l.errorf(n, "cel", "%v", err)
+			return nil, false
+		}
+		l.scope = s
+	}
+	prog, err := l.scope.Compile(p.text)
+	if err != nil {
+		pos := n.Pos
+		var e *expr.Error
+		hint := ""
+		msg := err.Error()
+		if errors.As(err, &e) {
+			msg, hint = e.Text, e.Hint
+			pos = within(n, p.at, e)
+		}
+		l.problems.Add(&text.Problem{Code: "cel", Pos: pos, Text: "${" + strings.TrimSpace(p.text) + "}: " + msg, Hint: hint})
+		return nil, false
+	}
+	// A param that is itself wrong has been reported; its users are not.
+	if l.paramsBroken {
+		return nil, false
+	}
+	v, err := prog.Eval(l.values)
+	if err != nil {
+		l.errorf(n, "cel", "%v", err)
+		return nil, false
+	}
+	return v, true
+}
+
+// within gives the place of an expression's mistake inside a scalar that
+// stands on one line; at is where the expression begins, in bytes.
+func within(n *text.Node, at int, e *expr.Error) text.Pos {
+	pos := n.Pos
+	if e.Line != 1 || strings.Contains(n.Raw, "\n") || at > len(n.Raw) {
+		return pos
+	}
+	pos.Col += utf8.RuneCountInString(n.Raw[:at]) + e.Col - 1
+	if n.Quoted {
+		pos.Col++
+	}
+	pos.Width = 1
+	return pos
+}
+
+type templatePart struct {
+	text string
+	expr bool
+	at   int // where text begins in the scalar, in bytes
+}
+
+var errTemplate = errors.New("${ has no closing }")
+
+// splitTemplate cuts "a ${b} c" into text and expressions. Braces and quotes
+// inside an expression are those of CEL.
+func splitTemplate(s string) ([]templatePart, error) {
+	var parts []templatePart
+	var plain strings.Builder
+	for i := 0; i < len(s); {
+		if strings.HasPrefix(s[i:], "$${") {
+			plain.WriteString("${")
+			i += 3
+			continue
+		}
+		if !strings.HasPrefix(s[i:], "${") {
+			plain.WriteByte(s[i])
+			i++
+			continue
+		}
+		end := closing(s, i+2)
+		if end < 0 {
+			return nil, errTemplate
+		}
+		if plain.Len() > 0 {
+			parts = append(parts, templatePart{text: plain.String()})
+			plain.Reset()
+		}
+		parts = append(parts, templatePart{text: s[i+2 : end], expr: true, at: i + 2})
+		i = end + 1
+	}
+	if plain.Len() > 0 || len(parts) == 0 {
+		parts = append(parts, templatePart{text: plain.String()})
+	}
+	return parts, nil
+}
+
+// closing finds the } that ends an expression beginning at i, or -1.
+func closing(s string, i int) int {
+	depth := 0
+	for ; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '{':
+			depth++
+		case '}':
+			if depth == 0 {
+				return i
+			}
+			depth--
+		case '"', '\'':
+			for i++; i < len(s) && s[i] != c; i++ {
+				if s[i] == '\\' {
+					i++
+				}
+			}
+		}
+	}
+	return -1
+}

@@ -1,0 +1,216 @@
+package dag
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"pipe/artifacts"
+)
+
+// work is one stage on its way: what it reads, its key and what came of it.
+// One worker owns it from start to end.
+type work struct {
+	stage   *Stage
+	inputs  map[string][]artifacts.Ref
+	outcome outcome
+}
+
+// outcome is what a worker sends back.
+type outcome struct {
+	event     EventType // cached, finished or failed
+	key       artifacts.Key
+	outputs   map[string]artifacts.Ref
+	externals []artifacts.Fingerprint
+	metrics   []Metric
+	log       string
+	seconds   float64
+	err       error
+}
+
+// worker carries out stages; it holds no state of the run.
+type worker struct {
+	store  *artifacts.Store
+	seed   uint64
+	models Models
+	force  bool
+	now    func() time.Time
+	emit   func(Event)
+}
+
+// describe fingerprints the files that a stage reads and composes its key.
+func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref) (*Description, []artifacts.Fingerprint, error) {
+	config, err := canonicalConfig(s.Kind)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describe the configuration of %s: %w", s.Info.Name, err)
+	}
+	d := &Description{Format: keyFormat, Kind: s.Info.Name, Version: s.Info.Version, Config: config}
+	if s.Info.Seeded {
+		d.Seed = &w.seed
+	}
+	if len(inputs) > 0 {
+		d.Inputs = make(map[string][]artifacts.Digest, len(inputs))
+		for port, refs := range inputs {
+			for _, r := range refs {
+				d.Inputs[port] = append(d.Inputs[port], r.Digest)
+			}
+		}
+	}
+	fields, values := paths(s.Kind)
+	if x, ok := s.Kind.(External); ok {
+		found, err := x.Externals()
+		if err != nil {
+			return nil, nil, err
+		}
+		fields = append(fields, make([]string, len(found))...)
+		values = append(values, found...)
+	}
+	var prints []artifacts.Fingerprint
+	for i, path := range values {
+		fp, err := w.store.Fingerprint(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		prints = append(prints, fp)
+		d.Externals = append(d.Externals, ExternalFile{Field: fields[i], Suffix: suffix(path), Digest: fp.Digest})
+	}
+	return d, prints, nil
+}
+
+// do brings a stage to its end: from the store where its key is known, else
+// by running it. Two processes with the same key share the work: the second
+// waits for the first and finds its record.
+func (w *worker) do(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, scratch func(artifacts.Key) string) (o outcome) {
+	started := w.now()
+	defer func() {
+		o.seconds = w.now().Sub(started).Seconds()
+		if o.err != nil {
+			o.event = StageFailed
+		}
+	}()
+	d, prints, err := w.describe(s, inputs)
+	if err != nil {
+		return outcome{err: err}
+	}
+	key, description, err := d.Key()
+	if err != nil {
+		return outcome{err: err}
+	}
+	o.key, o.externals = key, prints
+	cacheable := !s.Info.Effect && !s.NoCache
+	if cacheable {
+		if !w.force && w.replay(key, &o) {
+			return o
+		}
+		unlock, err := w.store.LockKey(ctx, key)
+		if err != nil {
+			o.err = err
+			return o
+		}
+		defer unlock()
+		if !w.force && w.replay(key, &o) {
+			return o
+		}
+	}
+	w.run(ctx, s, inputs, scratch(key), &o)
+	if o.err != nil {
+		return o
+	}
+	for _, fp := range prints {
+		if err := w.store.Unchanged(fp); err != nil {
+			o.err = fmt.Errorf("a file changed while the stage read it, so its outputs are not kept: %w", err)
+			return o
+		}
+	}
+	if cacheable {
+		o.err = w.record(key, s, description, started, &o)
+	}
+	return o
+}
+
+// replay fills an outcome from the store; false means a miss.
+func (w *worker) replay(key artifacts.Key, o *outcome) bool {
+	r, ok := w.store.Lookup(key)
+	if !ok {
+		return false
+	}
+	var metrics []Metric
+	if len(r.Metrics) > 0 && json.Unmarshal(r.Metrics, &metrics) != nil {
+		return false
+	}
+	o.event, o.outputs, o.metrics = StageCached, r.Outputs, metrics
+	return true
+}
+
+func (w *worker) run(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, scratch string, o *outcome) {
+	w.emit(Event{Time: w.now(), Type: StageStarted, Stage: s.Name, Kind: s.Info.Name, Key: o.key, Inputs: flatten(inputs)})
+	var log bytes.Buffer
+	env := newEnv(w.store, inputs, w.seed, nil, scratch, func(e Event) {
+		e.Stage = s.Name
+		w.emit(e)
+	}, w.now)
+	env.log = &log
+	if s.Info.Effect {
+		env.Models = w.models
+	}
+	o.outputs, o.err = env.execute(ctx, s.Kind)
+	o.metrics, o.log = env.metrics, log.String()
+	o.event = StageFinished
+	if o.err == nil {
+		env.removeScratch()
+	}
+}
+
+// record keeps what the stage produced under its key.
+func (w *worker) record(key artifacts.Key, s *Stage, description json.RawMessage, started time.Time, o *outcome) error {
+	metrics, err := json.Marshal(o.metrics)
+	if err != nil {
+		return fmt.Errorf("keep the metrics of a stage: %w", err)
+	}
+	r := &artifacts.Record{Kind: s.Info.Name, Outputs: o.outputs, Metrics: metrics, Started: started.UTC(), Finished: w.now().UTC(), Description: description}
+	if o.log != "" {
+		ref, err := w.store.PutBytes(artifacts.File, "log", []byte(o.log))
+		if err != nil {
+			return err
+		}
+		r.Log = &ref
+	}
+	return w.store.Record(key, r)
+}
+
+// flatten names each input artifact once: "in", or "in.0", "in.1" where a
+// port takes many.
+func flatten(in map[string][]artifacts.Ref) map[string]artifacts.Ref {
+	out := make(map[string]artifacts.Ref, len(in))
+	for _, port := range sortedKeys(in) {
+		for i, r := range in[port] {
+			name := port
+			if len(in[port]) > 1 {
+				name = fmt.Sprintf("%s.%d", port, i)
+			}
+			out[name] = r
+		}
+	}
+	return out
+}
+
+// gather collects the artifacts on a stage's inputs in the order of its edges.
+func gather(s *Stage, outputs map[*Stage]map[string]artifacts.Ref) (map[string][]artifacts.Ref, error) {
+	in := map[string][]artifacts.Ref{}
+	for _, e := range s.In {
+		ref, ok := outputs[e.From][e.FromPort]
+		if !ok {
+			ports, _ := s.Kind.Ports()
+			i := slices.IndexFunc(ports, func(p Port) bool { return p.Name == e.Port })
+			if i >= 0 && ports[i].Optional {
+				continue
+			}
+			return nil, fmt.Errorf("input %q: stage %q wrote nothing to %q", e.Port, e.From.Name, e.FromPort)
+		}
+		in[e.Port] = append(in[e.Port], ref)
+	}
+	return in, nil
+}
