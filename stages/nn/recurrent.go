@@ -34,7 +34,7 @@ func recurrentDefaults() Recurrent {
 // shapes are weight_ih (G·units, features), weight_hh (G·units, units) and
 // bias (G·units). biasHH is nil but for the GRU.
 type direction struct {
-	reverse                        bool
+	reverse                          bool
 	weightIH, weightHH, bias, biasHH *Param
 }
 

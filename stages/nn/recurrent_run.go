@@ -32,13 +32,13 @@ type run struct {
 
 	batch, time, features, units, offset int
 
-	xt         []float32 // input, (time·batch, features)
-	gates      []float32 // (time·batch, gates·units); their gradients after backward
-	h          []float32 // states, (time+1)·batch × units, the first all zero
-	c0         []float32 // LSTM: cell states, as h
-	tanhC      []float32 // LSTM: (time·batch, units)
-	recurrent  []float32 // GRU: h·weight_hhᵀ + bias_hh, as gates
-	dh, dc     []float32 // gradients of the current state, (batch, units)
+	xt           []float32 // input, (time·batch, features)
+	gates        []float32 // (time·batch, gates·units); their gradients after backward
+	h            []float32 // states, (time+1)·batch × units, the first all zero
+	c0           []float32 // LSTM: cell states, as h
+	tanhC        []float32 // LSTM: (time·batch, units)
+	recurrent    []float32 // GRU: h·weight_hhᵀ + bias_hh, as gates
+	dh, dc       []float32 // gradients of the current state, (batch, units)
 	keepH, keepC []float32 // what masked rows of dh and dc must remain
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing

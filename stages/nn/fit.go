@@ -1,0 +1,173 @@
+package nn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Fit trains until the last epoch, until patience runs out, or until ctx is
+// done, which it notices within a step; validation may be nil. When it returns
+// without an error and the configuration says so, the network has the weights of
+// its best epoch. After an error the network has the weights of the last step.
+func (t *Trainer) Fit(ctx context.Context, train, validation Source, cb Callbacks) error {
+	if train.Len() == 0 {
+		return errors.New("there are no examples to train on")
+	}
+	for t.state.Epoch < t.cfg.Epochs && !t.state.Stopped {
+		if err := t.epoch(ctx, train, validation, cb); err != nil {
+			return err
+		}
+	}
+	if t.cfg.Stopping.RestoreBest {
+		t.restoreBest()
+	}
+	return nil
+}
+
+// epoch finishes the current epoch from whichever step it is at.
+func (t *Trainer) epoch(ctx context.Context, train, validation Source, cb Callbacks) error {
+	t.visitOrder(train.Len())
+	size := t.cfg.BatchSize
+	steps := (train.Len() + size - 1) / size
+	start, before := t.now(), t.state.Seconds
+	for t.state.Step < steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		first := t.state.Step * size
+		begin := t.now()
+		m, rows, err := t.step(ctx, train, t.order[first:min(first+size, len(t.order))])
+		if err != nil {
+			return err
+		}
+		end := t.now()
+		t.state.Step++
+		t.state.Seconds = before + end.Sub(start).Seconds()
+		if cb.Step != nil {
+			cb.Step(StepResult{t.state.Epoch + 1, t.state.Step, steps, m, rows, rate(rows, end.Sub(begin).Seconds())})
+		}
+		if cb.Checkpoint != nil {
+			if err := cb.Checkpoint(t); err != nil {
+				return fmt.Errorf("checkpoint after epoch %d, step %d: %w", t.state.Epoch+1, t.state.Step, err)
+			}
+		}
+	}
+	result := EpochResult{Epoch: t.state.Epoch + 1, Metrics: t.state.Sums.metrics(), Seconds: t.state.Seconds,
+		RowsPerSecond: rate(t.state.Sums.Examples, t.state.Seconds)}
+	if validation != nil && validation.Len() > 0 {
+		m, err := t.net.Evaluate(ctx, validation, t.cfg.Loss, size)
+		if err != nil {
+			return fmt.Errorf("validation after epoch %d: %w", result.Epoch, err)
+		}
+		result.Validation = &m
+	}
+	t.judge(&result)
+	t.state.History = append(t.state.History, result)
+	t.state.Epoch, t.state.Step, t.state.Sums, t.state.Seconds = t.state.Epoch+1, 0, sums{}, 0
+	if cb.Epoch != nil {
+		cb.Epoch(result)
+	}
+	if cb.Checkpoint != nil {
+		if err := cb.Checkpoint(t); err != nil {
+			return fmt.Errorf("checkpoint after epoch %d: %w", t.state.Epoch, err)
+		}
+	}
+	return nil
+}
+
+// visitOrder decides in which order the current epoch sees the examples.
+func (t *Trainer) visitOrder(n int) {
+	if len(t.order) != n {
+		t.order = make([]int, n)
+	}
+	if !t.cfg.KeepOrder {
+		permutation(t.order, t.cfg.Seed, t.state.Epoch)
+		return
+	}
+	for i := range t.order {
+		t.order[i] = i
+	}
+}
+
+// step makes one update of the weights.
+func (t *Trainer) step(ctx context.Context, src Source, examples []int) (Metrics, int, error) {
+	n, p := t.net, t.pass
+	p.Reset()
+	p.Seed(t.cfg.Seed, t.state.Epoch, t.state.Step)
+	if err := n.loadBatch(ctx, p, &t.batch, src, examples); err != nil {
+		return Metrics{}, 0, fmt.Errorf("epoch %d, step %d: %w", t.state.Epoch+1, t.state.Step+1, err)
+	}
+	x := t.batch.input
+	for i, l := range n.Layers {
+		x = l.Forward(p, x)
+		t.outputs[i] = x
+	}
+	t.target = Target{t.batch.Labels, t.batch.Values, t.cfg.ClassWeights}
+	loss := t.cfg.Loss.Forward(p, x, &t.target)
+	value := float64(loss.Data[0])
+	if !finite(value) {
+		return Metrics{}, 0, t.nonFinite(value)
+	}
+	for _, q := range t.params {
+		clear(q.Grad)
+	}
+	p.Backward(loss)
+	if t.cfg.ClipNorm > 0 {
+		clipNorm(t.params, t.cfg.ClipNorm)
+	}
+	t.state.Updates++
+	for i, q := range t.params {
+		t.cfg.Optimizer.Update(q, t.slots[i], t.state.Updates, 1)
+	}
+	right, rows := t.target.correct(x, threshold(t.cfg.Loss))
+	t.state.Sums.add(value, len(examples), right, rows)
+	return Metrics{value, float64(right) / float64(max(rows, 1))}, len(examples), nil
+}
+
+// loadBatch lets the source fill a batch with its targets.
+func (n *Network) loadBatch(ctx context.Context, p *Pass, b *Batch, src Source, examples []int) error {
+	n.newBatch(p, b, len(examples))
+	n.addTargets(p, b, n.Context.Classes > 0)
+	if err := src.Batch(ctx, examples, b); err != nil {
+		return err
+	}
+	return b.check(n.Context, n.Context.Classes)
+}
+
+// Evaluate returns the mean loss and the accuracy of the network over src. It
+// may be called by several goroutines at once.
+func (n *Network) Evaluate(ctx context.Context, src Source, loss Loss, batchSize int) (Metrics, error) {
+	p := n.passes.Get().(*Pass)
+	defer n.passes.Put(p)
+	var s sums
+	numbers := make([]int, 0, batchSize)
+	for first := 0; first < src.Len(); first += batchSize {
+		if err := ctx.Err(); err != nil {
+			return Metrics{}, err
+		}
+		numbers = numbers[:0]
+		for i := first; i < min(first+batchSize, src.Len()); i++ {
+			numbers = append(numbers, i)
+		}
+		p.Reset()
+		var b Batch
+		if err := n.loadBatch(ctx, p, &b, src, numbers); err != nil {
+			return Metrics{}, err
+		}
+		y := n.Forward(p, b.input)
+		target := Target{Labels: b.Labels, Values: b.Values}
+		value := float64(loss.Forward(p, y, &target).Data[0])
+		right, rows := target.correct(y, threshold(loss))
+		s.add(value, len(numbers), right, rows)
+	}
+	return s.metrics(), nil
+}
+
+// threshold is where a single column's answer turns from 0 to 1.
+func threshold(l Loss) float32 {
+	if b, ok := l.(*BinaryCrossentropy); ok && b.FromLogits {
+		return 0
+	}
+	return 0.5
+}

@@ -1,0 +1,149 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+)
+
+// Input describes one example that goes into a network.
+type Input struct {
+	// Tokens says that an example is token ids and not numbers.
+	Tokens bool `json:"tokens,omitempty"`
+	// Shape is the shape of one example, without the batch: (time) of tokens,
+	// (features), (time, features), (height, width, channels).
+	Shape []int `json:"shape"`
+}
+
+// batch returns the shape of n examples.
+func (in Input) batch(n int) Shape { return append(Shape{n}, in.Shape...) }
+
+// size returns the number of elements of one example.
+func (in Input) size() int { return Shape(in.Shape).Size() }
+
+// LayerError says which layer of a network is wrong.
+type LayerError struct {
+	Index int    // counts from 0
+	Kind  string // such as "dense"
+	Err   error
+}
+
+// Error names the layer by its place, counted from 1, and its kind.
+func (e *LayerError) Error() string {
+	return fmt.Sprintf("layer %d (%s) %v", e.Index+1, e.Kind, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *LayerError) Unwrap() error { return e.Err }
+
+// Check follows the shape of the input through the layers and returns what comes
+// out of each. Nothing is allocated, and sizes that are not known yet may be
+// Unknown in the input and 0 in the context. The error is a *LayerError where a
+// layer is to blame.
+func Check(in Input, c Context, layers []Layer) ([]Shape, error) {
+	if len(layers) == 0 {
+		return nil, errors.New("a network needs at least one layer")
+	}
+	shape := in.batch(Unknown)
+	shapes := make([]Shape, 0, len(layers))
+	for i, l := range layers {
+		out, err := checkLayer(l, i, in, shape, c)
+		if err != nil {
+			return shapes, &LayerError{i, LayerKind(l), err}
+		}
+		shapes = append(shapes, out)
+		shape = out
+	}
+	return shapes, nil
+}
+
+func checkLayer(l Layer, i int, in Input, shape Shape, c Context) (Shape, error) {
+	_, reads := l.(tokenReader)
+	switch {
+	case i == 0 && in.Tokens && !reads:
+		return nil, errors.New("cannot read token ids; begin with an embedding")
+	case reads && (i > 0 || !in.Tokens):
+		return nil, fmt.Errorf("needs token ids, got numbers of shape %v", shape)
+	}
+	return l.OutShape(shape, c)
+}
+
+// CheckLoss says whether a loss can measure what the layers, whose shapes Check
+// returned, give.
+func CheckLoss(loss Loss, layers []Layer, shapes []Shape, c Context) error {
+	last := layers[len(layers)-1]
+	var a Activation
+	if l, ok := last.(interface{ endsWith() Activation }); ok {
+		a = l.endsWith()
+	}
+	return loss.Check(shapes[len(shapes)-1], a, c)
+}
+
+// Network is a sequence of layers with their parameters. After it is built or
+// loaded it may be used by several goroutines at once; only a Trainer changes it.
+type Network struct {
+	Input   Input
+	Context Context
+	Layers  []Layer
+
+	shapes []Shape  // of each layer's output
+	params []*Param // of all layers, with full names
+	passes sync.Pool
+}
+
+// NewNetwork checks the layers, allocates their parameters and initialises them
+// from the seed. The layers then belong to the network.
+func NewNetwork(in Input, c Context, layers []Layer, seed uint64) (*Network, error) {
+	return build(in, c, layers, &seed)
+}
+
+// build leaves the parameters zero when there is no seed.
+func build(in Input, c Context, layers []Layer, seed *uint64) (*Network, error) {
+	for _, d := range in.Shape {
+		if d < 1 {
+			return nil, fmt.Errorf("the shape %v of an example must be known", Shape(in.Shape))
+		}
+	}
+	shapes, err := Check(in, c, layers)
+	if err != nil {
+		return nil, err
+	}
+	n := &Network{Input: in, Context: c, Layers: layers, shapes: shapes}
+	n.passes.New = func() any { return NewPass() }
+	shape := in.batch(Unknown)
+	for i, l := range layers {
+		if shapes[i].Last() == Unknown {
+			return nil, &LayerError{i, LayerKind(l), errors.New("needs the number of classes, which is not known")}
+		}
+		if seed == nil {
+			err = l.Build(shape, c, nil)
+		} else {
+			err = l.Build(shape, c, generator(*seed, "initialise", i))
+		}
+		if err != nil {
+			return nil, &LayerError{i, LayerKind(l), err}
+		}
+		for _, p := range l.Params() {
+			p.Name = strconv.Itoa(i) + "." + p.Name
+			n.params = append(n.params, p)
+		}
+		shape = shapes[i]
+	}
+	return n, nil
+}
+
+// Params returns all parameters in the order of the layers. The names begin with
+// the place of the layer, counted from 0: "1.weight_ih".
+func (n *Network) Params() []*Param { return n.params }
+
+// OutShape returns the shape of the output, with an Unknown batch.
+func (n *Network) OutShape() Shape { return n.shapes[len(n.shapes)-1] }
+
+// Forward computes the output of the network for x.
+func (n *Network) Forward(p *Pass, x *Tensor) *Tensor {
+	for _, l := range n.Layers {
+		x = l.Forward(p, x)
+	}
+	return x
+}

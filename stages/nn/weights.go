@@ -1,0 +1,58 @@
+package nn
+
+import (
+	"fmt"
+	"io"
+)
+
+// WriteWeights writes all parameters as safetensors. Equal weights give equal
+// bytes.
+func (n *Network) WriteWeights(w io.Writer) error {
+	arrays := make([]Array, len(n.params))
+	for i, p := range n.params {
+		arrays[i] = Array{p.Name, p.Shape, p.Data}
+	}
+	return WriteSafetensors(w, arrays, map[string]string{"format": "pipe.weights/1"})
+}
+
+// ReadWeights fills all parameters from a safetensors file of size bytes. It
+// refuses, and changes nothing, when a name or a shape does not fit.
+func (n *Network) ReadWeights(r io.Reader, size int64) error {
+	arrays, _, err := ReadSafetensors(r, size)
+	if err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	byName := make(map[string]Array, len(arrays))
+	for _, a := range arrays {
+		byName[a.Name] = a
+	}
+	for _, p := range n.params {
+		a, ok := byName[p.Name]
+		switch {
+		case !ok:
+			return fmt.Errorf("weights: %q is missing", p.Name)
+		case !a.Shape.Equal(p.Shape):
+			return fmt.Errorf("weights: %q has shape %v, the network needs %v", p.Name, a.Shape, p.Shape)
+		}
+	}
+	if len(arrays) != len(n.params) {
+		for _, a := range arrays {
+			if !n.hasParam(a.Name) {
+				return fmt.Errorf("weights: %q is not a parameter of the network", a.Name)
+			}
+		}
+	}
+	for _, p := range n.params {
+		copy(p.Data, byName[p.Name].Data)
+	}
+	return nil
+}
+
+func (n *Network) hasParam(name string) bool {
+	for _, p := range n.params {
+		if p.Name == name {
+			return true
+		}
+	}
+	return false
+}
