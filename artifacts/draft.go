@@ -1,0 +1,225 @@
+package artifacts
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Draft is an artifact that is being written: an io.Writer whose bytes become
+// an object at Commit and leave no trace otherwise. A Draft is used by one
+// goroutine at a time.
+type Draft struct {
+	store   *Store
+	ref     Ref
+	later   func(unflushed) // takes the finished file, to flush many at once; nil outside folders
+	stream  *hashStream     // bytes that did not fit in buf; nil while all do
+	buf     []byte
+	file    *os.File // the temporary file, once there is one
+	written int64
+	err     error // sticky: once a write failed there is nothing to commit
+	done    bool
+}
+
+var errDraftDone = errors.New("draft was committed or aborted before")
+
+// Create begins an artifact of one file. Call Commit or Abort; Abort after
+// Commit does nothing, so it can be deferred.
+func (s *Store) Create(t Type, format string) (*Draft, error) {
+	if !t.Valid() {
+		return nil, fmt.Errorf("artifact type %q is unknown", t)
+	}
+	if format == FolderFormat {
+		return nil, fmt.Errorf("format %q is for CreateFolder", format)
+	}
+	return s.newDraft(t, format), nil
+}
+
+func (s *Store) newDraft(t Type, format string) *Draft {
+	return &Draft{store: s, ref: Ref{Type: t, Format: format}}
+}
+
+// SetRows notes the number of rows, which Commit puts into the Ref.
+func (d *Draft) SetRows(n int64) { d.ref.Rows = n }
+
+// Write appends p. Small artifacts stay in memory until Commit; large ones go
+// to a temporary file and are hashed while the file is being written.
+func (d *Draft) Write(p []byte) (int, error) {
+	if d.done {
+		return 0, errDraftDone
+	}
+	if d.err != nil {
+		return 0, d.err
+	}
+	total := len(p)
+	for len(p) > 0 {
+		if len(d.buf) == cap(d.buf) {
+			if err := d.makeRoom(len(p)); err != nil {
+				return total - len(p), err
+			}
+		}
+		n := min(len(p), cap(d.buf)-len(d.buf))
+		d.buf = append(d.buf, p[:n]...)
+		p = p[n:]
+	}
+	return total, nil
+}
+
+// ReadFrom appends everything that r has, without a copy in between.
+func (d *Draft) ReadFrom(r io.Reader) (int64, error) {
+	if d.done {
+		return 0, errDraftDone
+	}
+	var total int64
+	for d.err == nil {
+		if len(d.buf) == cap(d.buf) {
+			if err := d.makeRoom(1); err != nil {
+				return total, err
+			}
+		}
+		n, err := r.Read(d.buf[len(d.buf):cap(d.buf)])
+		d.buf = d.buf[:len(d.buf)+n]
+		total += int64(n)
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, d.err
+}
+
+// makeRoom grows the buffer up to a block and then sends full blocks on.
+func (d *Draft) makeRoom(wanted int) error {
+	if cap(d.buf) < blockSize {
+		grown := make([]byte, len(d.buf), min(blockSize, max(4096, 2*cap(d.buf), len(d.buf)+wanted)))
+		copy(grown, d.buf)
+		d.buf = grown
+		return nil
+	}
+	return d.flush()
+}
+
+// flush writes the block to the temporary file and to the hash, at the same
+// time, and takes an empty block.
+func (d *Draft) flush() error {
+	if d.stream == nil {
+		if err := d.createFile(); err != nil {
+			return d.fail(err)
+		}
+		d.stream = startHash()
+	}
+	full := d.buf
+	d.stream.add(full)
+	n, err := d.file.Write(full)
+	d.buf = d.stream.block()
+	if err != nil {
+		return d.fail(err)
+	}
+	startWriteback(d.file, d.written, int64(n))
+	d.written += int64(n)
+	return nil
+}
+
+// createFile makes the temporary file: read-only from the start for everybody
+// but the holder of this descriptor, as objects are.
+func (d *Draft) createFile() (err error) {
+	d.file, err = os.OpenFile(d.store.session.tempPath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	return err
+}
+
+func (d *Draft) size() int64 { return d.written + int64(len(d.buf)) }
+
+func (d *Draft) fail(err error) error {
+	if d.err == nil {
+		err = noSpace(d.store.dir, d.describe(), max(d.size(), 1), err)
+		d.err = fmt.Errorf("write artifact: %w", err)
+	}
+	return d.err
+}
+
+func (d *Draft) describe() string {
+	if d.ref.Format == "" {
+		return "a " + string(d.ref.Type)
+	}
+	return fmt.Sprintf("a %s (%s)", d.ref.Type, d.ref.Format)
+}
+
+// Commit makes the bytes written so far an immutable object and returns its
+// name. An object that the store already has is kept as it is. After an error
+// nothing of the draft is left.
+func (d *Draft) Commit() (Ref, error) {
+	if d.done {
+		return Ref{}, errDraftDone
+	}
+	defer d.Abort()
+	if d.err != nil {
+		return Ref{}, d.err
+	}
+	if err := d.finish(); err != nil {
+		return Ref{}, d.fail(err)
+	}
+	return d.ref, nil
+}
+
+func (d *Draft) finish() error {
+	d.ref.Size = d.size()
+	if d.stream == nil {
+		d.ref.Digest = digestOf(d.buf)
+		if d.store.holdSound(d.ref) {
+			return nil
+		}
+		if err := d.createFile(); err != nil {
+			return err
+		}
+		if _, err := d.file.Write(d.buf); err != nil {
+			return err
+		}
+	} else {
+		if len(d.buf) > 0 {
+			if err := d.flush(); err != nil {
+				return err
+			}
+		}
+		d.ref.Digest = d.stream.sum()
+		d.stream = nil
+	}
+	if d.later != nil {
+		d.later(unflushed{ref: d.ref, temp: d.file.Name()})
+		err := d.file.Close()
+		d.file = nil
+		return err
+	}
+	if err := d.file.Sync(); err != nil {
+		return err
+	}
+	return d.store.adopt(d.ref, d.file.Name())
+}
+
+// Abort forgets the draft.
+func (d *Draft) Abort() {
+	if d.done {
+		return
+	}
+	d.done = true
+	if d.stream != nil {
+		d.stream.sum()
+	}
+	if d.file != nil {
+		d.file.Close()
+		os.Remove(d.file.Name()) // gone already if it became the object
+	}
+	d.buf = nil
+}
+
+// PutBytes stores b as an artifact of one file.
+func (s *Store) PutBytes(t Type, format string, b []byte) (Ref, error) {
+	d, err := s.Create(t, format)
+	if err != nil {
+		return Ref{}, err
+	}
+	d.buf = b // at its full capacity, so that nothing is appended to the caller's bytes
+	return d.Commit()
+}

@@ -1,0 +1,173 @@
+package artifacts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Lookup returns what the stage with that key produced, if the store knows and
+// still has it all. Every doubt is a miss: a record that is torn or damaged, of
+// another version or filed under another key, an output that is missing or of
+// the wrong size.
+func (s *Store) Lookup(k Key) (*Record, bool) {
+	if !k.Valid() || s.gcLock.acquire() != nil {
+		return nil, false
+	}
+	defer s.gcLock.release()
+	s.leases.take(leaseKey, string(k))
+	r, err := s.readRecord(k)
+	if err != nil {
+		return nil, false
+	}
+	for ref := range r.refs {
+		if !s.present(ref) {
+			return nil, false
+		}
+	}
+	return r, true
+}
+
+// touchInterval is how exact the time of a record's last use is. The collector
+// goes by it, in days; writing it at each look-up would only wear the disk.
+const touchInterval = time.Hour
+
+func (s *Store) readRecord(k Key) (*Record, error) {
+	path := s.keyPath(k)
+	b, modified, err := readSmall(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := parseRecord(b)
+	if err != nil {
+		return nil, err
+	}
+	if r.Key != k {
+		return nil, fmt.Errorf("record: it belongs to the key %s", r.Key)
+	}
+	if now := s.now(); now.Sub(modified) > touchInterval {
+		// Whether this works or not, the record is as good as before.
+		_ = os.Chtimes(path, now, now)
+	}
+	return r, nil
+}
+
+// slowStage is how long a stage must have run for its record to be worth a wait
+// for the disk. A record that a power failure takes is a miss, and costs what
+// the stage costs.
+const slowStage = time.Second
+
+// Record notes what the stage with that key produced, for Lookup here and in
+// every other process. All outputs must be in the store. It sets r.Version and
+// r.Key, and keeps times in UTC.
+func (s *Store) Record(k Key, r *Record) error {
+	if !k.Valid() {
+		return fmt.Errorf("key %q is not 64 lower-case hexadecimal digits", k)
+	}
+	r.Version, r.Key = recordVersion, k
+	r.Started, r.Finished = r.Started.UTC(), r.Finished.UTC()
+	if err := r.validate(); err != nil {
+		return err
+	}
+	b, err := r.encode()
+	if err != nil {
+		return err
+	}
+	if err := s.gcLock.acquire(); err != nil {
+		return err
+	}
+	defer s.gcLock.release()
+	s.leases.take(leaseKey, string(k))
+	for ref := range r.refs {
+		if !s.present(ref) {
+			return fmt.Errorf("record of key %s: %w", k, &MissingError{Digest: ref.Digest})
+		}
+	}
+	mode := syncNever
+	if r.Finished.Sub(r.Started) >= slowStage {
+		mode = syncNow
+	}
+	if err := s.writeFile(s.keyPath(k), b, 0o444, mode); err != nil {
+		return fmt.Errorf("record of key %s: %w", k, err)
+	}
+	return nil
+}
+
+// Forget removes the record of a key, so that the next run of the stage is not
+// a hit. To forget what is not known is no error.
+func (s *Store) Forget(k Key) error {
+	if !k.Valid() {
+		return fmt.Errorf("key %q is not 64 lower-case hexadecimal digits", k)
+	}
+	if err := os.Remove(s.keyPath(k)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// lockPoll is how often a waiting process looks whether a key was unlocked:
+// often enough for short stages, while an hour's wait costs no measurable time.
+const (
+	lockPollMin = time.Millisecond
+	lockPollMax = 50 * time.Millisecond
+)
+
+// LockKey waits until no other holder, in this process or another, works on
+// the key. Look the key up again afterwards: whoever held it may have produced
+// the result. The lock ends with unlock, or with the process however it ends.
+// The error is that of ctx, or says why the lock's file cannot be used.
+func (s *Store) LockKey(ctx context.Context, k Key) (unlock func(), err error) {
+	if !k.Valid() {
+		return nil, fmt.Errorf("key %q is not 64 lower-case hexadecimal digits", k)
+	}
+	path := filepath.Join(s.dir, locksDir, "key-"+string(k))
+	wait := lockPollMin
+	for {
+		f, err := tryLockFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("lock key %s: %w", k, noSpace(s.dir, path, 1, err))
+		}
+		if f != nil {
+			return sync.OnceFunc(func() {
+				// Removed while it is locked: whoever waits for this very file
+				// sees that it has no name any more and takes a new one.
+				os.Remove(path)
+				f.Close()
+			}), nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, lockPollMax)
+	}
+}
+
+// tryLockFile returns the locked file, or nil when another holds it.
+func tryLockFile(path string) (*os.File, error) {
+	f, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
+	got, err := tryLock(f, exclusive)
+	if err != nil || !got {
+		f.Close()
+		return nil, err
+	}
+	mine, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if named, err := os.Lstat(path); err != nil || !os.SameFile(mine, named) {
+		f.Close()
+		return nil, nil
+	}
+	return f, nil
+}

@@ -1,0 +1,167 @@
+// Package artifacts owns what stages produce: the digests that name it, the
+// content-addressed store under .pipe/ that keeps it, the records that say
+// which key produced which outputs, and the fingerprints of the files outside
+// the store that stages read.
+//
+// A store is a folder:
+//
+//	format            "pipe-store 1": the version of everything below
+//	objects/ab/cdef…  immutable bytes; the path is their SHA-256
+//	keys/ab/cdef…     what the stage with that key produced (see Record)
+//	stat              digests of outside files, by path and stat
+//	quarantine/       objects that were found damaged, kept for a look
+//	locks/            flock'ed files: sessions, gc, stat, key-…
+//	tmp/<session>/    a live process's unfinished files and leases
+//
+// Three rules keep it whole. An object is written to tmp/, hashed on the way,
+// flushed to the disk and then renamed to its name, so that a name never
+// stands for half of the bytes. A key's record is written after the objects
+// that it names. And any doubt is a miss: a record or an object that is torn,
+// damaged or absent is treated as if it had never been there, and the stage
+// runs again.
+package artifacts
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Store is an open object store. It may be used by any number of goroutines,
+// and its folder by any number of processes, at the same time.
+type Store struct {
+	dir     string
+	now     func() time.Time
+	session *session
+	leases  *leases
+	gcLock  *sharedLock
+
+	mu        sync.Mutex
+	verified  map[Digest]identity   // objects whose bytes this process has hashed
+	manifests map[Digest]folderList // parsed manifests: immutable, and asked for at each look-up
+
+	stats statCache
+}
+
+const (
+	objectsDir    = "objects"
+	keysDir       = "keys"
+	quarantineDir = "quarantine"
+	locksDir      = "locks"
+	tmpDir        = "tmp"
+)
+
+// Open opens the store in dir and creates it where there is none. What killed
+// processes left in tmp/ is removed. The error says what to do when dir is no
+// folder, cannot be written, or holds a store that a newer pipe wrote.
+//
+// Close the store to save the fingerprints of outside files.
+func Open(dir string) (*Store, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", dir, err)
+	}
+	if err := prepareDir(abs); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		dir:       abs,
+		now:       time.Now,
+		verified:  make(map[Digest]identity),
+		manifests: make(map[Digest]folderList),
+	}
+	s.stats.path = filepath.Join(abs, "stat")
+	if err := s.start(); err != nil {
+		return nil, explainDir(abs, err)
+	}
+	return s, nil
+}
+
+// start takes a session and, in a new store, writes the format: last, because
+// a folder with a format is a store.
+func (s *Store) start() (err error) {
+	if s.session, err = openSession(s.dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.session.close()
+		}
+	}()
+	if err := s.writeFormat(); err != nil {
+		return err
+	}
+	if s.gcLock, err = openSharedLock(filepath.Join(s.dir, locksDir, "gc")); err != nil {
+		return err
+	}
+	if s.leases, err = openLeases(s.session.dir, s.gcLock); err != nil {
+		s.gcLock.close()
+	}
+	return err
+}
+
+// prepareDir checks what is at dir before anything is written there.
+func prepareDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, syscall.ENOTDIR), err == nil && !info.IsDir():
+		return fmt.Errorf("store %s: this is not a folder; move it away or choose another store", dir)
+	case err != nil:
+		return explainDir(dir, err)
+	}
+	if err := checkFormat(dir); err != nil {
+		return err
+	}
+	for _, sub := range []string{objectsDir, keysDir, locksDir, tmpDir} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o777); err != nil {
+			return explainDir(dir, err)
+		}
+	}
+	return nil
+}
+
+// explainDir says in a person's words why the store's folder cannot be used.
+func explainDir(dir string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("store %s: the file system is mounted read-only and the store must be writable: %w", dir, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("store %s: no permission to write there; make it writable for this user or choose another store: %w", dir, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return noSpace(dir, dir, 0, err)
+	}
+	return fmt.Errorf("store %s: %w", dir, err)
+}
+
+// Dir returns the absolute path of the store's folder.
+func (s *Store) Dir() string { return s.dir }
+
+// Close saves the fingerprints of outside files and gives up the session, so
+// that this process no longer keeps objects from being collected. Drafts that
+// are still open can no longer be committed.
+func (s *Store) Close() error {
+	err := s.saveStats()
+	s.leases.close()
+	s.gcLock.close()
+	if serr := s.session.close(); err == nil {
+		err = serr
+	}
+	if err != nil {
+		return fmt.Errorf("store %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+func (s *Store) objectPath(d Digest) string {
+	return s.dir + "/" + objectsDir + "/" + string(d[:2]) + "/" + string(d[2:])
+}
+
+func (s *Store) keyPath(k Key) string {
+	return s.dir + "/" + keysDir + "/" + string(k[:2]) + "/" + string(k[2:])
+}

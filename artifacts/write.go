@@ -1,0 +1,73 @@
+package artifacts
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// syncMode says when the bytes of a written file must be on the disk.
+type syncMode int
+
+const (
+	// syncNow flushes before the file gets its name.
+	syncNow syncMode = iota
+	// syncNever leaves it to the kernel: for files whose loss or damage is
+	// noticed and costs no more than making them again.
+	syncNever
+)
+
+// writeFile gives path the content b in one step: readers see the old file or
+// the new one.
+func (s *Store) writeFile(path string, b []byte, perm fs.FileMode, mode syncMode) error {
+	temp := s.session.tempPath()
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return noSpace(s.dir, path, int64(len(b)), err)
+	}
+	_, err = f.Write(b)
+	if err == nil && mode == syncNow {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = renameInto(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp)
+		return noSpace(s.dir, path, int64(len(b)), err)
+	}
+	if mode == syncNow {
+		return syncFile(filepath.Dir(path))
+	}
+	return nil
+}
+
+// renameInto renames and makes the folder of the new name if need be, which is
+// at most once for each of the 256 folders of a store.
+func renameInto(from, to string) error {
+	err := os.Rename(from, to)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// syncFile flushes a file, or the names in a folder.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
