@@ -1,0 +1,104 @@
+// Package report owns the page that people read after an evaluation: one HTML
+// file without scripts and without anything fetched from elsewhere, in light
+// and dark, the same bytes for the same evaluation.
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"pipe/stages/score"
+)
+
+// Page is what a report shows. Every text in it may come from data and is
+// escaped.
+type Page struct {
+	Title    string // what was predicted from what
+	Subtitle string
+	Result   *score.Result
+	History  *History  // nil for a model that tells nothing of its training
+	Layers   []Layer   // nil for a model without a network
+	Mistakes []Mistake // the worst ones first
+	Points   []Point   // of a regression: a sample of the rows
+	Facts    []Fact    // about model and data, in the order shown
+}
+
+// History is how a training went, a value for each epoch; a curve that was not
+// measured is empty.
+type History struct {
+	Loss, ValidationLoss         []float64
+	Accuracy, ValidationAccuracy []float64
+	Best                         int // the epoch whose weights were kept, from 1; 0 if it was the last
+}
+
+// Layer is one line of a network's summary.
+type Layer struct {
+	Name, Shape string
+	Parameters  int64
+}
+
+// Mistake is a row on which the model was wrong.
+type Mistake struct {
+	Row              int64 // from 1
+	Input            string
+	Truth, Predicted string
+	// Probability is what the model gave its answer; below 0 for a regression.
+	Probability float64
+}
+
+// Point is one row of a regression.
+type Point struct{ Truth, Predicted float64 }
+
+// Fact is a name and a value.
+type Fact struct{ Name, Value string }
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed style.css
+var styleCSS string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"count":   count,
+	"percent": percent,
+	"short":   short,
+	"clip":    clip,
+}).Parse(pageHTML))
+
+// view is a Page with everything computed that the template lays out.
+type view struct {
+	*Page
+	Style      template.CSS
+	Tiles      []tile
+	Charts     []*chart
+	Matrix     *matrix
+	Confused   []pair
+	Classes    []classRow
+	Scatter    *scatter
+	Parameters int64
+}
+
+// Write renders the page.
+func Write(w io.Writer, p *Page) error {
+	v := &view{Page: p, Style: template.CSS(strings.TrimSpace(styleCSS)), Tiles: tiles(p.Result)}
+	if p.History != nil {
+		v.Charts = learningCurves(p.History)
+	}
+	if p.Result.Task == score.Classification {
+		v.Matrix = newMatrix(p.Result)
+		v.Confused = confusedPairs(p.Result)
+		v.Classes = classRows(p.Result)
+	} else {
+		v.Scatter = newScatter(p.Points)
+	}
+	for _, l := range p.Layers {
+		v.Parameters += l.Parameters
+	}
+	if err := page.Execute(w, v); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
