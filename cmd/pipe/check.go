@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"pipe/dag"
+	"pipe/dag/text"
+	"pipe/workspace"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var given []string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check FILE…",
+		Short: "Check pipeline files: types, shapes and expressions, before any data is read",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			params, err := parseParams(given)
+			if err != nil {
+				return err
+			}
+			var wrong text.Error
+			for _, path := range args {
+				p, err := workspace.Load(cmd.Context(), path, params)
+				var e *text.Error
+				switch {
+				case errors.As(err, &e):
+					wrong.Problems = append(wrong.Problems, e.Problems...)
+				case err != nil:
+					return err
+				case !asJSON:
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: ok, %s\n", path, stagesText(p))
+				}
+			}
+			if asJSON {
+				if err := problemsJSON(cmd.OutOrStdout(), wrong.Problems); err != nil {
+					return err
+				}
+			}
+			if len(wrong.Problems) == 0 {
+				return nil
+			}
+			if asJSON {
+				cmd.SetErr(io.Discard)
+			}
+			return &wrong
+		},
+	}
+	c.Flags().StringArrayVarP(&given, "param", "p", nil, "set a param of the pipeline: name=value")
+	c.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
+	return c
+}
+
+func stagesText(p *dag.Pipeline) string {
+	if len(p.Stages) == 1 {
+		return "1 stage"
+	}
+	return fmt.Sprintf("%d stages", len(p.Stages))
+}
+
+func problemsJSON(w io.Writer, ps []*text.Problem) error {
+	type problem struct {
+		File   string `json:"file"`
+		Line   int    `json:"line"`
+		Column int    `json:"column"`
+		Code   string `json:"code"`
+		Text   string `json:"text"`
+		Hint   string `json:"hint,omitempty"`
+	}
+	out := make([]problem, len(ps))
+	for i, p := range ps {
+		out[i] = problem{p.Pos.File.Name, p.Pos.Line, p.Pos.Col, p.Code, p.Text, p.Hint}
+	}
+	return writeJSON(w, out)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,147 @@
+// Command pipe checks, runs and serves machine-learning pipelines.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"pipe/artifacts"
+	"pipe/dag"
+	"pipe/dag/text"
+)
+
+// Exit codes, as docs/cli.md lists them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitWrongFile   = 2
+	exitUsage       = 3
+	exitDamaged     = 4
+	exitInterrupted = 130
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program with its surroundings as arguments.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() { // a second interrupt ends the process the ordinary way
+		<-ctx.Done()
+		stop()
+	}()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	return report(errOut, err)
+}
+
+func newRoot() *cobra.Command {
+	a := &app{}
+	root := &cobra.Command{
+		Use:   "pipe",
+		Short: "Pipelines that turn changing data into models that stay good",
+		Long: `pipe runs machine-learning pipelines that a YAML file declares, remembers every
+run, metric and model version, and answers with the models.
+
+  pipe init                              a small pipeline of your own to start from
+  pipe check pipelines/textclass.yaml    is the file right? (reads no data)
+  pipe run pipelines/textclass.yaml      run what is not up to date
+  pipe predict textclass@champion "…"    use the model
+
+Exit codes: 0 done, 1 a stage failed, 2 the pipeline file is wrong, 3 usage,
+4 the store is damaged, 130 interrupted.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().StringVar(&a.store, "store", ".pipe", "folder of the store and the registry")
+	root.PersistentFlags().StringVarP(&a.dir, "directory", "C", "", "work in this folder")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.dir == "" {
+			return nil
+		}
+		if err := os.Chdir(a.dir); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.predictCommand(), a.runsCommand(), a.modelsCommand(), a.initCommand(), a.kindsCommand(), versionCommand())
+	for _, c := range root.Commands() {
+		usageArgs(c)
+	}
+	return root
+}
+
+// app holds what the flags of all commands set.
+type app struct {
+	store string
+	dir   string
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+// usageArgs makes a wrong number of arguments a usage error, in all
+// subcommands.
+func usageArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		usageArgs(sub)
+	}
+}
+
+// errShown says that what went wrong has been shown already.
+var errShown = errors.New("shown")
+
+// report shows an error and chooses the exit code.
+func report(w io.Writer, err error) int {
+	var wrong *text.Error
+	var usage usageError
+	var corrupt *artifacts.CorruptError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &wrong):
+		fmt.Fprint(w, wrong.Render())
+		if n := len(wrong.Problems); n > 1 {
+			fmt.Fprintf(w, "%d problems\n", n)
+		}
+		return exitWrongFile
+	case errors.Is(err, dag.ErrInterrupted), errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "interrupted: what was finished is kept, the next run continues from there")
+		return exitInterrupted
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+		fmt.Fprintln(w, "pipe:", err)
+		return exitUsage
+	case errors.As(err, &corrupt):
+		fmt.Fprintln(w, "pipe:", err)
+		return exitDamaged
+	}
+	if !errors.Is(err, errShown) {
+		fmt.Fprintln(w, "pipe:", err)
+	}
+	return exitFailed
+}

@@ -1,0 +1,91 @@
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+
+	"pipe/artifacts"
+	"pipe/dag"
+)
+
+// Plain writes a line for each thing that happened: for logs and pipes.
+type Plain struct {
+	w      io.Writer
+	stages map[string]*stage
+	width  int // of the longest stage name
+}
+
+// NewPlain makes a line-by-line view of a pipeline's run.
+func NewPlain(w io.Writer, p *dag.Pipeline) *Plain {
+	v := &Plain{w: w, stages: map[string]*stage{}}
+	for _, s := range p.Stages {
+		v.width = max(v.width, len(s.Name))
+	}
+	return v
+}
+
+// Event implements dag.Sink.
+func (v *Plain) Event(e *dag.Event) {
+	if e.Stage == "" {
+		return
+	}
+	s := v.stages[e.Stage]
+	if s == nil {
+		s = &stage{name: e.Stage}
+		v.stages[e.Stage] = s
+	}
+	s.take(e)
+	switch e.Type {
+	case dag.StageMetric:
+		if s.metrics != "" && e.Metrics[0].Step > 0 {
+			v.line(s, "…", s.metrics)
+		}
+	case dag.StageLog:
+		v.line(s, "…", e.Text)
+	case dag.StageCached:
+		v.line(s, "cached", s.result())
+	case dag.StageFinished:
+		v.line(s, "done", s.result()+"  ("+duration(s.seconds)+")")
+	case dag.StageFailed:
+		v.line(s, "FAILED", s.text)
+	case dag.StageSkipped:
+		v.line(s, "skipped", s.text)
+	}
+}
+
+func (v *Plain) line(s *stage, state, text string) {
+	fmt.Fprintf(v.w, "%-*s  %-7s %s\n", v.width, s.name, state, text)
+}
+
+// Close implements View.
+func (v *Plain) Close() {}
+
+// JSON writes each event as a line of JSON, progress included.
+type JSON struct{ enc *json.Encoder }
+
+// NewJSON makes a view for programs.
+func NewJSON(w io.Writer) *JSON { return &JSON{enc: json.NewEncoder(w)} }
+
+// Event implements dag.Sink. A reader that is gone is noticed by the command
+// when it writes its own result.
+func (v *JSON) Event(e *dag.Event) { _ = v.enc.Encode(e) }
+
+// Close implements View.
+func (v *JSON) Close() {}
+
+// View is a sink that has a last word.
+type View interface {
+	dag.Sink
+	Close()
+}
+
+func sortedPorts(m map[string]artifacts.Ref) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}

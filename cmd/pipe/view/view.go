@@ -1,0 +1,194 @@
+// Package view shows a run to the person who started it: live on a terminal,
+// line by line elsewhere, as JSON for programs.
+package view
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"pipe/artifacts"
+	"pipe/dag"
+)
+
+// stage is what a view knows of one stage.
+type stage struct {
+	name, kind string
+	state      dag.EventType
+	began      time.Time
+	seconds    float64
+	done       int64
+	total      int64
+	unit       string
+	rates      rate
+	metrics    string
+	log        string
+	outputs    map[string]artifacts.Ref
+	text       string
+	effect     bool
+}
+
+// rate tells how fast a stage goes, from its progress.
+type rate struct {
+	began time.Time
+	first int64
+	speed float64 // units a second
+}
+
+func (r *rate) observe(now time.Time, done int64) {
+	if r.began.IsZero() || done < r.first {
+		r.began, r.first = now, done
+		return
+	}
+	if s := now.Sub(r.began).Seconds(); s > 0.2 {
+		r.speed = float64(done-r.first) / s
+	}
+}
+
+// take folds an event of the stage into it.
+func (s *stage) take(e *dag.Event) {
+	switch e.Type {
+	case dag.StageStarted:
+		s.state, s.began = e.Type, e.Time
+	case dag.StageProgress:
+		s.done, s.total, s.unit = e.Done, e.Total, e.Unit
+		s.rates.observe(e.Time, e.Done)
+	case dag.StageMetric:
+		s.metrics = metricsText(e.Metrics)
+	case dag.StageLog:
+		s.log = e.Text
+	case dag.StageCached, dag.StageFinished, dag.StageFailed, dag.StageSkipped:
+		s.state, s.seconds, s.outputs, s.text = e.Type, e.Seconds, e.Outputs, e.Text
+		if e.Type == dag.StageCached {
+			s.metrics = metricsText(e.Metrics)
+		}
+	}
+}
+
+// metricsText shows the newest value of each series: "epoch 3  loss 0.51".
+func metricsText(ms []dag.Metric) string {
+	var names []string
+	last := map[string]dag.Metric{}
+	for _, m := range ms {
+		if _, ok := last[m.Name]; !ok {
+			names = append(names, m.Name)
+		}
+		last[m.Name] = m
+	}
+	const most = 6
+	var b strings.Builder
+	var step int64
+	for i, n := range names {
+		if step = max(step, last[n].Step); i < most {
+			fmt.Fprintf(&b, "  %s %s", n, number(float64(last[n].Value)))
+		}
+	}
+	text := strings.TrimSpace(b.String())
+	if step > 0 {
+		text = fmt.Sprintf("%d  %s", step, text)
+	}
+	return text
+}
+
+// number shows a value with four significant digits, and whole numbers whole.
+func number(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		return count(int64(x))
+	}
+	return strconv.FormatFloat(x, 'g', 4, 64)
+}
+
+// count writes a whole number with separators of thousands.
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	start := 0
+	if n < 0 {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func duration(seconds float64) string {
+	switch {
+	case seconds < 0.0095:
+		return fmt.Sprintf("%.1fms", seconds*1000)
+	case seconds < 1:
+		return fmt.Sprintf("%.0fms", seconds*1000)
+	case seconds < 60:
+		return fmt.Sprintf("%.1fs", seconds)
+	}
+	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	return d.String()
+}
+
+// result says what a stage came to: rows of tables, sizes of the rest.
+func (s *stage) result() string {
+	switch s.state {
+	case dag.StageFailed, dag.StageSkipped:
+		return s.text
+	}
+	if s.metrics != "" && !onlyTables(s.outputs) {
+		return s.metrics
+	}
+	var parts []string
+	for _, port := range sortedPorts(s.outputs) {
+		ref := s.outputs[port]
+		what := bytesText(ref.Size)
+		if ref.Type == artifacts.Table {
+			what = count(ref.Rows) + " rows"
+		}
+		if port != dag.Out {
+			what = port + " " + what
+		}
+		parts = append(parts, what)
+	}
+	if len(parts) == 0 {
+		return s.log
+	}
+	return strings.Join(parts, ", ")
+}
+
+func onlyTables(refs map[string]artifacts.Ref) bool {
+	for _, r := range refs {
+		if r.Type != artifacts.Table {
+			return false
+		}
+	}
+	return len(refs) > 0
+}
+
+func bytesText(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	x, names := float64(n)/unit, []string{"KiB", "MiB", "GiB", "TiB"}
+	i := 0
+	for x >= unit && i < len(names)-1 {
+		x /= unit
+		i++
+	}
+	return fmt.Sprintf("%.1f %s", x, names[i])
+}
+
+// Summary is the last line about a run.
+func Summary(r *dag.Result) string {
+	var parts []string
+	add := func(n int, one string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, one))
+		}
+	}
+	add(r.Ran, "ran")
+	add(r.Cached, "cached")
+	add(len(r.Failures), "failed")
+	if len(parts) == 0 {
+		parts = []string{"nothing to do"}
+	}
+	return fmt.Sprintf("%s in %s: %s", r.Status, duration(r.Seconds), strings.Join(parts, ", "))
+}

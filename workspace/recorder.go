@@ -1,0 +1,225 @@
+package workspace
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"runtime"
+	"sync"
+	"time"
+
+	"pipe/dag"
+	"pipe/registry"
+)
+
+// recorder writes a run's events to the registry. Events arrive on the
+// runner's goroutine and must not wait for a disk: they are folded into what
+// is pending, and one goroutine writes that, a transaction at a time.
+type recorder struct {
+	registry *registry.Registry
+	start    registry.NewRun
+	exp      string
+
+	mu      sync.Mutex
+	pending map[string]*registry.StageRecord
+	order   []string
+	begun   map[string]time.Time
+	end     *dag.Event
+
+	wake    chan struct{} // something is pending
+	flushed chan chan struct{}
+	closed  chan struct{}
+	done    chan struct{}
+	err     error
+}
+
+// gather is how long small changes are collected before they are written.
+const gatherFor = 100 * time.Millisecond
+
+func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
+	self := registry.Self()
+	r := &recorder{
+		registry: w.Registry, exp: p.ExperimentName(),
+		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: p.Name, PipelineText: string(p.File.Data), User: username(),
+			Params: params(p), Tags: registry.Pairs(p.Tags), Process: &self},
+		pending: map[string]*registry.StageRecord{}, begun: map[string]time.Time{},
+		wake: make(chan struct{}, 1), flushed: make(chan chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
+	}
+	go r.write()
+	return r
+}
+
+func params(p *dag.Pipeline) []registry.Pair {
+	out := make([]registry.Pair, len(p.Params))
+	for i, q := range p.Params {
+		out[i] = registry.Pair{Key: q.Name, Value: q.Text()}
+	}
+	return out
+}
+
+func username() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return os.Getenv("USER")
+}
+
+// Event implements dag.Sink.
+func (r *recorder) Event(e *dag.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch e.Type {
+	case dag.StageStarted:
+		r.begun[e.Stage] = e.Time
+		r.stage(e, registry.StageRunning)
+	case dag.StageMetric:
+		s := r.pend(e.Stage)
+		s.Metrics = append(s.Metrics, metrics(e)...)
+	case dag.StageCached:
+		r.stage(e, registry.StageCached)
+	case dag.StageFinished:
+		r.stage(e, registry.StageDone)
+	case dag.StageFailed:
+		r.stage(e, registry.StageFailed)
+	case dag.StageSkipped:
+		r.stage(e, registry.StageSkipped)
+	case dag.RunFinished:
+		end := *e
+		r.end = &end
+		return // Close writes it
+	default:
+		return
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// pend returns what is pending of a stage. The caller holds mu.
+func (r *recorder) pend(stage string) *registry.StageRecord {
+	s := r.pending[stage]
+	if s == nil {
+		s = &registry.StageRecord{Stage: registry.Stage{Name: stage}}
+		r.pending[stage] = s
+		r.order = append(r.order, stage)
+	}
+	return s
+}
+
+func (r *recorder) stage(e *dag.Event, state registry.StageState) {
+	s := r.pend(e.Stage)
+	began := r.begun[e.Stage]
+	if began.IsZero() {
+		began = e.Time.Add(-time.Duration(e.Seconds * float64(time.Second)))
+	}
+	s.Stage = registry.Stage{Name: e.Stage, Kind: e.Kind, Key: e.Key, State: state, Started: began, Inputs: e.Inputs, Outputs: e.Outputs}
+	if state != registry.StageRunning {
+		s.Stage.Finished = e.Time
+		s.Stage.Error = e.Text
+	}
+	for _, x := range e.Externals {
+		s.Stage.Externals = append(s.Stage.Externals, registry.External{Path: x.Path, Digest: x.Digest, Size: x.Size})
+	}
+	if e.Type == dag.StageCached {
+		s.Metrics = append(s.Metrics, metrics(e)...)
+	}
+}
+
+// metrics names a stage's metrics for the run: two stages may both report a
+// loss.
+func metrics(e *dag.Event) []registry.Metric {
+	out := make([]registry.Metric, len(e.Metrics))
+	for i, m := range e.Metrics {
+		out[i] = registry.Metric{Key: e.Stage + "." + m.Name, Value: float64(m.Value), Step: m.Step, Time: m.Time}
+	}
+	return out
+}
+
+// write is the goroutine that owns the registry's side of the run.
+func (r *recorder) write() {
+	defer close(r.done)
+	ctx := context.Background() // a run that is interrupted is written down, too
+	r.err = r.create(ctx)
+	for {
+		select {
+		case <-r.wake:
+			select {
+			case <-time.After(gatherFor):
+			case <-r.closed:
+			case ack := <-r.flushed:
+				r.put(ctx)
+				close(ack)
+				continue
+			}
+			r.put(ctx)
+		case ack := <-r.flushed:
+			r.put(ctx)
+			close(ack)
+		case <-r.closed:
+			r.put(ctx)
+			r.finish(ctx)
+			return
+		}
+	}
+}
+
+func (r *recorder) create(ctx context.Context) error {
+	exp, err := r.registry.EnsureExperiment(ctx, r.exp)
+	if err != nil {
+		return err
+	}
+	r.start.Experiment = exp.ID
+	r.start.Git = gitState(ctx)
+	r.start.Host = registry.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU()}
+	if r.start.Host.Name, err = os.Hostname(); err != nil {
+		r.start.Host.Name = ""
+	}
+	_, err = r.registry.CreateRun(ctx, r.start)
+	return err
+}
+
+func (r *recorder) put(ctx context.Context) {
+	r.mu.Lock()
+	batch := make([]registry.StageRecord, len(r.order))
+	for i, name := range r.order {
+		batch[i] = *r.pending[name]
+	}
+	clear(r.pending)
+	r.order = r.order[:0]
+	r.mu.Unlock()
+	if r.err != nil || len(batch) == 0 {
+		return
+	}
+	r.err = r.registry.PutStages(ctx, r.start.ID, batch)
+}
+
+func (r *recorder) finish(ctx context.Context) {
+	if r.err != nil || r.end == nil {
+		return
+	}
+	status := map[string]registry.Status{"finished": registry.Finished, "failed": registry.Failed, "killed": registry.Killed}[r.end.Status]
+	r.err = r.registry.FinishRun(ctx, r.start.ID, status, r.end.Time, r.end.Text)
+}
+
+// Flush writes what is pending now: a stage that registers a model refers to
+// its run.
+func (r *recorder) Flush() {
+	ack := make(chan struct{})
+	select {
+	case r.flushed <- ack:
+		<-ack
+	case <-r.done:
+	}
+}
+
+// Close writes the rest and returns the first error that the registry gave.
+func (r *recorder) Close() error {
+	close(r.closed)
+	<-r.done
+	if r.err != nil {
+		return fmt.Errorf("the run is not in the registry: %w", r.err)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+// Package workspace owns a folder that pipe works in: it opens the store and
+// the registry under .pipe/, loads pipeline files, and runs them so that the
+// journal and the registry tell what happened.
+package workspace
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"pipe/artifacts"
+	"pipe/dag"
+	"pipe/dag/text"
+	"pipe/registry"
+	"pipe/stages"
+)
+
+// Folder is the name of pipe's folder in a workspace.
+const Folder = ".pipe"
+
+// Workspace is an opened folder. Close it.
+type Workspace struct {
+	Dir      string // .pipe itself
+	Store    *artifacts.Store
+	Registry *registry.Registry
+	Kinds    *dag.Kinds
+}
+
+// ErrNoWorkspace says that nothing has run here yet.
+var ErrNoWorkspace = errors.New("there is no .pipe folder here: nothing has been run yet")
+
+// Open opens the store and the registry in dir, usually ".pipe", and creates
+// what is missing.
+func Open(ctx context.Context, dir string) (*Workspace, error) {
+	store, err := artifacts.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	reg, err := registry.Open(ctx, filepath.Join(dir, "registry.db"))
+	if err != nil {
+		store.Close()
+		return nil, err
+	}
+	return &Workspace{Dir: dir, Store: store, Registry: reg, Kinds: stages.Kinds()}, nil
+}
+
+// OpenExisting is Open for commands that only look: where nothing is, it
+// creates nothing and says so.
+func OpenExisting(ctx context.Context, dir string) (*Workspace, error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoWorkspace
+	}
+	return Open(ctx, dir)
+}
+
+// Close closes both.
+func (w *Workspace) Close() error {
+	return errors.Join(w.Registry.Close(), w.Store.Close())
+}
+
+// RunDir is the folder of a run's journal and pipeline text.
+func (w *Workspace) RunDir(id string) string { return filepath.Join(w.Dir, "runs", id) }
+
+// Load reads and checks a pipeline file; it needs no workspace.
+func Load(ctx context.Context, path string, params map[string]string) (*dag.Pipeline, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s%s", path, nearFile(path))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the pipeline: %w", err)
+	}
+	return dag.Load(ctx, &text.File{Name: path, Data: data}, dag.LoadOptions{Kinds: stages.Kinds(), Params: params})
+}
+
+// nearFile suggests a file of a similar name in the same folder.
+func nearFile(path string) string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	if near := text.Closest(filepath.Base(path), names); near != "" {
+		return ": did you mean " + filepath.Join(filepath.Dir(path), near) + "?"
+	}
+	return ""
+}
+
+// newRunID draws a run's name in MLflow's form, 32 hexadecimal digits.
+func newRunID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}
