@@ -6,10 +6,16 @@ import "fmt"
 type loops struct {
 	name string
 	gemm *gemmLoops // nil: gemmPortable
+
+	exp, tanh, sigmoid, erf, log func(dst, x []float32)
+	expShifted                   func(dst, x []float32, shift float32) // e^(x-shift) for x ≤ shift
 }
 
 // portable serves machines for which no assembly is written, and is what the tests compare the others with.
-var portable = loops{name: "portable"}
+var portable = loops{
+	name: "portable",
+	exp:  expPortable, tanh: tanhPortable, sigmoid: sigmoidPortable, erf: erfPortable, log: logPortable, expShifted: expShiftedPortable,
+}
 
 // levels are the sets that this machine can run, the best last.
 var levels = append([]*loops{&portable}, assembled()...)

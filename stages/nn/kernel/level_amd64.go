@@ -13,6 +13,7 @@ func assembled() []*loops {
 	}
 	sets = append(sets, &loops{
 		name: "avx2",
+		exp:  expAVX2, tanh: tanhAVX2, sigmoid: sigmoidAVX2, erf: erfAVX2, log: logAVX2, expShifted: expShiftedAVX2,
 		gemm: &gemmLoops{
 			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2,
 			tiles: []gemmTile{gemm1RowsAVX2, gemm2RowsAVX2, gemm3RowsAVX2, gemm4RowsAVX2, gemm5RowsAVX2, gemm6RowsAVX2},
@@ -23,6 +24,7 @@ func assembled() []*loops {
 	}
 	return append(sets, &loops{
 		name: "avx512",
+		exp:  expAVX512, tanh: tanhAVX512, sigmoid: sigmoidAVX512, erf: erfAVX512, log: logAVX512, expShifted: expShiftedAVX512,
 		gemm: &gemmLoops{
 			width: 16, copy: packCopyAVX512, transpose: packTransposeAVX512,
 			tiles: []gemmTile{

@@ -14,8 +14,9 @@ import (
 
 // families are the files that can be generated, each for both instruction sets.
 var families = map[string]func(isa){
-	"gemm": gemmTiles,
-	"pack": packs,
+	"gemm":      gemmTiles,
+	"functions": unaries,
+	"pack":      packs,
 }
 
 func main() {

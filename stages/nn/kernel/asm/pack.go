@@ -48,15 +48,6 @@ func packCopy(s isa) {
 	RET()
 }
 
-// paramMem is where a parameter lies.
-func paramMem(name string) operand.Mem {
-	b, err := Param(name).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	return b.Addr
-}
-
 // packTranspose writes packTranspose: row p of the panel is alpha times column p of the source, which has up to width rows and cols
 // columns. Lanes beyond the source's rows repeat its last row, since no tile reads them into a result.
 func packTranspose(s isa) {
@@ -88,7 +79,7 @@ func packTranspose(s isa) {
 		return v
 	}
 	put := func(v reg.Register) {
-		VMULPS(paramScale(s), v, v)
+		VMULPS(s.broadcast(paramMem("alpha")), v, v) // alpha has no register to live in beside a block
 		s.store(v, operand.Mem{Base: dst}, nil)
 		ADDQ(dstStep, dst)
 	}
@@ -116,13 +107,6 @@ func packTranspose(s isa) {
 	Label("done")
 	VZEROUPPER()
 	RET()
-}
-
-// paramScale reloads alpha, which has no register to live in beside a block.
-func paramScale(s isa) reg.Register {
-	v := s.vec()
-	VBROADCASTSS(paramMem("alpha"), v)
-	return v
 }
 
 // transpose turns rows into columns within registers.
