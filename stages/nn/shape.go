@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -92,12 +93,17 @@ func (u *Units) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText is the inverse of UnmarshalText.
-func (u Units) MarshalText() ([]byte, error) {
+// MarshalJSON writes a number or "classes".
+func (u Units) MarshalJSON() ([]byte, error) {
 	if u == Classes {
-		return []byte("classes"), nil
+		return []byte(`"classes"`), nil
 	}
 	return strconv.AppendInt(nil, int64(u), 10), nil
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (u *Units) UnmarshalJSON(data []byte) error {
+	return u.UnmarshalText(bytes.Trim(data, `"`))
 }
 
 // resolve returns the width, Unknown when it is the number of classes and that

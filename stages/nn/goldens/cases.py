@@ -1,0 +1,87 @@
+"""What is recorded: each layer, loss and optimiser at least once."""
+
+ADAM = {"adam": {"learning_rate": 0.01}}
+SGD = {"sgd": {"learning_rate": 0.1}}
+
+
+def classify(input_shape, *layers, loss=None, optimizer=ADAM, batch=4, classes=3, **more):
+    """A network that ends in labels."""
+    head = {"dense": {"units": "classes", "activation": "softmax"}}
+    return {
+        "input": {"shape": list(input_shape)}, "context": {"classes": classes}, "layers": [*layers, head], "batch": batch,
+        "loss": loss or {"categorical_crossentropy": {}}, "optimizer": optimizer, "target": "labels", **more,
+    }
+
+
+def read(*layers, padded=False, time=6, vocab=9, **more):
+    """A network that reads token ids."""
+    case = classify([time], {"embedding": {"dim": 5, "mask_zero": padded}}, *layers, padded=padded, **more)
+    case["input"]["tokens"] = True
+    case["context"]["vocab"] = vocab
+    return case
+
+
+def regress(input_shape, *layers, target="numbers", loss=None, optimizer=SGD, batch=4, **more):
+    """A network that ends in numbers."""
+    return {"input": {"shape": list(input_shape)}, "context": {}, "layers": list(layers), "batch": batch,
+            "loss": loss or {"mse": {}}, "optimizer": optimizer, "target": target, **more}
+
+
+CASES = {
+    "embedding": read({"flatten": {}}),
+    "dense": classify([7], {"dense": {"units": 6, "activation": "tanh"}}),
+    "dense_without_bias": classify([7], {"dense": {"units": 6, "use_bias": False}}),
+    "dense_over_time": classify([4, 5], {"dense": {"units": 6, "activation": "relu"}}, {"global_avg_pool": {}}),
+    "dropout": classify([7], {"dropout": {"rate": 0}}),
+    "global_max_pool": classify([5, 6], {"global_max_pool": {}}),
+    "global_max_pool_masked": read({"global_max_pool": {}}, padded=True),
+    "global_avg_pool": classify([2, 3, 6], {"global_avg_pool": {}}),
+    "global_avg_pool_masked": read({"global_avg_pool": {}}, padded=True),
+    "positions": read({"lstm": {"units": 4, "return_sequences": True}}, padded=True),
+}
+
+for f in ["linear", "relu", "sigmoid", "tanh", "softmax", "gelu", "silu"]:
+    CASES["activation_" + f] = classify([7], {"dense": {"units": 6}}, {"activation": {"function": f}})
+
+for kind in ["simple_rnn", "lstm", "gru"]:
+    CASES[kind] = classify([5, 3], {kind: {"units": 4}})
+    CASES[kind + "_without_bias"] = classify([5, 3], {kind: {"units": 4, "use_bias": False}})
+    CASES[kind + "_bidirectional"] = classify([5, 3], {kind: {"units": 4, "bidirectional": True}})
+    CASES[kind + "_stacked"] = classify(
+        [5, 3], {kind: {"units": 4, "bidirectional": True, "return_sequences": True}}, {kind: {"units": 3}})
+    CASES[kind + "_masked"] = read({kind: {"units": 4}}, padded=True)
+    CASES[kind + "_masked_stacked"] = read(
+        {kind: {"units": 4, "bidirectional": True, "return_sequences": True}}, {kind: {"units": 3}}, padded=True)
+CASES["simple_rnn_relu"] = classify([5, 3], {"simple_rnn": {"units": 4, "activation": "relu"}})
+
+CASES |= {
+    "mse": regress([7], {"dense": {"units": 3}}),
+    "mse_labels": classify([7], loss={"mse": {}}),
+    "binary_crossentropy": classify([7], {"dense": {"units": 5, "activation": "tanh"}}, classes=2, loss={"binary_crossentropy": {}}),
+    "binary_crossentropy_smoothed": regress(
+        [7], {"dense": {"units": 3, "activation": "sigmoid"}}, target="probabilities",
+        loss={"binary_crossentropy": {"label_smoothing": 0.1}}),
+    "binary_crossentropy_logits": regress(
+        [7], {"dense": {"units": 3}}, target="probabilities", loss={"binary_crossentropy": {"from_logits": True}}),
+    "categorical_crossentropy_smoothed": classify([7], loss={"categorical_crossentropy": {"label_smoothing": 0.2}}),
+    "categorical_crossentropy_weighted": classify([7], batch=8, class_weights=[0.5, 1.0, 3.0]),
+    "categorical_crossentropy_ignored": classify([7], batch=5, ignored=True),
+    "categorical_crossentropy_logits": classify([7], loss={"categorical_crossentropy": {"from_logits": True}}),
+    "sparse_categorical_crossentropy": classify([7], loss={"sparse_categorical_crossentropy": {}}),
+}
+CASES["binary_crossentropy"]["layers"][-1] = {"dense": {"units": 1, "activation": "sigmoid"}}
+CASES["categorical_crossentropy_logits"]["layers"][-1] = {"dense": {"units": "classes"}}
+
+for name, optimizer in {
+    "sgd": {"sgd": {"learning_rate": 0.2}},
+    "sgd_momentum": {"sgd": {"learning_rate": 0.1, "momentum": 0.9}},
+    "sgd_nesterov": {"sgd": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}},
+    "adam": {"adam": {}},
+    "adam_betas": {"adam": {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 0.001}},
+    "adamw": {"adamw": {"learning_rate": 0.01}},
+    "adamw_decay": {"adamw": {"learning_rate": 0.01, "weight_decay": 0.3}},
+    "rmsprop": {"rmsprop": {"learning_rate": 0.01}},
+    "rmsprop_momentum": {"rmsprop": {"learning_rate": 0.01, "momentum": 0.8}},
+    "adagrad": {"adagrad": {"learning_rate": 0.1}},
+}.items():
+    CASES["optimizer_" + name] = classify([7], {"dense": {"units": 6, "activation": "relu"}}, optimizer=optimizer)

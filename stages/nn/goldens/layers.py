@@ -1,0 +1,215 @@
+"""The layers of package nn, each made of the PyTorch function it should equal."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softmax": lambda x: torch.softmax(x, -1),
+    "gelu": F.gelu,
+    "silu": F.silu,
+}
+
+LAYERS = {}
+
+
+def layer(kind):
+    def add(cls):
+        LAYERS[kind] = cls
+        return cls
+    return add
+
+
+def draw(rng, *shape, scale=0.3):
+    value = (scale * rng.normal(size=shape)).astype("f4")
+    return torch.tensor(value, dtype=torch.float64, requires_grad=True)
+
+
+class Layer:
+    def __init__(self, config, shape, case, rng):
+        self.config, self.shape, self.params = config, list(shape), {}
+        self.build(case, rng)
+
+    def build(self, case, rng):
+        pass
+
+    def units(self, case):
+        units = self.config["units"]
+        return case["context"]["classes"] if units == "classes" else int(units)
+
+
+@layer("embedding")
+class Embedding(Layer):
+    def build(self, case, rng):
+        self.params["weight"] = draw(rng, case["context"]["vocab"], self.config["dim"])
+        self.shape = self.shape + [self.config["dim"]]
+
+    def __call__(self, x, mask):
+        return F.embedding(x, self.params["weight"]), (x != 0 if self.config.get("mask_zero") else None)
+
+
+@layer("dense")
+class Dense(Layer):
+    def build(self, case, rng):
+        units = self.units(case)
+        self.params["weight"] = draw(rng, units, self.shape[-1])
+        if self.config.get("use_bias", True):
+            self.params["bias"] = draw(rng, units)
+        self.shape = self.shape[:-1] + [units]
+
+    def __call__(self, x, mask):
+        z = F.linear(x, self.params["weight"], self.params.get("bias"))
+        return ACTIVATIONS[self.config.get("activation", "linear")](z), mask
+
+
+@layer("activation")
+class Activation(Layer):
+    def __call__(self, x, mask):
+        return ACTIVATIONS[self.config.get("function", "relu")](x), mask
+
+
+@layer("flatten")
+class Flatten(Layer):
+    def build(self, case, rng):
+        self.shape = [int(np.prod(self.shape))]
+
+    def __call__(self, x, mask):
+        return x.flatten(1), None
+
+
+@layer("dropout")
+class Dropout(Layer):
+    """Only a rate of 0 can be compared: the draws are not PyTorch's."""
+
+    def __call__(self, x, mask):
+        assert self.config["rate"] == 0
+        return F.dropout(x, 0.0), mask
+
+
+class Recurrent(Layer):
+    gates, two_biases = 1, False
+
+    def build(self, case, rng):
+        units, features = self.units(case), self.shape[-1]
+        self.size = units
+        for suffix in self.suffixes():
+            self.params["weight_ih" + suffix] = draw(rng, self.gates * units, features)
+            self.params["weight_hh" + suffix] = draw(rng, self.gates * units, units)
+            if self.config.get("use_bias", True):
+                names = ["bias_ih", "bias_hh"] if self.two_biases else ["bias"]
+                for name in names:
+                    self.params[name + suffix] = draw(rng, self.gates * units)
+        width = units * len(self.suffixes())
+        self.shape = [self.shape[0], width] if self.config.get("return_sequences") else [width]
+
+    def suffixes(self):
+        return ["", "_reverse"] if self.config.get("bidirectional") else [""]
+
+    def biases(self, suffix):
+        zero = torch.zeros(self.gates * self.size, dtype=torch.float64)
+        if not self.config.get("use_bias", True):
+            return zero, zero
+        if self.two_biases:
+            return self.params["bias_ih" + suffix], self.params["bias_hh" + suffix]
+        return self.params["bias" + suffix], zero
+
+    def flat(self):
+        flat = []
+        for suffix in self.suffixes():
+            flat += [self.params["weight_ih" + suffix], self.params["weight_hh" + suffix], *self.biases(suffix)]
+        return flat
+
+    def __call__(self, x, mask):
+        if mask is not None:
+            return self.stepwise(x, mask)
+        start = torch.zeros(len(self.suffixes()), x.shape[0], self.size, dtype=torch.float64)
+        y, last = self.whole(x, start, len(self.suffixes()) == 2)
+        if self.config.get("return_sequences"):
+            return y, None
+        return torch.cat(list(last), -1), None
+
+    def stepwise(self, x, mask):
+        """PyTorch has no masks but packed ends: its cell, step by step, and Keras' rule for masked steps."""
+        sequences, lasts = [], []
+        for suffix in self.suffixes():
+            weights = [self.params["weight_ih" + suffix], self.params["weight_hh" + suffix], *self.biases(suffix)]
+            times = range(x.shape[1]) if suffix == "" else reversed(range(x.shape[1]))
+            state, states = self.start(x.shape[0]), [None] * x.shape[1]
+            for t in times:
+                new = self.step(x[:, t], state, weights)
+                state = [torch.where(mask[:, t, None], n, s) for n, s in zip(new, state)]
+                states[t] = state[0]
+            sequences.append(torch.stack(states, 1))
+            lasts.append(state[0])
+        if self.config.get("return_sequences"):
+            return torch.cat(sequences, -1), mask
+        return torch.cat(lasts, -1), None
+
+    def start(self, batch):
+        return [torch.zeros(batch, self.size, dtype=torch.float64)]
+
+
+@layer("simple_rnn")
+class SimpleRNN(Recurrent):
+    def whole(self, x, start, both):
+        f = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}[self.config.get("activation", "tanh")]
+        return f(x, start, self.flat(), True, 1, 0.0, False, both, True)
+
+    def step(self, x, state, weights):
+        f = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}[self.config.get("activation", "tanh")]
+        return [f(x, state[0], *weights)]
+
+
+@layer("lstm")
+class LSTM(Recurrent):
+    gates = 4
+
+    def whole(self, x, start, both):
+        y, last, _ = torch.lstm(x, (start, start), self.flat(), True, 1, 0.0, False, both, True)
+        return y, last
+
+    def start(self, batch):
+        return super().start(batch) * 2
+
+    def step(self, x, state, weights):
+        return torch.lstm_cell(x, state, *weights)
+
+
+@layer("gru")
+class GRU(Recurrent):
+    gates, two_biases = 3, True
+
+    def whole(self, x, start, both):
+        return torch.gru(x, start, self.flat(), True, 1, 0.0, False, both, True)
+
+    def step(self, x, state, weights):
+        return [torch.gru_cell(x, state[0], *weights)]
+
+
+@layer("global_max_pool")
+class GlobalMaxPool(Layer):
+    def build(self, case, rng):
+        self.shape = self.shape[-1:]
+
+    def __call__(self, x, mask):
+        x = x.flatten(1, -2)
+        if mask is None:
+            return x.amax(1), None
+        best = x.masked_fill(~mask[..., None], -torch.inf).amax(1)
+        return torch.where(mask.any(1)[:, None], best, 0.0), None
+
+
+@layer("global_avg_pool")
+class GlobalAvgPool(Layer):
+    def build(self, case, rng):
+        self.shape = self.shape[-1:]
+
+    def __call__(self, x, mask):
+        x = x.flatten(1, -2)
+        if mask is None:
+            return x.mean(1), None
+        return (x * mask[..., None]).sum(1) / mask.sum(1).clamp(min=1)[:, None], None
