@@ -9,8 +9,13 @@ func init() {
 // nn.MSELoss.
 type MSE struct{}
 
-// Check accepts every output.
-func (*MSE) Check(Shape, Activation, Context) error { return nil }
+// Check wants one column, or one for each label.
+func (*MSE) Check(out Shape, _ Activation, c Context) error {
+	if out.Last() == 1 {
+		return nil
+	}
+	return wantColumns(out, c.Classes, "one for each label")
+}
 
 // Forward returns the loss.
 func (*MSE) Forward(p *Pass, y *Tensor, t *Target) *Tensor {

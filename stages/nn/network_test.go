@@ -1,0 +1,202 @@
+package nn
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func predictAll(t testing.TB, n *Network, src Source, batch int) []float32 {
+	var all []float32
+	err := n.Predict(context.Background(), src, batch, func(_ int, y []float32) error {
+		all = append(all, y...)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return all
+}
+
+func TestAnAnswerDoesNotDependOnItsBatch(t *testing.T) {
+	n, data := countingNetwork(t, 1), countingTask(50, 9, 1)
+	want := predictAll(t, n, data, 50)
+	for _, batch := range []int{1, 3, 16, 64} {
+		if !slices.Equal(want, predictAll(t, n, data, batch)) {
+			t.Errorf("batches of %d give other bits than one of 50", batch)
+		}
+	}
+}
+
+func TestPredictByManyGoroutines(t *testing.T) {
+	n, data := countingNetwork(t, 1), countingTask(50, 9, 1)
+	want := predictAll(t, n, data, 8)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if !slices.Equal(want, predictAll(t, n, data, 8)) {
+				t.Error("goroutines disturb each other")
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestNetworkIsStoredAndLoaded(t *testing.T) {
+	n := countingNetwork(t, 1)
+	data, err := json.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParseNetwork(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := weightBytes(t, n)
+	if err := again.ReadWeights(bytes.NewReader(weights), int64(len(weights))); err != nil {
+		t.Fatal(err)
+	}
+	task := countingTask(20, 9, 1)
+	if !slices.Equal(predictAll(t, n, task, 8), predictAll(t, again, task, 8)) {
+		t.Error("the loaded network answers differently")
+	}
+	if second, err := json.Marshal(again); err != nil || !bytes.Equal(data, second) {
+		t.Errorf("the architecture changes on its way:\n%s\n%s\n%v", data, second, err)
+	}
+}
+
+func TestParseNetworkRefuses(t *testing.T) {
+	good, err := json.Marshal(countingNetwork(t, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"pipe.network/1", "pipe.network/2", "format"},
+		{`"lstm"`, `"lstn"`, `unknown layer "lstn"`},
+		{`"rate"`, `"rat"`, `no field "rat"`},
+		{`"units":6`, `"units":0`, "positive"},
+		{`"units":6`, `"units":[]`, "positive"},
+		{`"dim":5`, `"dim":0`, "dim"},
+		{`"shape":[9]`, `"shape":[0]`, "known"},
+		{`"shape":[9]`, `"shape":[9,2]`, "(batch, time)"},
+	} {
+		data := strings.Replace(string(good), c.from, c.to, 1)
+		if _, err := ParseNetwork([]byte(data)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s → %s: got %v, want it to say %q", c.from, c.to, err, c.want)
+		}
+	}
+}
+
+func TestReadWeightsRefusesAndChangesNothing(t *testing.T) {
+	n := countingNetwork(t, 1)
+	before := weightBytes(t, n)
+	var arrays []Array
+	for _, p := range countingNetwork(t, 2).Params() {
+		arrays = append(arrays, Array{p.Name, p.Shape, p.Data})
+	}
+	extra := append(slices.Clone(arrays), Array{"9.weight", Shape{1}, []float32{1}})
+	reshaped := slices.Clone(arrays)
+	reshaped[1].Shape = Shape{reshaped[1].Shape[1], reshaped[1].Shape[0]}
+	for _, c := range []struct {
+		arrays []Array
+		want   string
+	}{
+		{arrays[1:], `"0.weight" is missing`},
+		{extra, `"9.weight" is not a parameter`},
+		{reshaped, "has shape (5, 24), the network needs (24, 5)"},
+	} {
+		var b bytes.Buffer
+		if err := WriteSafetensors(&b, c.arrays, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.ReadWeights(&b, int64(b.Len())); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want it to say %q", err, c.want)
+		}
+	}
+	if !bytes.Equal(before, weightBytes(t, n)) {
+		t.Error("refused weights have changed the network")
+	}
+}
+
+func TestCheckSaysWhichLayerIsWrong(t *testing.T) {
+	tokens := Input{Tokens: true, Shape: []int{20}}
+	embedding, dense := &Embedding{Dim: 8}, &Dense{Units: Classes, Activation: Softmax}
+	lstm := func(sequences bool) Layer {
+		return &LSTM{Recurrent: Recurrent{Units: 4, ReturnSequences: sequences}}
+	}
+	for _, c := range []struct {
+		in     Input
+		layers []Layer
+		index  int
+		want   string
+	}{
+		{tokens, []Layer{lstm(false)}, 0, "begin with an embedding"},
+		{Input{Shape: []int{3}}, []Layer{embedding}, 0, "needs token ids"},
+		{tokens, []Layer{embedding, embedding}, 1, "needs token ids"},
+		{tokens, []Layer{embedding, lstm(false), lstm(false)}, 2, "needs input of shape (batch, time, features), got (?, 4)"},
+		{tokens, []Layer{embedding, lstm(true), &Dense{Activation: Linear}}, 2, "units must be at least 1"},
+		{tokens, []Layer{embedding, &Dropout{Rate: 1}}, 1, "below 1"},
+		{tokens, []Layer{embedding, &ActivationLayer{Function: "swish"}}, 1, "swish"},
+	} {
+		_, err := Check(c.in, Context{}, c.layers)
+		var layer *LayerError
+		if !errors.As(err, &layer) || layer.Index != c.index || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want layer %d and %q", err, c.index+1, c.want)
+		}
+	}
+	shapes, err := Check(Input{Tokens: true, Shape: []int{Unknown}}, Context{}, []Layer{embedding, lstm(true), lstm(false), dense})
+	if err != nil || shapes[1].String() != "(?, ?, 4)" || shapes[3].String() != "(?, ?)" {
+		t.Errorf("unknown sizes: %v, %v", shapes, err)
+	}
+	if _, err := NewNetwork(Input{Shape: []int{3}}, Context{}, []Layer{dense}, 1); err == nil ||
+		!strings.Contains(err.Error(), "number of classes") {
+		t.Errorf("a network without its number of classes: %v", err)
+	}
+}
+
+func TestLossesRefuseOutputsTheyCannotMeasure(t *testing.T) {
+	for _, c := range []struct {
+		loss Loss
+		out  Dense
+		c    Context
+		want string
+	}{
+		{&CategoricalCrossentropy{}, Dense{Units: 3, Activation: Linear}, Context{Classes: 3}, "softmax"},
+		{&CategoricalCrossentropy{}, Dense{Units: 4, Activation: Softmax}, Context{Classes: 3}, "width 3"},
+		{&CategoricalCrossentropy{FromLogits: true}, Dense{Units: 3, Activation: Linear}, Context{Classes: 3}, ""},
+		{&SparseCategoricalCrossentropy{}, Dense{Units: Classes, Activation: Softmax}, Context{}, ""},
+		{&BinaryCrossentropy{}, Dense{Units: 1, Activation: Tanh}, Context{Classes: 2}, "sigmoid"},
+		{&BinaryCrossentropy{}, Dense{Units: 1, Activation: Sigmoid}, Context{Classes: 3}, "two labels"},
+		{&BinaryCrossentropy{}, Dense{Units: 1, Activation: Sigmoid}, Context{Classes: 2}, ""},
+		{&MSE{}, Dense{Units: 4, Activation: Linear}, Context{Classes: 3}, "width 3"},
+		{&MSE{}, Dense{Units: 4, Activation: Linear}, Context{}, ""},
+	} {
+		stack := []Layer{&c.out}
+		shapes, err := Check(Input{Shape: []int{5}}, c.c, stack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = CheckLoss(c.loss, stack, shapes, c.c)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s after %+v: got %v, want it to say %q", LossKind(c.loss), c.out, err, c.want)
+		}
+	}
+}
+
+func TestSummaryCountsParameters(t *testing.T) {
+	rows := countingNetwork(t, 1).Summary()
+	want := []int{4 * 5, 0, 2 * (24*5 + 24*6 + 24), 12*3 + 3}
+	for i, r := range rows {
+		if r.Params != want[i] {
+			t.Errorf("%s has %d parameters, want %d", r.Kind, r.Params, want[i])
+		}
+	}
+	if rows[2].Out.String() != "(?, 12)" {
+		t.Errorf("the LSTM gives %v", rows[2].Out)
+	}
+}
