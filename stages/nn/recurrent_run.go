@@ -1,6 +1,10 @@
 package nn
 
-import "pipe/stages/nn/kernel"
+import (
+	"runtime"
+
+	"pipe/stages/nn/kernel"
+)
 
 // cell is what one step of a recurrent layer computes. The methods work on
 // rows lo to hi of the batch only, so that batches can be split over cores.
@@ -33,6 +37,8 @@ type run struct {
 	batch, time, features, units, offset int
 
 	xt           []float32 // input, (time·batch, features)
+	hh           []float32 // weight_hhᵀ, (units, gates·units) with rows hhStep apart
+	hhStep       int
 	gates        []float32 // (time·batch, gates·units); their gradients after backward
 	h            []float32 // states, (time+1)·batch × units, the first all zero
 	c0           []float32 // LSTM: cell states, as h
@@ -58,8 +64,28 @@ func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset
 	}
 }
 
-// rowGrain keeps each core's share of a batch large enough to be worth a core.
-const rowGrain = 4
+// split runs f on the rows of the batch, one range for each core: smaller ones
+// would read the recurrent weights more often.
+func (r *run) split(f func(lo, hi int)) {
+	kernel.Parallel(r.batch, max(4, (r.batch+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)), f)
+}
+
+// transposeRecurrent lays weight_hh out so that every step's product reads it in
+// place. The rows are a cache line more apart than they are long, because a power
+// of two would put them all into the same few sets of the cache.
+func (r *run) transposeRecurrent() {
+	width := r.c.gates() * r.units
+	r.hhStep = width + 16
+	r.hh = r.p.floats.take(r.units * r.hhStep)
+	for lo := 0; lo < width; lo += 16 {
+		for u := range r.units {
+			out := r.hh[u*r.hhStep:]
+			for g := lo; g < min(lo+16, width); g++ {
+				out[g] = r.d.weightHH.Data[g*r.units+u]
+			}
+		}
+	}
+}
 
 func (r *run) forward() {
 	steps, width := r.time*r.batch, r.c.gates()*r.units
@@ -71,7 +97,8 @@ func (r *run) forward() {
 	if s, ok := r.c.(interface{ prepare(*run) }); ok {
 		s.prepare(r)
 	}
-	kernel.Parallel(r.batch, rowGrain, r.ahead)
+	r.transposeRecurrent()
+	r.split(r.ahead)
 	r.scatterOutput()
 }
 
@@ -96,7 +123,7 @@ func (r *run) rowsForward(lo, hi int) {
 // them.
 func (r *run) recur(dst []float32, beta float32, t, lo, hi int) {
 	width := r.c.gates() * r.units
-	kernel.Gemm(false, true, hi-lo, width, r.units, 1, r.at(r.h, t, lo, hi), r.units, r.d.weightHH.Data, r.units,
+	kernel.Gemm(false, false, hi-lo, width, r.units, 1, r.at(r.h, t, lo, hi), r.units, r.hh, r.hhStep,
 		beta, r.wide(dst, t, lo, hi), width)
 }
 
@@ -115,7 +142,7 @@ func (r *run) backward() {
 	if r.x.Mask != nil {
 		r.keepH, r.keepC = p.floats.take(n), p.floats.take(n)
 	}
-	kernel.Parallel(r.batch, rowGrain, r.back)
+	r.split(r.back)
 
 	steps, width := r.time*r.batch, r.c.gates()*r.units
 	hidden := r.gates

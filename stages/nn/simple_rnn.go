@@ -1,6 +1,10 @@
 package nn
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"pipe/stages/nn/kernel"
+)
 
 func init() {
 	RegisterLayer("simple_rnn", func() Layer { return &SimpleRNN{Recurrent: recurrentDefaults(), Activation: Tanh} })
@@ -43,19 +47,20 @@ func (s *simpleCell) forward(r *run, t, lo, hi int) {
 }
 
 func (s *simpleCell) backward(r *run, t, lo, hi int) {
-	h, dpre := r.at(r.h, t+1, lo, hi), r.wide(r.gates, t, lo, hi)
-	for i, d := range r.row(r.dh, lo, hi) {
-		switch v := h[i]; s.a {
-		case Tanh:
-			d *= 1 - v*v
-		case Sigmoid:
-			d *= v * (1 - v)
-		case Relu:
-			if v <= 0 {
-				d = 0
-			}
+	h, dh, dpre := r.at(r.h, t+1, lo, hi), r.row(r.dh, lo, hi), r.wide(r.gates, t, lo, hi)
+	switch s.a {
+	case Tanh:
+		for i, d := range dh {
+			dpre[i] = d * (1 - h[i]*h[i])
 		}
-		dpre[i] = d
+	case Sigmoid:
+		for i, d := range dh {
+			dpre[i] = d * h[i] * (1 - h[i])
+		}
+	case Relu:
+		kernel.ReluGrad(dpre, h, dh)
+	default:
+		copy(dpre, dh)
 	}
 	r.recurGrad(r.gates, 0, t, lo, hi)
 }
