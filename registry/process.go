@@ -1,0 +1,113 @@
+package registry
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Process identifies a process beyond its number, which is reused: by the boot
+// that it belongs to and the moment of that boot at which it was born.
+type Process struct {
+	PID  int
+	Born string // ticks since boot, from /proc/PID/stat; empty where there is none
+	Boot string // the kernel's boot id
+	Host string
+}
+
+// heartbeatLimit is how long the process of another host, which cannot be
+// asked, may be silent before its runs count as interrupted.
+const heartbeatLimit = 2 * time.Minute
+
+// Self describes the calling process.
+func Self() Process {
+	host, _ := os.Hostname()
+	return Process{PID: os.Getpid(), Born: birth(os.Getpid()), Boot: bootID(), Host: host}
+}
+
+func bootID() string {
+	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(text))
+}
+
+// birth is field 22 of proc_pid_stat(5). The second field is the program's
+// name in parentheses and may contain anything, so counting begins after it.
+func birth(pid int) string {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return ""
+	}
+	rest := string(text)[strings.LastIndexByte(string(text), ')')+1:]
+	if fields := strings.Fields(rest); len(fields) > 19 {
+		return fields[19]
+	}
+	return ""
+}
+
+// processAlive reports whether p, a process of this host, still runs.
+func processAlive(p Process) bool {
+	if p.Boot != bootID() {
+		return false
+	}
+	if err := syscall.Kill(p.PID, 0); err == syscall.ESRCH {
+		return false
+	}
+	return p.Born == birth(p.PID)
+}
+
+// Heartbeat says that the process of a run still works on it. A run without a
+// process is left as it is.
+func (r *Registry) Heartbeat(ctx context.Context, runID string) error {
+	return r.update(ctx, func(t *tx) error {
+		return t.exec(`UPDATE processes SET heartbeat = ? WHERE run = (SELECT seq FROM runs WHERE id = ?)`,
+			t.now.UnixMilli(), runID)
+	})
+}
+
+// Reap marks runs as Killed whose process is gone without having finished
+// them, with the error text "interrupted", and returns their ids.
+func (r *Registry) Reap(ctx context.Context) ([]string, error) {
+	var dead []string
+	find := func(t *tx) error {
+		all, err := watched(t)
+		host, _ := os.Hostname()
+		for _, w := range all {
+			silent := t.now.Sub(time.UnixMilli(w.heartbeat)) > heartbeatLimit
+			if w.Host == host && !r.alive(w.Process) || w.Host != host && silent {
+				dead = append(dead, w.run)
+			}
+		}
+		return err
+	}
+	if err := r.view(ctx, find); err != nil || len(dead) == 0 {
+		return nil, err
+	}
+	err := r.update(ctx, func(t *tx) error {
+		for _, id := range dead {
+			if err := finish(t, id, Killed, t.now, "interrupted"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return dead, err
+}
+
+type watchedRun struct {
+	Process
+	run       string
+	heartbeat int64
+}
+
+// watched lists the unfinished runs that have a process; finish removes the
+// process's row, so this stays short however long the history is.
+func watched(q querier) ([]watchedRun, error) {
+	rows, err := q.query(`SELECT r.id, p.pid, p.born, p.boot, p.host, p.heartbeat FROM processes p JOIN runs r ON r.seq = p.run`)
+	return collect(rows, err, func(scan scanner) (w watchedRun, err error) {
+		err = scan(&w.run, &w.PID, &w.Born, &w.Boot, &w.Host, &w.heartbeat)
+		return w, err
+	})
+}

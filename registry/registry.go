@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+)
+
+// busyTimeout bounds the wait for another process's transaction. Ours last
+// milliseconds; only a backup into the same file or a stopped process is worse.
+const busyTimeout = 10 * time.Second
+
+// Registry is an open registry file. It is safe for concurrent use.
+type Registry struct {
+	path   string
+	writer *sql.DB // one connection
+	reader *sql.DB // a pool, query only
+
+	clock func() time.Time
+	rand  io.Reader
+	alive func(Process) bool
+	sync  string // SQLite's word: NORMAL or FULL
+
+	jobs    chan *job
+	stop    chan struct{}
+	stopped chan struct{}
+	once    sync.Once
+}
+
+// Option changes how a registry is opened.
+type Option func(*Registry)
+
+// WithClock replaces time.Now.
+func WithClock(now func() time.Time) Option { return func(r *Registry) { r.clock = now } }
+
+// WithRandom replaces crypto/rand as the source of ids.
+func WithRandom(src io.Reader) Option { return func(r *Registry) { r.rand = src } }
+
+// WithFullSync makes every commit wait for the disk, so that acknowledged
+// writes outlive a loss of power, too.
+func WithFullSync() Option { return func(r *Registry) { r.sync = "FULL" } }
+
+// WithLiveness replaces the test whether a process on this host still runs.
+func WithLiveness(alive func(Process) bool) Option { return func(r *Registry) { r.alive = alive } }
+
+// Open opens the registry at path, creates it where there is none, brings an
+// older schema up to date, and marks the runs of dead processes as killed. It
+// returns ErrNewerSchema for a file that a newer pipe has written.
+func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
+	r := &Registry{
+		path: path, clock: time.Now, rand: rand.Reader, alive: processAlive, sync: "NORMAL",
+		jobs: make(chan *job, 4096), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	for _, o := range opts {
+		o(r)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("registry folder: %w", err)
+	}
+	if err := r.connect(); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, r.writer, migrations()); err != nil {
+		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.writer.Close(), r.reader.Close())
+	}
+	go r.write()
+	if _, err := r.Reap(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.Close())
+	}
+	return r, nil
+}
+
+func (r *Registry) connect() error {
+	abs, err := filepath.Abs(r.path)
+	if err != nil {
+		return fmt.Errorf("registry path: %w", err)
+	}
+	common := url.Values{
+		"_busy_timeout":    {fmt.Sprint(busyTimeout.Milliseconds())},
+		"_foreign_keys":    {"1"},
+		"_synchronous":     {r.sync},
+		"_stmt_cache_size": {"96"},
+	}
+	open := func(extra url.Values) (*sql.DB, error) {
+		for k, v := range common {
+			extra[k] = v
+		}
+		u := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: extra.Encode()}
+		return sql.Open("sqlite3", u.String())
+	}
+	if r.writer, err = open(url.Values{"_journal_mode": {"WAL"}}); err != nil {
+		return fmt.Errorf("registry %s: %w", r.path, err)
+	}
+	r.writer.SetMaxOpenConns(1)
+	if r.reader, err = open(url.Values{"_query_only": {"1"}}); err != nil {
+		return errors.Join(fmt.Errorf("registry %s: %w", r.path, err), r.writer.Close())
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	r.reader.SetMaxOpenConns(readers)
+	r.reader.SetMaxIdleConns(readers)
+	return nil
+}
+
+// Close finishes the writes that wait and closes the file.
+func (r *Registry) Close() error {
+	var err error
+	r.once.Do(func() {
+		close(r.stop)
+		<-r.stopped
+		err = errors.Join(r.reader.Close(), r.writer.Close())
+	})
+	return err
+}
+
+// Path returns the file's path as it was given to Open.
+func (r *Registry) Path() string { return r.path }
