@@ -1,0 +1,70 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"pipe/stages/score"
+	"pipe/stages/transform"
+)
+
+// Answer is the prediction for one row, as a request gets it.
+type Answer struct {
+	// Prediction is a string, an int64, a uint64 or a bool: the label; or the
+	// float64 of a regression.
+	Prediction any `json:"prediction"`
+	// Probability and Probabilities are those of a classification.
+	Probability   float32            `json:"probability,omitempty"`
+	Probabilities map[string]float32 `json:"probabilities,omitempty"`
+}
+
+// PredictRow answers one row given by column name. Columns that the model does
+// not read are ignored.
+func (m *Model) PredictRow(ctx context.Context, row map[string]any) (*Answer, error) {
+	return m.one(ctx, func(in *transform.Input) error { return m.transform.ApplyRow(in, row) })
+}
+
+// PredictText answers one text, for models that read a single column of text.
+func (m *Model) PredictText(ctx context.Context, text string) (*Answer, error) {
+	inputs := m.manifest.Signature.Inputs
+	if len(inputs) != 1 || inputs[0].Type != "utf8" {
+		names := make([]string, len(inputs))
+		for i, c := range inputs {
+			names[i] = c.Name + " (" + c.Type + ")"
+		}
+		return nil, fmt.Errorf("the model does not read one text but the columns %s", strings.Join(names, ", "))
+	}
+	return m.one(ctx, func(in *transform.Input) error {
+		if v, ok := m.transform.(*transform.Vectorizer); ok {
+			v.AppendText(in, text)
+			return nil
+		}
+		return m.transform.ApplyRow(in, map[string]any{inputs[0].Name: text})
+	})
+}
+
+func (m *Model) one(ctx context.Context, fill func(*transform.Input) error) (*Answer, error) {
+	w := m.works.Get().(*work)
+	defer m.works.Put(w)
+	w.input.Reset()
+	if err := fill(&w.input); err != nil {
+		return nil, err
+	}
+	if err := m.run(ctx, w, 1, &w.answers); err != nil {
+		return nil, err
+	}
+	return m.describe(&w.answers, 0), nil
+}
+
+func (m *Model) describe(p *Predictions, i int) *Answer {
+	if m.manifest.Task == score.Regression {
+		return &Answer{Prediction: p.Values[i]}
+	}
+	row := p.Row(i)
+	a := &Answer{Prediction: m.values[p.Best[i]], Probability: row[p.Best[i]], Probabilities: make(map[string]float32, len(row))}
+	for k, v := range row {
+		a.Probabilities[m.manifest.Classes[k]] = v
+	}
+	return a
+}
