@@ -5,32 +5,34 @@ import (
 	"os"
 )
 
-// unflushed is a finished file in tmp/ that is not known to be on the disk yet.
-type unflushed struct {
-	ref  Ref
-	temp string
+// createTemp makes a file in tmp/: read-only from the start for everybody but
+// the holder of this descriptor, as objects are.
+func (s *Store) createTemp() (*os.File, error) {
+	return os.OpenFile(s.session.tempPath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 }
 
-// fewFiles is up to where flushing one by one is quicker than a flush of the
-// whole file system, which may have other programs' data to write.
-const fewFiles = 16
-
-// adoptAll flushes the files, all together where they are many, and makes them
-// objects.
-func (s *Store) adoptAll(files []unflushed) error {
-	if len(files) <= fewFiles || syncAll(s.dir) != nil {
-		for _, u := range files {
-			if err := syncFile(u.temp); err != nil {
-				return err
-			}
-		}
+// putObject makes an object of bytes that are in memory. An object that is
+// there already costs a read of it and no write.
+func (s *Store) putObject(ref Ref, b []byte) error {
+	if s.holdSound(ref) {
+		return nil
 	}
-	for _, u := range files {
-		if err := s.adopt(u.ref, u.temp); err != nil {
-			return err
-		}
-		os.Remove(u.temp) // still there if the store had the object
+	f, err := s.createTemp()
+	if err != nil {
+		return err
 	}
+	defer os.Remove(f.Name()) // gone already when it became the object
+	_, err = f.Write(b)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.adopt(ref, f.Name()); err != nil {
+		return err
+	}
+	s.flushLater(ref.Digest)
 	return nil
 }
 

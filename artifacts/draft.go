@@ -13,10 +13,9 @@ import (
 type Draft struct {
 	store   *Store
 	ref     Ref
-	later   func(unflushed) // takes the finished file, to flush many at once; nil outside folders
-	stream  *hashStream     // bytes that did not fit in buf; nil while all do
+	stream  *hashStream // bytes that did not fit in buf; nil while all do
 	buf     []byte
-	file    *os.File // the temporary file, once there is one
+	file    *os.File // the temporary file of a large artifact
 	written int64
 	err     error // sticky: once a write failed there is nothing to commit
 	done    bool
@@ -42,6 +41,9 @@ func (s *Store) newDraft(t Type, format string) *Draft {
 
 // SetRows notes the number of rows, which Commit puts into the Ref.
 func (d *Draft) SetRows(n int64) { d.ref.Rows = n }
+
+// expect prepares for n bytes and one read that finds the end.
+func (d *Draft) expect(n int64) { d.buf = make([]byte, 0, min(n+1, blockSize)) }
 
 // Write appends p. Small artifacts stay in memory until Commit; large ones go
 // to a temporary file and are hashed while the file is being written.
@@ -106,10 +108,11 @@ func (d *Draft) makeRoom(wanted int) error {
 // time, and takes an empty block.
 func (d *Draft) flush() error {
 	if d.stream == nil {
-		if err := d.createFile(); err != nil {
+		f, err := d.store.createTemp()
+		if err != nil {
 			return d.fail(err)
 		}
-		d.stream = startHash()
+		d.file, d.stream = f, startHash()
 	}
 	full := d.buf
 	d.stream.add(full)
@@ -121,13 +124,6 @@ func (d *Draft) flush() error {
 	startWriteback(d.file, d.written, int64(n))
 	d.written += int64(n)
 	return nil
-}
-
-// createFile makes the temporary file: read-only from the start for everybody
-// but the holder of this descriptor, as objects are.
-func (d *Draft) createFile() (err error) {
-	d.file, err = os.OpenFile(d.store.session.tempPath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
-	return err
 }
 
 func (d *Draft) size() int64 { return d.written + int64(len(d.buf)) }
@@ -168,30 +164,15 @@ func (d *Draft) finish() error {
 	d.ref.Size = d.size()
 	if d.stream == nil {
 		d.ref.Digest = digestOf(d.buf)
-		if d.store.holdSound(d.ref) {
-			return nil
-		}
-		if err := d.createFile(); err != nil {
+		return d.store.putObject(d.ref, d.buf)
+	}
+	if len(d.buf) > 0 {
+		if err := d.flush(); err != nil {
 			return err
 		}
-		if _, err := d.file.Write(d.buf); err != nil {
-			return err
-		}
-	} else {
-		if len(d.buf) > 0 {
-			if err := d.flush(); err != nil {
-				return err
-			}
-		}
-		d.ref.Digest = d.stream.sum()
-		d.stream = nil
 	}
-	if d.later != nil {
-		d.later(unflushed{ref: d.ref, temp: d.file.Name()})
-		err := d.file.Close()
-		d.file = nil
-		return err
-	}
+	d.ref.Digest = d.stream.sum()
+	d.stream = nil
 	if err := d.file.Sync(); err != nil {
 		return err
 	}

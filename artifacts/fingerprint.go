@@ -8,7 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Fingerprint says what an outside file or folder contained.
@@ -91,39 +92,16 @@ func (fp *Fingerprint) sum() {
 // digestFiles fills in the digests, several at a time where bytes have to be
 // hashed.
 func (s *Store) digestFiles(files []outsideFile) error {
-	var todo []*outsideFile
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range files {
 		f := &files[i]
 		var ok bool
 		if f.digest, ok = s.stats.get(f.path, f.id); !ok {
-			todo = append(todo, f)
+			g.Go(func() error { return s.digestFile(f) })
 		}
 	}
-	var (
-		wg   sync.WaitGroup
-		work = make(chan *outsideFile)
-		errs = make([]error, runtime.GOMAXPROCS(0))
-	)
-	for i := range errs {
-		wg.Go(func() {
-			for f := range work {
-				if errs[i] == nil {
-					errs[i] = s.digestFile(f)
-				}
-			}
-		})
-	}
-	for _, f := range todo {
-		work <- f
-	}
-	close(work)
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return g.Wait()
 }
 
 // maxTries is how often a file is read that changes while it is being read.

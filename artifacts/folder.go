@@ -26,6 +26,14 @@ func (s *Store) OpenFolder(ref Ref) (*Folder, error) {
 	if !ref.IsFolder() {
 		return nil, fmt.Errorf("artifact %s is a single file (%s) and no folder", ref.Digest.Short(), ref.Format)
 	}
+	if err := ref.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.gcLock.acquire(); err != nil {
+		return nil, err
+	}
+	defer s.gcLock.release()
+	s.leases.takeRef(ref)
 	files, err := s.manifest(ref)
 	if err != nil {
 		return nil, err
@@ -33,7 +41,8 @@ func (s *Store) OpenFolder(ref Ref) (*Folder, error) {
 	return &Folder{store: s, ref: ref, files: files}, nil
 }
 
-// manifest returns the files of a folder.
+// manifest returns the files of a folder. It takes no lease: the caller has one,
+// or is the collector.
 func (s *Store) manifest(ref Ref) (folderList, error) {
 	s.mu.Lock()
 	files, ok := s.manifests[ref.Digest]
@@ -41,7 +50,7 @@ func (s *Store) manifest(ref Ref) (folderList, error) {
 	if ok {
 		return files, nil
 	}
-	b, err := s.ReadAll(ref)
+	b, err := s.readObject(ref)
 	if err != nil {
 		return nil, err
 	}

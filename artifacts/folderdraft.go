@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"sync"
 )
@@ -19,7 +18,6 @@ type FolderDraft struct {
 	names map[string]bool
 	open  map[string]*Draft
 	files folderList
-	temps []unflushed
 	err   error // sticky: a file that could not be written spoils the folder
 	done  bool
 }
@@ -44,7 +42,6 @@ func (f *FolderDraft) Create(name string) (io.WriteCloser, error) {
 		return nil, err
 	}
 	d := f.store.newDraft(f.typ, "")
-	d.later = f.flushLater
 	f.open[name] = d
 	return &folderFile{folder: f, name: name, draft: d}, nil
 }
@@ -55,15 +52,16 @@ func (f *FolderDraft) Add(name string, ref Ref) error {
 	if err := ref.Validate(); err != nil {
 		return err
 	}
+	if !f.store.Has(ref) {
+		return &MissingError{Digest: ref.Digest}
+	}
 	files := folderList{{Digest: ref.Digest, Size: ref.Size}}
 	if ref.IsFolder() {
-		sub, err := f.store.manifest(ref)
+		sub, err := f.store.OpenFolder(ref)
 		if err != nil {
 			return err
 		}
-		files = sub
-	} else if !f.store.Has(ref) {
-		return &MissingError{Digest: ref.Digest}
+		files = sub.files
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,12 +76,6 @@ func (f *FolderDraft) Add(name string, ref Ref) error {
 		f.files = append(f.files, file)
 	}
 	return nil
-}
-
-func (f *FolderDraft) flushLater(u unflushed) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.temps = append(f.temps, u)
 }
 
 // claim checks a name and takes it.
@@ -116,19 +108,16 @@ func (f *FolderDraft) Commit() (Ref, error) {
 	if len(f.open) > 0 {
 		return Ref{}, fmt.Errorf("commit of a folder: %d of its files are still open", len(f.open))
 	}
-	b, err := encodeManifest(f.typ, f.files)
+	return f.store.commitManifest(f.typ, f.files)
+}
+
+func (s *Store) commitManifest(t Type, files folderList) (Ref, error) {
+	b, err := encodeManifest(t, files)
 	if err != nil {
 		return Ref{}, err
 	}
-	if err := f.store.adoptAll(f.temps); err != nil {
-		err = noSpace(f.store.dir, "the files of a "+string(f.typ), 1, err)
-		return Ref{}, fmt.Errorf("commit of a folder: %w", err)
-	}
-	d := f.store.newDraft(f.typ, FolderFormat)
-	if _, err := d.Write(b); err != nil {
-		d.Abort()
-		return Ref{}, err
-	}
+	d := s.newDraft(t, FolderFormat)
+	d.buf = b
 	return d.Commit()
 }
 
@@ -145,9 +134,6 @@ func (f *FolderDraft) end() {
 	f.done = true
 	for _, d := range f.open {
 		d.Abort()
-	}
-	for _, u := range f.temps {
-		os.Remove(u.temp) // gone already if it became an object
 	}
 }
 

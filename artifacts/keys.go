@@ -43,12 +43,9 @@ func (s *Store) readRecord(k Key) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := parseRecord(b)
+	r, err := parseRecordOf(k, b)
 	if err != nil {
 		return nil, err
-	}
-	if r.Key != k {
-		return nil, fmt.Errorf("record: it belongs to the key %s", r.Key)
 	}
 	if now := s.now(); now.Sub(modified) > touchInterval {
 		// Whether this works or not, the record is as good as before.
@@ -57,10 +54,27 @@ func (s *Store) readRecord(k Key) (*Record, error) {
 	return r, nil
 }
 
-// slowStage is how long a stage must have run for its record to be worth a wait
-// for the disk. A record that a power failure takes is a miss, and costs what
-// the stage costs.
-const slowStage = time.Second
+// loadRecord is readRecord for those who do not use the record.
+func (s *Store) loadRecord(k Key) (*Record, error) {
+	b, _, err := readSmall(s.keyPath(k))
+	if err != nil {
+		return nil, err
+	}
+	return parseRecordOf(k, b)
+}
+
+func parseRecordOf(k Key, b []byte) (*Record, error) {
+	r, err := parseRecord(b)
+	if err == nil && r.Key != k {
+		return nil, fmt.Errorf("record: it belongs to the key %s", r.Key)
+	}
+	return r, err
+}
+
+// slowStage is how long a stage must have run for its result to be worth a
+// wait for the disk. A record that a power failure takes is a miss, and costs
+// what the stage costs.
+const slowStage = 200 * time.Millisecond
 
 // Record notes what the stage with that key produced, for Lookup here and in
 // every other process. All outputs must be in the store. It sets r.Version and
@@ -91,6 +105,9 @@ func (s *Store) Record(k Key, r *Record) error {
 	mode := syncNever
 	if r.Finished.Sub(r.Started) >= slowStage {
 		mode = syncNow
+		if err := s.Flush(); err != nil {
+			return err
+		}
 	}
 	if err := s.writeFile(s.keyPath(k), b, 0o444, mode); err != nil {
 		return fmt.Errorf("record of key %s: %w", k, err)

@@ -1,8 +1,11 @@
 package artifacts
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -11,15 +14,13 @@ import (
 // record yet. They are lines in the session's folder and count for as long as
 // the session lives.
 //
-// The collector holds the gc lock exclusively from reading the leases to the
-// last removal. A lease is therefore written, and the thing it protects is
-// looked for, within one hold of the shared gc lock.
+// A lease is taken, and the thing it protects is looked for, within one hold
+// of the shared gcLock, which writes the leases before it lets the collector in.
 type leases struct {
-	gc   *sharedLock
-	mu   sync.Mutex
-	file *os.File
-	held map[string]bool
-	line []byte
+	mu      sync.Mutex
+	file    *os.File
+	held    map[string]bool
+	pending []byte
 }
 
 const leasesFile = "leases"
@@ -30,33 +31,27 @@ const (
 	leaseFolder = "folder"
 )
 
-func openLeases(sessionDir string, gc *sharedLock) (*leases, error) {
+func openLeases(sessionDir string) (*leases, error) {
 	path := filepath.Join(sessionDir, leasesFile)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	return &leases{gc: gc, file: f, held: make(map[string]bool)}, nil
+	return &leases{file: f, held: make(map[string]bool)}, nil
 }
 
-// take leases what hex names. The caller holds the shared gc lock.
+// take leases what hex names. The caller holds the shared gcLock.
 func (l *leases) take(kind, hex string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held[hex] {
 		return
 	}
-	l.line = append(l.line[:0], kind...)
-	l.line = append(l.line, ' ')
-	l.line = append(l.line, hex...)
-	l.line = append(l.line, '\n')
-	if _, err := l.file.Write(l.line); err != nil {
-		// Most likely the disk is full, which is just when somebody calls the
-		// collector. It must not take what could not be leased: keep the shared
-		// lock until this process ends, so that the collector waits.
-		_ = l.gc.acquire()
-	}
 	l.held[hex] = true
+	l.pending = append(l.pending, kind...)
+	l.pending = append(l.pending, ' ')
+	l.pending = append(l.pending, hex...)
+	l.pending = append(l.pending, '\n')
 }
 
 func (l *leases) takeRef(ref Ref) {
@@ -67,4 +62,53 @@ func (l *leases) takeRef(ref Ref) {
 	}
 }
 
+// write makes the leases taken so far visible. When it cannot, most likely
+// because the disk is full, which is just when somebody calls the collector,
+// the caller must keep the collector out instead.
+func (l *leases) write() (failed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.pending) == 0 {
+		return false
+	}
+	n, err := l.file.Write(l.pending)
+	l.pending = append(l.pending[:0], l.pending[n:]...)
+	return err != nil
+}
+
 func (l *leases) close() { l.file.Close() }
+
+// readLeases returns what the live processes, this one included, rely on. The
+// caller holds the gc lock exclusively.
+func (s *Store) readLeases() (Roots, error) {
+	var roots Roots
+	sessions, err := os.ReadDir(filepath.Join(s.dir, tmpDir))
+	if err != nil {
+		return roots, err
+	}
+	for _, e := range sessions {
+		dir := filepath.Join(s.dir, tmpDir, e.Name())
+		if !sessionAlive(dir) {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, leasesFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has just begun, or just ended
+		}
+		if err != nil {
+			return roots, err
+		}
+		for line := range strings.Lines(string(b)) {
+			kind, hex, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+			switch kind {
+			case leaseKey:
+				roots.Keys = append(roots.Keys, Key(hex))
+			case leaseObject:
+				roots.Refs = append(roots.Refs, Ref{Digest: Digest(hex)})
+			case leaseFolder:
+				roots.Refs = append(roots.Refs, Ref{Digest: Digest(hex), Format: FolderFormat})
+			}
+		}
+	}
+	return roots, nil
+}

@@ -3,7 +3,6 @@ package artifacts
 import (
 	"errors"
 	"os"
-	"sync"
 	"syscall"
 )
 
@@ -56,44 +55,3 @@ func flock(f *os.File, how int) error {
 		}
 	}
 }
-
-// sharedLock is a shared file lock that the goroutines of a process hold
-// together: the first in takes it, the last out returns it.
-type sharedLock struct {
-	mu      sync.Mutex
-	file    *os.File
-	holders int
-}
-
-func openSharedLock(path string) (*sharedLock, error) {
-	f, err := openLock(path)
-	if err != nil {
-		return nil, err
-	}
-	return &sharedLock{file: f}, nil
-}
-
-func (l *sharedLock) acquire() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.holders == 0 {
-		if err := flock(l.file, syscall.LOCK_SH); err != nil {
-			return err
-		}
-	}
-	l.holders++
-	return nil
-}
-
-func (l *sharedLock) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.holders--
-	if l.holders == 0 {
-		// An unlock of an open, locked file cannot fail, and if it did, the
-		// only harm would be a collector that waits for this process.
-		_ = flock(l.file, syscall.LOCK_UN)
-	}
-}
-
-func (l *sharedLock) close() { l.file.Close() }

@@ -229,8 +229,25 @@ func (s *Store) ReadAll(ref Ref) ([]byte, error) {
 		return nil, err
 	}
 	defer o.Close()
+	return readFull(o, ref)
+}
+
+// readObject is ReadAll without a lease, for callers that have one.
+func (s *Store) readObject(ref Ref) ([]byte, error) {
+	f, err := s.openFile(ref.Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := s.check(f, ref.Digest, ref.Size); err != nil {
+		return nil, err
+	}
+	return readFull(f, ref)
+}
+
+func readFull(r io.Reader, ref Ref) ([]byte, error) {
 	b := make([]byte, ref.Size)
-	if _, err := io.ReadFull(o, b); err != nil {
+	if _, err := io.ReadFull(r, b); err != nil {
 		return nil, fmt.Errorf("read object %s: %w", ref.Digest, err)
 	}
 	return b, nil

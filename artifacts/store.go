@@ -13,9 +13,9 @@
 //	locks/            flock'ed files: sessions, gc, stat, key-…
 //	tmp/<session>/    a live process's unfinished files and leases
 //
-// Three rules keep it whole. An object is written to tmp/, hashed on the way,
-// flushed to the disk and then renamed to its name, so that a name never
-// stands for half of the bytes. A key's record is written after the objects
+// Three rules keep it whole. An object is written to tmp/, hashed on the way
+// and then renamed to its name, so that a name never stands for half of the
+// bytes. A key's record is written after the objects
 // that it names. And any doubt is a miss: a record or an object that is torn,
 // damaged or absent is treated as if it had never been there, and the stage
 // runs again.
@@ -39,10 +39,11 @@ type Store struct {
 	now     func() time.Time
 	session *session
 	leases  *leases
-	gcLock  *sharedLock
+	gcLock  *gcLock
 
 	mu        sync.Mutex
 	verified  map[Digest]identity   // objects whose bytes this process has hashed
+	unflushed map[Digest]bool       // objects that may not be on the disk yet
 	manifests map[Digest]folderList // parsed manifests: immutable, and asked for at each look-up
 
 	stats statCache
@@ -73,6 +74,7 @@ func Open(dir string) (*Store, error) {
 		dir:       abs,
 		now:       time.Now,
 		verified:  make(map[Digest]identity),
+		unflushed: make(map[Digest]bool),
 		manifests: make(map[Digest]folderList),
 	}
 	s.stats.path = filepath.Join(abs, "stat")
@@ -96,13 +98,15 @@ func (s *Store) start() (err error) {
 	if err := s.writeFormat(); err != nil {
 		return err
 	}
-	if s.gcLock, err = openSharedLock(filepath.Join(s.dir, locksDir, "gc")); err != nil {
+	if s.leases, err = openLeases(s.session.dir); err != nil {
 		return err
 	}
-	if s.leases, err = openLeases(s.session.dir, s.gcLock); err != nil {
-		s.gcLock.close()
+	if s.gcLock, err = openGCLock(s.dir); err != nil {
+		s.leases.close()
+		return err
 	}
-	return err
+	s.gcLock.beforeUnlock = s.leases.write
+	return nil
 }
 
 // prepareDir checks what is at dir before anything is written there.
@@ -142,13 +146,17 @@ func explainDir(dir string, err error) error {
 // Dir returns the absolute path of the store's folder.
 func (s *Store) Dir() string { return s.dir }
 
-// Close saves the fingerprints of outside files and gives up the session, so
+// Close flushes what was committed to the disk, saves the fingerprints of
+// outside files and gives up the session, so
 // that this process no longer keeps objects from being collected. Drafts that
 // are still open can no longer be committed.
 func (s *Store) Close() error {
-	err := s.saveStats()
-	s.leases.close()
+	err := s.Flush()
+	if serr := s.saveStats(); err == nil {
+		err = serr
+	}
 	s.gcLock.close()
+	s.leases.close()
 	if serr := s.session.close(); err == nil {
 		err = serr
 	}

@@ -58,16 +58,3 @@ func renameInto(from, to string) error {
 	}
 	return os.Rename(from, to)
 }
-
-// syncFile flushes a file, or the names in a folder.
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
-}
