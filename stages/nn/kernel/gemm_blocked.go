@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"runtime"
-	"sync"
-)
+import "runtime"
 
 // gemmTile multiplies a panel of up to MR rows of A by n columns of B into C, with C's old content as the first addend if load. Element
 // (i, p) of the panel is a[p·aStep+i]; element (p, j) of B is b[j/NR·bPanel + p·bStep + j%NR], so B may be packed in panels or lie as it is.
@@ -59,31 +56,23 @@ type workspace struct {
 	call product
 }
 
-// spare keeps workspaces between calls. It is no sync.Pool, which would give them to the garbage collector.
-var spare struct {
-	mu   sync.Mutex
-	list []*workspace
-}
+var workspaces freeList[workspace]
 
+// takeWorkspace returns a workspace with its panels.
 func takeWorkspace() *workspace {
-	spare.mu.Lock()
-	defer spare.mu.Unlock()
-	if n := len(spare.list); n > 0 {
-		w := spare.list[n-1]
-		spare.list = spare.list[:n-1]
-		return w
+	w := workspaces.take()
+	if w.a == nil {
+		// One allocation of this size begins at a page, so both panels are aligned to cache lines.
+		const panel = kBlock * 16
+		buf := make([]float32, panel+kBlock*nBlock)
+		w.a, w.b = buf[:panel], buf[panel:]
 	}
-	// One allocation of this size begins at a page, so both panels are aligned to cache lines.
-	const panel = kBlock * 16
-	buf := make([]float32, panel+kBlock*nBlock)
-	return &workspace{a: buf[:panel], b: buf[panel:]}
+	return w
 }
 
 func (w *workspace) release() {
 	w.call = product{}
-	spare.mu.Lock()
-	spare.list = append(spare.list, w)
-	spare.mu.Unlock()
+	workspaces.give(w)
 }
 
 // part cuts a size into parts that are whole tiles where the size allows.

@@ -2,19 +2,41 @@ package kernel
 
 import "fmt"
 
-// loops is one complete set of the innermost loops. Callers have checked the shapes.
+// loops is one complete set of the innermost loops. Callers have checked the shapes; the first slice that is written says how long a loop
+// is, and the gates of a cell's row lie side by side in one slice.
 type loops struct {
 	name string
 	gemm *gemmLoops // nil: gemmPortable
 
-	exp, tanh, sigmoid, erf, log func(dst, x []float32)
-	expShifted                   func(dst, x []float32, shift float32) // e^(x-shift) for x ≤ shift
+	add, sub, mul func(dst, a, b []float32)
+	axpy          func(alpha float32, x, y []float32)
+	scale         func(alpha float32, x []float32)
+	relu          func(dst, x []float32)
+	reluGrad      func(dx, x, dy []float32)
+	sum, peak     func(x []float32) float32
+	dot           func(x, y []float32) float32
+	exp, tanh     func(dst, x []float32)
+	sigmoid       func(dst, x []float32)
+	erf, log      func(dst, x []float32)
+	expShifted    func(dst, x []float32, shift float32) // e^(x-shift) for x ≤ shift
+	lstm          func(gates, cPrev, c, h, tanhC []float32)
+	lstmGrad      func(dgates, dcPrev, gates, cPrev, tanhC, dh, dc []float32)
+	gru           func(gates, recurrent, hPrev, h []float32)
+	gruGrad       func(dgates, drecurrent, dhPrev, gates, recurrent, hPrev, dh []float32)
+	adam          func(p, g, m, v []float32, k *[8]float32) // see adamTask
+	sgd           func(p, g []float32, k *[3]float32)       // see sgdTask
+	momentum      func(p, g, buf []float32, k *[3]float32)
+	nesterov      func(p, g, buf []float32, k *[3]float32)
 }
 
 // portable serves machines for which no assembly is written, and is what the tests compare the others with.
 var portable = loops{
 	name: "portable",
-	exp:  expPortable, tanh: tanhPortable, sigmoid: sigmoidPortable, erf: erfPortable, log: logPortable, expShifted: expShiftedPortable,
+	add:  addPortable, sub: subPortable, mul: mulPortable, axpy: axpyPortable, scale: scalePortable,
+	relu: reluPortable, reluGrad: reluGradPortable, sum: sumPortable, peak: peakPortable, dot: dotPortable,
+	exp: expPortable, tanh: tanhPortable, sigmoid: sigmoidPortable, erf: erfPortable, log: logPortable, expShifted: expShiftedPortable,
+	lstm: lstmPortable, lstmGrad: lstmGradPortable, gru: gruPortable, gruGrad: gruGradPortable,
+	adam: adamPortable, sgd: sgdPortable, momentum: momentumPortable, nesterov: nesterovPortable,
 }
 
 // levels are the sets that this machine can run, the best last.

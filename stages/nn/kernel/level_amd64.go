@@ -13,7 +13,11 @@ func assembled() []*loops {
 	}
 	sets = append(sets, &loops{
 		name: "avx2",
-		exp:  expAVX2, tanh: tanhAVX2, sigmoid: sigmoidAVX2, erf: erfAVX2, log: logAVX2, expShifted: expShiftedAVX2,
+		add:  addAVX2, sub: subAVX2, mul: mulAVX2, axpy: axpyAVX2, scale: scaleAVX2,
+		relu: reluAVX2, reluGrad: reluGradAVX2, sum: sumAVX2, peak: peakAVX2, dot: dotAVX2,
+		exp: expAVX2, tanh: tanhAVX2, sigmoid: sigmoidAVX2, erf: erfAVX2, log: logAVX2, expShifted: expShiftedAVX2,
+		lstm: lstmAVX2, lstmGrad: lstmGradAVX2, gru: gruAVX2, gruGrad: gruGradAVX2,
+		adam: adamAVX2, sgd: sgdAVX2, momentum: sgdMomentumAVX2, nesterov: sgdNesterovAVX2,
 		gemm: &gemmLoops{
 			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2,
 			tiles: []gemmTile{gemm1RowsAVX2, gemm2RowsAVX2, gemm3RowsAVX2, gemm4RowsAVX2, gemm5RowsAVX2, gemm6RowsAVX2},
@@ -24,7 +28,11 @@ func assembled() []*loops {
 	}
 	return append(sets, &loops{
 		name: "avx512",
-		exp:  expAVX512, tanh: tanhAVX512, sigmoid: sigmoidAVX512, erf: erfAVX512, log: logAVX512, expShifted: expShiftedAVX512,
+		add:  addAVX512, sub: subAVX512, mul: mulAVX512, axpy: axpyAVX512, scale: scaleAVX512,
+		relu: reluAVX512, reluGrad: reluGradAVX512, sum: sumAVX512, peak: peakAVX512, dot: dotAVX512,
+		exp: expAVX512, tanh: tanhAVX512, sigmoid: sigmoidAVX512, erf: erfAVX512, log: logAVX512, expShifted: expShiftedAVX512,
+		lstm: lstmAVX512, lstmGrad: lstmGradAVX512, gru: gruAVX512, gruGrad: gruGradAVX512,
+		adam: adamAVX512, sgd: sgdAVX512, momentum: sgdMomentumAVX512, nesterov: sgdNesterovAVX512,
 		gemm: &gemmLoops{
 			width: 16, copy: packCopyAVX512, transpose: packTransposeAVX512,
 			tiles: []gemmTile{

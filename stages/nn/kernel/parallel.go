@@ -28,6 +28,10 @@ func ParallelTask(n, grain int, t Task) {
 		return
 	}
 	grain = max(grain, 1)
+	if n <= grain {
+		t.Range(0, n)
+		return
+	}
 	width := min(runtime.GOMAXPROCS(0), (n+grain-1)/grain)
 	if width <= 1 || !workers.claim(t, n, max(grain, (n+chunksPerWorker*width-1)/(chunksPerWorker*width))) {
 		t.Range(0, n)

@@ -1,11 +1,19 @@
 package kernel
 
+import "math"
+
+// Sum returns the sum of x in a fixed order: 64 lanes, folded in halves.
+func Sum(x []float32) float32 { return active.sum(x) }
+
+// Dot returns the sum of x[i]·y[i] over every i of x, in the order of Sum with fused multiply-adds.
+func Dot(x, y []float32) float32 { return active.dot(x, y[:len(x)]) }
+
 // SumRows sets dst[c] to the sum over r of x[r, c], added in the order of r; x is rows×cols.
 func SumRows(dst []float32, x []float32, rows, cols int) {
 	dst = dst[:cols]
 	clear(dst)
 	for r := range rows {
-		Add(dst, dst, x[r*cols:(r+1)*cols])
+		active.add(dst, dst, x[r*cols:(r+1)*cols])
 	}
 }
 
@@ -22,8 +30,7 @@ func fold(acc *[lanes]float32) float32 {
 	return acc[0]
 }
 
-// Sum returns the sum of x in a fixed order.
-func Sum(x []float32) float32 {
+func sumPortable(x []float32) float32 {
 	var acc [lanes]float32
 	for i, v := range x {
 		acc[i%lanes] += v
@@ -31,12 +38,21 @@ func Sum(x []float32) float32 {
 	return fold(&acc)
 }
 
-// Dot returns the sum of x[i]·y[i] over every i of x, in a fixed order.
-func Dot(x, y []float32) float32 {
-	y = y[:len(x)]
+func dotPortable(x, y []float32) float32 {
 	var acc [lanes]float32
 	for i, v := range x {
 		acc[i%lanes] += v * y[i]
 	}
 	return fold(&acc)
+}
+
+// peakPortable returns the largest element, -Inf for none; with NaN among them, any.
+func peakPortable(x []float32) float32 {
+	peak := float32(math.Inf(-1))
+	for _, v := range x {
+		if v > peak {
+			peak = v
+		}
+	}
+	return peak
 }

@@ -52,10 +52,7 @@ func (s isa) clear(v reg.Register) {
 }
 
 // mask selects the first lanes of a vector; nil selects all.
-type mask struct {
-	k reg.OpmaskVirtual
-	v reg.Register
-}
+type mask struct{ k, v reg.Register }
 
 // firstLanes makes the mask of the first n lanes, 0 < n < width.
 func (s isa) firstLanes(n reg.GPVirtual) *mask {

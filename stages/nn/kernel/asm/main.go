@@ -14,9 +14,12 @@ import (
 
 // families are the files that can be generated, each for both instruction sets.
 var families = map[string]func(isa){
-	"gemm":      gemmTiles,
-	"functions": unaries,
-	"pack":      packs,
+	"gemm":        gemmTiles,
+	"elementwise": elementwise,
+	"cells":       cells,
+	"optimiser":   optimisers,
+	"functions":   unaries,
+	"pack":        packs,
 }
 
 func main() {

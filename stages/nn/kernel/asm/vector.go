@@ -112,7 +112,7 @@ func (s isa) broadcast(m operand.Mem) reg.Register {
 }
 
 // chosen is the result of a comparison, lane by lane.
-type chosen struct{ k, v reg.Register }
+type chosen mask
 
 // The comparisons' codes in VCMPPS; all are false for NaN except notBelow.
 const (
