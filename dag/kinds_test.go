@@ -120,7 +120,7 @@ var told atomic.Int64
 func (k *effectKind) Ports() (in, out []Port) {
 	return []Port{{Name: "in", Type: artifacts.File}}, nil
 }
-func (k *effectKind) Check(*Check)                           {}
+func (k *effectKind) Check(*Check)                          {}
 func (k *effectKind) Run(_ context.Context, env *Env) error { told.Add(1); return nil }
 
 // drawKind depends on the seed.

@@ -124,6 +124,7 @@ func (l *loader) loadStages(p *Pipeline, n *text.Node) {
 	if len(n.Keys) == 0 {
 		l.errorf(n, "missing-key", "stages: there is no stage")
 	}
+	p.byName = make(map[string]*Stage, len(n.Keys))
 	for i, k := range n.Keys {
 		s := &Stage{Name: k.Raw, name: k, node: n.Items[i], index: len(p.Stages), Schemas: map[string]Schema{}}
 		if !stageName.MatchString(s.Name) {
@@ -132,6 +133,7 @@ func (l *loader) loadStages(p *Pipeline, n *text.Node) {
 		// A stage that is wrong inside stays in the DAG, so that what refers to it
 		// is not reported as well.
 		p.Stages = append(p.Stages, s)
+		p.byName[s.Name] = s
 		l.loadStage(s)
 	}
 }

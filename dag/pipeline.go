@@ -19,6 +19,8 @@ type Pipeline struct {
 	Stages      []*Stage // in the order of the file
 	Order       []*Stage // so that each stage comes after its inputs
 	Schedule    []Schedule
+
+	byName map[string]*Stage
 }
 
 // Stage is a named node of the DAG.
@@ -53,14 +55,7 @@ func (s *Stage) Pos() text.Pos { return s.name.Pos }
 func (s *Stage) Users() []*Stage { return s.users }
 
 // Stage finds a stage by name, or nil.
-func (p *Pipeline) Stage(name string) *Stage {
-	for _, s := range p.Stages {
-		if s.Name == name {
-			return s
-		}
-	}
-	return nil
-}
+func (p *Pipeline) Stage(name string) *Stage { return p.byName[name] }
 
 // Upstream gives the stages that the targets need, targets included, in the
 // order of p.Order; no targets means all.

@@ -82,9 +82,9 @@ func (n *Node) What() string {
 // Limits against hostile files: aliases may not blow a small file up (the
 // "billion laughs"), and depth is bounded because decoding recurses.
 const (
-	maxBytes = 16 << 20
-	maxNodes = 2_000_000
-	maxDepth = 100
+	maxBytes   = 64 << 20
+	maxAliased = 200_000 // values that stand there by an alias
+	maxDepth   = 100
 )
 
 // Parse reads one YAML document. What is wrong goes to ps; the node is nil
@@ -179,7 +179,8 @@ func invalidAt(f *File) Pos {
 type builder struct {
 	file     *File
 	problems *Problems
-	nodes    int
+	aliased  int // values built from aliases so far
+	inAlias  int // how many aliases deep
 	stopped  bool
 }
 
@@ -199,21 +200,24 @@ func (b *builder) fail(y *yaml.Node, code, format string, args ...any) {
 }
 
 func (b *builder) build(y *yaml.Node, depth int) *Node {
-	b.nodes++
+	if b.inAlias > 0 {
+		b.aliased++
+	}
 	n := &Node{Pos: b.pos(y)}
 	if b.stopped {
 		return n
 	}
-	if depth > maxDepth || b.nodes > maxNodes {
+	if depth > maxDepth || b.aliased > maxAliased {
 		b.stopped = true
-		b.fail(y, "yaml-too-large", "the file nests or repeats too much (more than %d levels or %d values with aliases written out)", maxDepth, maxNodes)
+		b.fail(y, "yaml-too-large", "the file nests or repeats too much (more than %d levels, or %d values by aliases)", maxDepth, maxAliased)
 		return n
 	}
 	switch y.Kind {
 	case yaml.AliasNode:
 		// The alias is shown where it stands; what is inside keeps its own place.
-		n := b.build(y.Alias, depth+1)
-		return n
+		b.inAlias++
+		n = b.build(y.Alias, depth+1)
+		b.inAlias--
 	case yaml.MappingNode:
 		n.Kind = Mapping
 		b.buildMap(n, y, depth)

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pipe/dag"
+	"pipe/workspace"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var given []string
+	var asJSON bool
+	o := dag.PlanOptions{}
+	c := &cobra.Command{
+		Use:   "plan FILE [STAGE…]",
+		Short: "Tell what a run would do, and why",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			params, err := parseParams(given)
+			if err != nil {
+				return err
+			}
+			p, err := workspace.Load(ctx, args[0], params)
+			if err != nil {
+				return err
+			}
+			w, err := workspace.Open(ctx, a.store)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			o.Targets = args[1:]
+			plan, err := w.Plan(ctx, p, o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), plan)
+			}
+			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, s := range plan {
+				last := ""
+				if s.Last > 0 {
+					last = "took " + s.Last.Round(time.Millisecond).String()
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Action, s.Name, s.Kind, strings.Join(s.Why, "; "), last)
+			}
+			return t.Flush()
+		},
+	}
+	c.Flags().StringArrayVarP(&given, "param", "p", nil, "set a param of the pipeline: name=value")
+	c.Flags().BoolVar(&o.Force, "force", false, "plan to run every stage")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pipe/registry"
+	"pipe/workspace"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	var asJSON bool
+	var q registry.RunQuery
+	c := &cobra.Command{
+		Use:   "runs",
+		Short: "List the runs, newest first",
+		Example: `  pipe runs --filter "metrics.evaluate.accuracy > 0.8 and params.units = '128'"
+  pipe runs --order "metrics.evaluate.accuracy desc"`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			list, _, err := w.Registry.Runs(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), notNil(list))
+			}
+			if len(list) == 0 {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no runs")
+				return err
+			}
+			return listRuns(cmd.OutOrStdout(), list)
+		},
+	}
+	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&q.Filter, "filter", "", "MLflow's filter language over metrics, params, tags and attributes")
+	c.Flags().StringArrayVar(&q.OrderBy, "order", nil, "sort by this, as \"metrics.evaluate.accuracy desc\"")
+	c.Flags().IntVarP(&q.Limit, "limit", "n", 20, "how many")
+	c.AddCommand(a.runShowCommand(&asJSON))
+	return c
+}
+
+func listRuns(out io.Writer, list []registry.Run) error {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "RUN\tNAME\tPIPELINE\tSTATUS\tSTARTED\tTOOK\tMETRICS")
+	for _, r := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(r.ID), r.Name, r.Pipeline, strings.ToLower(string(r.Status)), when(r.Start), took(r), headline(r.Metrics))
+	}
+	return t.Flush()
+}
+
+func took(r registry.Run) string {
+	if r.End.IsZero() {
+		return ""
+	}
+	return r.End.Sub(r.Start).Round(10 * time.Millisecond).String()
+}
+
+// when writes a time as people of all zones read it alike.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+func short(id string) string { return id[:min(len(id), 8)] }
+
+func (a *app) runShowCommand(asJSON *bool) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show RUN",
+		Short: "Show a run: params, stages, metrics and what it registered",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			r, err := w.Registry.Run(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return writeJSON(cmd.OutOrStdout(), r)
+			}
+			return showRun(cmd.OutOrStdout(), r)
+		},
+	}
+}
+
+func showRun(out io.Writer, r registry.RunDetail) error {
+	fmt.Fprintf(out, "run       %s  %s\npipeline  %s\nstatus    %s\nstarted   %s", r.ID, r.Name, r.Pipeline, strings.ToLower(string(r.Status)), when(r.Start))
+	if r.User != "" {
+		fmt.Fprintf(out, " by %s", r.User)
+	}
+	fmt.Fprintf(out, "\ntook      %s\n", took(r.Run))
+	if r.Git.Commit != "" {
+		changed := ""
+		if r.Git.Dirty {
+			changed = " with changes"
+		}
+		fmt.Fprintf(out, "git       %s %s%s\n", r.Git.Commit, r.Git.Branch, changed)
+	}
+	if r.Error != "" {
+		fmt.Fprintf(out, "error     %s\n", r.Error)
+	}
+	section(out, "params", len(r.Params), func(t io.Writer) {
+		for _, p := range r.Params {
+			fmt.Fprintf(t, "  %s\t%s\n", p.Key, p.Value)
+		}
+	})
+	section(out, "stages", len(r.Stages), func(t io.Writer) {
+		for _, s := range r.Stages {
+			took := ""
+			if s.State != registry.StageCached && !s.Finished.IsZero() {
+				took = s.Finished.Sub(s.Started).Round(time.Millisecond).String()
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.State, took, s.Error)
+		}
+	})
+	section(out, "metrics (the last of each)", len(r.Metrics), func(t io.Writer) {
+		for _, m := range r.Metrics {
+			fmt.Fprintf(t, "  %s\t%.6g\tstep %d\n", m.Key, m.Value, m.Step)
+		}
+	})
+	section(out, "registered", len(r.Versions), func(t io.Writer) {
+		for _, v := range r.Versions {
+			fmt.Fprintf(t, "  %s\tversion %d\n", v.Model, v.Version)
+		}
+	})
+	return nil
+}
+
+// section prints a titled table where there is something in it.
+func section(out io.Writer, title string, n int, rows func(io.Writer)) {
+	if n == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n%s\n", title)
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	rows(t)
+	t.Flush()
+}

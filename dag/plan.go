@@ -1,0 +1,255 @@
+package dag
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"pipe/artifacts"
+)
+
+// Action is what a run would do with a stage.
+type Action string
+
+// The actions of a plan.
+const (
+	ActionCached Action = "cached" // the store has the result
+	ActionRun    Action = "run"
+	ActionWait   Action = "wait" // depends on what a stage before it gives
+)
+
+// Planned is what would become of one stage, and why.
+type Planned struct {
+	Stage  *Stage        `json:"-"`
+	Name   string        `json:"stage"`
+	Kind   string        `json:"kind"`
+	Action Action        `json:"action"`
+	Why    []string      `json:"why,omitempty"`
+	Key    artifacts.Key `json:"key,omitempty"`
+	// Last is how long the stage took when it last ran; 0 where that is not
+	// known.
+	Last time.Duration `json:"last,omitempty"`
+}
+
+// PlanOptions say what to plan.
+type PlanOptions struct {
+	Store   *artifacts.Store
+	Targets []string
+	Force   bool
+	// Last finds the key that a stage had in the newest run of the pipeline.
+	Last func(stage string) (artifacts.Key, bool)
+}
+
+// Plan tells what Run would do, without doing it. Files outside the store are
+// fingerprinted; nothing else is read.
+func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
+	targets, err := p.targets(o.Targets)
+	if err != nil {
+		return nil, err
+	}
+	w := worker{store: o.Store, seed: p.Seed, now: time.Now}
+	outputs := map[*Stage]map[string]artifacts.Ref{}
+	var plan []Planned
+	for _, s := range p.Upstream(targets...) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		one, out, err := planStage(&w, s, outputs, o)
+		if err != nil {
+			return nil, StageError{s.Name, err}
+		}
+		if out != nil {
+			outputs[s] = out
+		}
+		plan = append(plan, one)
+	}
+	return plan, nil
+}
+
+// planStage plans one stage; the outputs are nil where they are not known yet.
+func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, o PlanOptions) (Planned, map[string]artifacts.Ref, error) {
+	one := Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionRun}
+	past := w.past(s, o.Last)
+	one.Last = past.took()
+	if waits := waitsFor(s, outputs); len(waits) > 0 {
+		one.Action, one.Why = ActionWait, waits
+		if past.never {
+			one.Action, one.Why = ActionRun, []string{"never ran"}
+		}
+		return one, nil, nil
+	}
+	in, err := gather(s, outputs)
+	if err != nil {
+		return one, nil, err
+	}
+	d, _, err := w.describe(s, in)
+	if err != nil {
+		return one, nil, err
+	}
+	key, description, err := d.Key()
+	if err != nil {
+		return one, nil, err
+	}
+	one.Key = key
+	switch {
+	case s.Info.Effect:
+		one.Why = []string{"has an effect outside the store: runs each time"}
+	case o.Force:
+		one.Why = []string{"forced"}
+	case s.NoCache:
+		one.Why = []string{"cache: false"}
+	default:
+		if r, hit := w.store.Lookup(key); hit {
+			one.Action, one.Last = ActionCached, r.Finished.Sub(r.Started)
+			return one, r.Outputs, nil
+		}
+		one.Why = past.why(description)
+	}
+	return one, nil, nil
+}
+
+// waitsFor names the stages whose outputs are not known yet.
+func waitsFor(s *Stage, outputs map[*Stage]map[string]artifacts.Ref) []string {
+	var why []string
+	for _, e := range s.In {
+		if outputs[e.From] == nil {
+			if w := fmt.Sprintf("depends on what %s gives", e.From.Name); !slices.Contains(why, w) {
+				why = append(why, w)
+			}
+		}
+	}
+	return why
+}
+
+// past is how a stage last succeeded.
+type past struct {
+	never  bool
+	record *artifacts.Record // nil where the store has lost it
+}
+
+func (w *worker) past(s *Stage, last func(string) (artifacts.Key, bool)) past {
+	if last == nil {
+		return past{}
+	}
+	key, known := last(s.Name)
+	if !known {
+		return past{never: true}
+	}
+	r, _ := w.store.Lookup(key)
+	return past{record: r}
+}
+
+func (p past) took() time.Duration {
+	if p.record == nil {
+		return 0
+	}
+	return p.record.Finished.Sub(p.record.Started)
+}
+
+// why tells what made a stage's key another one.
+func (p past) why(description json.RawMessage) []string {
+	switch {
+	case p.never:
+		return []string{"never ran"}
+	case p.record == nil:
+		return []string{"its last result is no longer in the store"}
+	}
+	return differences(p.record.Description, description)
+}
+
+// differences tells why two descriptions have different keys.
+func differences(before, after json.RawMessage) []string {
+	var a, b Description
+	if json.Unmarshal(before, &a) != nil || json.Unmarshal(after, &b) != nil {
+		return []string{"its last result was described in another format"}
+	}
+	var why []string
+	if a.Kind != b.Kind {
+		why = append(why, fmt.Sprintf("uses %s → %s", a.Kind, b.Kind))
+	} else if a.Version != b.Version {
+		why = append(why, fmt.Sprintf("%s is of a newer version (%d → %d)", b.Kind, a.Version, b.Version))
+	}
+	var ca, cb any
+	if json.Unmarshal(a.Config, &ca) == nil && json.Unmarshal(b.Config, &cb) == nil {
+		why = append(why, configDifferences("with", ca, cb)...)
+	}
+	if a.Seed != nil && b.Seed != nil && *a.Seed != *b.Seed {
+		why = append(why, fmt.Sprintf("seed %d → %d", *a.Seed, *b.Seed))
+	}
+	for _, port := range sortedKeys(b.Inputs) {
+		if !slices.Equal(a.Inputs[port], b.Inputs[port]) {
+			why = append(why, fmt.Sprintf("input %s changed", port))
+		}
+	}
+	if !slices.Equal(a.Externals, b.Externals) {
+		why = append(why, externalDifference(a.Externals, b.Externals))
+	}
+	if len(why) == 0 {
+		why = []string{"its inputs are connected otherwise"}
+	}
+	return why
+}
+
+func externalDifference(a, b []ExternalFile) string {
+	for i, x := range b {
+		if i >= len(a) || a[i] != x {
+			if x.Field != "" {
+				return fmt.Sprintf("the file of with.%s changed", x.Field)
+			}
+			break
+		}
+	}
+	return "the files that it reads changed"
+}
+
+// configDifferences walks two configurations and tells which values differ.
+func configDifferences(path string, a, b any) []string {
+	if reflect.DeepEqual(a, b) {
+		return nil
+	}
+	ma, aIsMap := a.(map[string]any)
+	mb, bIsMap := b.(map[string]any)
+	if aIsMap && bIsMap {
+		keys := map[string]bool{}
+		for k := range ma {
+			keys[k] = true
+		}
+		for k := range mb {
+			keys[k] = true
+		}
+		var why []string
+		for _, k := range sortedKeys(keys) {
+			why = append(why, configDifferences(path+"."+k, ma[k], mb[k])...)
+		}
+		return why
+	}
+	la, aIsList := a.([]any)
+	lb, bIsList := b.([]any)
+	if aIsList && bIsList && len(la) == len(lb) {
+		var why []string
+		for i := range la {
+			why = append(why, configDifferences(fmt.Sprintf("%s[%d]", path, i), la[i], lb[i])...)
+		}
+		return why
+	}
+	return []string{fmt.Sprintf("%s %s → %s", path, brief(a), brief(b))}
+}
+
+// brief writes a value in at most a few words.
+func brief(v any) string {
+	if v == nil {
+		return "(unset)"
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "?"
+	}
+	if s := string(b); len(s) <= 40 {
+		return s
+	}
+	return strings.ToValidUTF8(string(b[:37]), "") + "…"
+}

@@ -1,0 +1,23 @@
+package workspace
+
+import (
+	"context"
+
+	"pipe/artifacts"
+	"pipe/dag"
+)
+
+// Plan tells what a run would do and why, against the newest run of the
+// pipeline.
+func (w *Workspace) Plan(ctx context.Context, p *dag.Pipeline, o dag.PlanOptions) ([]dag.Planned, error) {
+	keys, err := w.Registry.LastKeys(ctx, p.Name)
+	if err != nil {
+		return nil, err
+	}
+	o.Store = w.Store
+	o.Last = func(stage string) (artifacts.Key, bool) {
+		k, ok := keys[stage]
+		return k, ok
+	}
+	return dag.Plan(ctx, p, o)
+}
