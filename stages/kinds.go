@@ -6,5 +6,16 @@ import "pipe/dag"
 // Kinds returns every kind that a pipeline may use, the table of contents of
 // this package.
 func Kinds() *dag.Kinds {
-	return dag.NewKinds()
+	return dag.NewKinds(
+		cleanKind,
+		sourceArrowKind,
+		sourceCSVKind,
+		sourceFileKind,
+		sourceGodocKind,
+		sourceJSONLKind,
+		sourceParquetKind,
+		sourceTSVKind,
+		splitKind,
+		textVectorizeKind,
+	)
 }

@@ -199,16 +199,13 @@ func (f *TableFile) run(ctx context.Context, env *dag.Env, o table.Options) (err
 	if err != nil {
 		return err
 	}
-	// The reader of the projection owns r.
-	defer func() { err = errors.Join(err, r.Close()) }()
-	s, err := f.schema(r.Schema())
-	if err != nil {
+	if r, err = project(r, f.Columns); err != nil {
 		return err
 	}
-	if len(f.Columns) > 0 {
-		if r, err = table.Project(r, f.Columns); err != nil {
-			return err
-		}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	s, err := renamed(r.Schema().Fields(), f.Rename)
+	if err != nil {
+		return err
 	}
 	w, err := env.CreateTable(dag.Out, s, table.Arrow)
 	if err != nil {
@@ -232,6 +229,29 @@ func (f *TableFile) run(ctx context.Context, env *dag.Env, o table.Options) (err
 	env.Metric("rows", float64(rows), 0)
 	env.Metric("columns", float64(s.NumFields()), 0)
 	return nil
+}
+
+// project leaves all but the named columns out; with no names, all stay. The
+// result owns r, and after an error r is closed.
+func project(r table.Reader, columns []string) (table.Reader, error) {
+	if len(columns) == 0 {
+		return r, nil
+	}
+	p, err := table.Project(r, columns)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return p, nil
+}
+
+// openColumns opens a table input with the named columns only; with no names,
+// with all.
+func openColumns(env *dag.Env, port string, columns ...string) (table.Reader, error) {
+	r, err := env.Table(port)
+	if err != nil {
+		return nil, err
+	}
+	return project(r, columns)
 }
 
 // writeAs writes a batch under a schema with the same types.

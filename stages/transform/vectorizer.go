@@ -94,10 +94,11 @@ func (v *Vectorizer) Apply(dst *Input, batch arrow.RecordBatch, first int64) err
 		return err
 	}
 	for i := range col.Len() {
-		if col.IsNull(i) && v.config.Nulls != "empty" {
-			return v.null(first + int64(i))
+		text, err := textAt(&v.config, col, i, first)
+		if err != nil {
+			return err
 		}
-		v.AppendText(dst, col.Value(i))
+		v.AppendText(dst, text)
 	}
 	return nil
 }
@@ -113,7 +114,7 @@ func (v *Vectorizer) ApplyRow(dst *Input, row map[string]any) error {
 			return &RowError{1, v.config.Column, "it is missing"}
 		}
 		if v.config.Nulls != "empty" {
-			return v.null(1)
+			return nullText(&v.config, 1)
 		}
 		v.AppendText(dst, "")
 	default:
@@ -122,8 +123,19 @@ func (v *Vectorizer) ApplyRow(dst *Input, row map[string]any) error {
 	return nil
 }
 
-func (v *Vectorizer) null(row int64) error {
-	return &RowError{row, v.config.Column, `the text is null; drop such rows with clean's drop_null, or set "nulls: empty"`}
+// textAt gives a text of a batch, and what the configuration wants for null.
+func textAt(c *Text, col *array.String, i int, first int64) (string, error) {
+	if !col.IsNull(i) {
+		return col.Value(i), nil
+	}
+	if c.Nulls == "empty" {
+		return "", nil
+	}
+	return "", nullText(c, first+int64(i))
+}
+
+func nullText(c *Text, row int64) error {
+	return &RowError{row, c.Column, `the text is null; drop such rows with clean's drop_null, or set "nulls: empty"`}
 }
 
 // textColumn finds a column of strings in a batch.

@@ -40,11 +40,11 @@ func (f *Fit) Add(batch arrow.RecordBatch, first int64) error {
 		return err
 	}
 	for i := range col.Len() {
-		if col.IsNull(i) && f.config.Nulls != "empty" {
-			v := Vectorizer{config: f.config}
-			return v.null(first + int64(i))
+		text, err := textAt(&f.config, col, i, first)
+		if err != nil {
+			return err
 		}
-		f.AddText(col.Value(i))
+		f.AddText(text)
 	}
 	return nil
 }

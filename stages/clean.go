@@ -1,0 +1,261 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"pipe/artifacts"
+	"pipe/artifacts/table"
+	"pipe/dag"
+	"pipe/dag/expr"
+	"pipe/stages/rows"
+	"pipe/stages/transform"
+)
+
+var cleanKind = dag.Info{
+	Name:    "clean",
+	Version: 1,
+	Doc: "Normalises text and drops rows that cannot be used. The rules apply in the order text, drop_null, where, drop_duplicates, " +
+		"so that a row is compared as it will be used. Memory is bounded by the batch, but for drop_duplicates, which keeps some 40 bytes for each different row.",
+	Example: `clean: { uses: clean, in: docs, with: { text: [nfc, collapse_space], columns: [text], drop_null: [text, label], drop_duplicates: [text], where: "size(text) >= 20" } }`,
+	New:     func() dag.Kind { return &Clean{} },
+}
+
+// Clean is the kind clean.
+type Clean struct {
+	Text           transform.Steps `yaml:"text" doc:"steps that change text, in this order: nfc and nfkc (Unicode normalisation), lowercase, collapse_space (runs of white space become one space), strip (white space at the ends), strip_html (tags and entities), strip_control" enum:"nfc,nfkc,lowercase,collapse_space,strip,strip_html,strip_control" example:"[nfc, lowercase, collapse_space]"`
+	Columns        []string        `yaml:"columns" doc:"the columns whose text the steps change" default:"[text]" example:"[title, body]"`
+	DropNull       []string        `yaml:"drop_null" doc:"rows with null in one of these columns are dropped; the columns have no nulls from then on" example:"[text, label]"`
+	Where          string          `yaml:"where" doc:"an expression over the columns (CEL); rows for which it is false are dropped, and so are those for which it cannot be computed because of a null" example:"size(text) >= 20"`
+	DropDuplicates []string        `yaml:"drop_duplicates" doc:"of rows that are equal in all of these columns the first is kept; nulls are equal" example:"[text]"`
+}
+
+// Ports implements dag.Kind.
+func (k *Clean) Ports() (in, out []dag.Port) {
+	return []dag.Port{{Name: "in", Type: artifacts.Table, Doc: "rows"}},
+		[]dag.Port{{Name: dag.Out, Type: artifacts.Table, Doc: "the rows that remain, in their order"}}
+}
+
+// Check implements dag.Kind.
+func (k *Clean) Check(c *dag.Check) {
+	if len(k.Text) > 0 {
+		for i, name := range k.Columns {
+			field := fmt.Sprintf("columns[%d]", i)
+			if f, ok := c.Column("in", field, name); ok && f.Type.ID() != arrow.STRING {
+				c.Errorf(field, "the text steps need a column of text; %q is %s", name, table.TypeName(f.Type))
+			}
+		}
+	}
+	checkColumns(c, "in", "drop_null", k.DropNull)
+	checkColumns(c, "in", "drop_duplicates", k.DropDuplicates)
+	s := c.Columns("in")
+	if s == nil {
+		return
+	}
+	if k.Where != "" {
+		c.Expr("where", k.Where, dag.RowVars(s), expr.Bool)
+	}
+	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: withoutNulls(s, k.DropNull)}
+}
+
+// checkColumns reports names in a list that are no columns of an input.
+func checkColumns(c *dag.Check, port, field string, names []string) {
+	for i, name := range names {
+		c.Column(port, fmt.Sprintf("%s[%d]", field, i), name)
+	}
+}
+
+// withoutNulls marks columns as having no nulls.
+func withoutNulls(s *arrow.Schema, names []string) *arrow.Schema {
+	fields := s.Fields()
+	for _, n := range names {
+		for _, i := range s.FieldIndices(n) {
+			fields[i].Nullable = false
+		}
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// Run implements dag.Kind.
+func (k *Clean) Run(ctx context.Context, env *dag.Env) (err error) {
+	r, err := env.Table("in")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	c, err := k.cleaner(r.Schema())
+	if err != nil {
+		return err
+	}
+	w, err := env.CreateTable(dag.Out, c.schema, table.Arrow)
+	if err != nil {
+		return err
+	}
+	for batch, err := range table.All(r) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = c.write(w, batch)
+		}
+		if err != nil {
+			return err
+		}
+		env.Progress(c.in, max(r.Rows(), 0), "rows")
+	}
+	c.report(env)
+	return nil
+}
+
+// cleaner is a Clean bound to the columns of a table.
+type cleaner struct {
+	config     *Clean
+	schema     *arrow.Schema
+	apply      func(string) string
+	text       []int // columns
+	notNull    []int
+	duplicates []int
+	where      *rows.Filter
+	seen       *rows.Set
+
+	in, nulls, failed, repeated, out int64
+}
+
+func (k *Clean) cleaner(s *arrow.Schema) (c *cleaner, err error) {
+	c = &cleaner{config: k, schema: withoutNulls(s, k.DropNull), seen: rows.NewSet()}
+	if c.apply, err = k.Text.Func(); err != nil {
+		return nil, err
+	}
+	if c.apply != nil {
+		if c.text, err = columnsOf(s, k.Columns); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range c.text {
+		if s.Field(i).Type.ID() != arrow.STRING {
+			return nil, fmt.Errorf("the text steps need a column of text; %q is %s", s.Field(i).Name, table.TypeName(s.Field(i).Type))
+		}
+	}
+	if c.notNull, err = columnsOf(s, k.DropNull); err != nil {
+		return nil, err
+	}
+	if c.duplicates, err = columnsOf(s, k.DropDuplicates); err != nil {
+		return nil, err
+	}
+	if k.Where != "" {
+		c.where, err = rows.NewFilter(s, k.Where)
+	}
+	return c, err
+}
+
+// write cleans a batch. Its rows get their numbers in messages from the input.
+func (c *cleaner) write(w table.Writer, batch arrow.RecordBatch) error {
+	batch = c.normalize(batch)
+	defer batch.Release()
+	keep := make([]int, 0, batch.NumRows())
+	for i := range int(batch.NumRows()) {
+		if !anyNull(batch, c.notNull, i) {
+			keep = append(keep, i)
+		}
+	}
+	c.nulls += batch.NumRows() - int64(len(keep))
+	if c.where != nil {
+		before := len(keep)
+		var err error
+		if keep, err = c.where.Select(batch, keep, c.in+1); err != nil {
+			return err
+		}
+		c.failed += int64(before - len(keep))
+	}
+	if len(c.duplicates) > 0 {
+		before := len(keep)
+		keep = c.seen.Distinct(batch, c.duplicates, keep)
+		c.repeated += int64(before - len(keep))
+	}
+	c.in += batch.NumRows()
+	c.out += int64(len(keep))
+	return writeRows(w, c.schema, batch, keep)
+}
+
+func anyNull(batch arrow.RecordBatch, cols []int, row int) bool {
+	for _, c := range cols {
+		if batch.Column(c).IsNull(row) {
+			return true
+		}
+	}
+	return false
+}
+
+// normalize applies the text steps. The caller releases the result.
+func (c *cleaner) normalize(batch arrow.RecordBatch) arrow.RecordBatch {
+	cols := append([]arrow.Array(nil), batch.Columns()...)
+	for _, i := range c.text {
+		cols[i] = mapText(batch.Column(i).(*array.String), c.apply)
+		defer cols[i].Release()
+	}
+	return array.NewRecordBatch(batch.Schema(), cols, batch.NumRows())
+}
+
+func mapText(col *array.String, f func(string) string) arrow.Array {
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	b.Reserve(col.Len())
+	for i := range col.Len() {
+		if col.IsNull(i) {
+			b.AppendNull()
+		} else {
+			b.Append(f(col.Value(i)))
+		}
+	}
+	return b.NewArray()
+}
+
+// writeRows writes the rows of a batch at indices that rise, under a schema
+// with the same types.
+func writeRows(w table.Writer, s *arrow.Schema, batch arrow.RecordBatch, indices []int) error {
+	switch int64(len(indices)) {
+	case 0:
+		return nil
+	case batch.NumRows():
+		return writeAs(w, s, batch)
+	}
+	part := rows.Take(batch, indices)
+	defer part.Release()
+	return writeAs(w, s, part)
+}
+
+func (c *cleaner) report(env *dag.Env) {
+	env.Logf("%d of %d rows remain", c.out, c.in)
+	for _, rule := range []struct {
+		dropped int64
+		why     string
+	}{
+		{c.nulls, fmt.Sprintf("null in one of %v", c.config.DropNull)},
+		{c.failed, "where " + c.config.Where},
+		{c.repeated, fmt.Sprintf("equal to an earlier row in %v", c.config.DropDuplicates)},
+	} {
+		if rule.dropped > 0 {
+			env.Logf("dropped %d rows: %s", rule.dropped, rule.why)
+		}
+	}
+	env.Metric("rows_in", float64(c.in), 0)
+	env.Metric("rows_out", float64(c.out), 0)
+}
+
+// columnsOf gives the places of columns in a table.
+func columnsOf(s *arrow.Schema, names []string) ([]int, error) {
+	out := make([]int, len(names))
+	for i, n := range names {
+		at := s.FieldIndices(n)
+		if len(at) == 0 {
+			return nil, fmt.Errorf("the table has no column %q; its columns: %v", n, dag.ColumnNames(s))
+		}
+		out[i] = at[0]
+	}
+	return out, nil
+}
