@@ -1,8 +1,16 @@
 package table
 
 import (
+	"compress/bzip2"
+	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 )
 
 // compression is a codec around a whole file.
@@ -10,16 +18,76 @@ type compression struct {
 	name  string
 	exts  []string
 	magic string
+	open  func(io.Reader) (io.ReadCloser, error)
+	write func(io.Writer) (io.WriteCloser, error) // nil where this package only reads
 }
 
-// compressions are told apart by the first bytes of a file; the extension only
-// strips the name on the way to the format.
+// compressions are told apart by the first bytes of a file; the extension only strips
+// the name on the way to the format. The magic of bzip2 goes on to the first block,
+// since its first three bytes are letters that a text may begin with.
 var compressions = []compression{
-	{name: "gzip", exts: []string{".gz", ".gzip"}, magic: "\x1f\x8b\x08"},
-	{name: "zstd", exts: []string{".zst", ".zstd"}, magic: "\x28\xb5\x2f\xfd"},
-	{name: "bzip2", exts: []string{".bz2"}, magic: "BZh"},
-	{name: "lz4", exts: []string{".lz4"}, magic: "\x04\x22\x4d\x18"},
-	{name: "xz", exts: []string{".xz"}, magic: "\xfd7zXZ\x00"},
+	{"gzip", []string{".gz", ".gzip"}, "\x1f\x8b\x08", func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) },
+		func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil }},
+	{"zstd", []string{".zst", ".zstd"}, "\x28\xb5\x2f\xfd", openZstd,
+		func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1)) }},
+	{"bzip2", []string{".bz2"}, "BZh?\x31\x41\x59\x26\x53\x59", func(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }, nil},
+	{"lz4", []string{".lz4"}, "\x04\x22\x4d\x18", func(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(lz4.NewReader(r)), nil }, nil},
+	{"xz", []string{".xz"}, "\xfd7zXZ\x00", openXZ, nil},
+}
+
+func openZstd(r io.Reader) (io.ReadCloser, error) {
+	// One goroutine decodes: the blocks of a frame depend on each other anyway. The
+	// window is bounded so that a hostile frame cannot ask for gigabytes.
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(256<<20))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
+}
+
+func openXZ(r io.Reader) (io.ReadCloser, error) {
+	d, err := xz.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(d), nil
+}
+
+func (c *compression) matches(head []byte) bool {
+	if len(head) < len(c.magic) {
+		return false
+	}
+	for i := range len(c.magic) {
+		if c.magic[i] != '?' && c.magic[i] != head[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// decompressed reads the content of a compressed file; its errors name the codec.
+type decompressed struct {
+	c *compression
+	r io.ReadCloser
+}
+
+func (d *decompressed) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("the %s data is damaged or cut short: %w", d.c.name, err)
+	}
+	return n, err
+}
+
+func (d *decompressed) Close() error { return d.r.Close() }
+
+func compressionOf(head []byte) *compression {
+	for i := range compressions {
+		if compressions[i].matches(head) {
+			return &compressions[i]
+		}
+	}
+	return nil
 }
 
 func stripCompression(name string) (string, *compression) {

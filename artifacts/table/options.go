@@ -8,7 +8,7 @@ import "github.com/apache/arrow-go/v18/arrow"
 type Options struct {
 	Format    Format        // "" means by the magic bytes, else by the name's extension
 	Delimiter rune          // of CSV and TSV; 0 means ',' for CSV and tab for TSV
-	Quote     Quote         // of CSV and TSV; "" means QuoteDouble
+	Quote     Quote         // of CSV and TSV; "" means QuoteDouble for CSV and QuoteNone for TSV
 	Header    *bool         // of CSV and TSV; nil means true, unless Columns are given
 	Columns   []string      // names where there is no header
 	Nulls     []string      // spellings of null in CSV and TSV beside the empty field, as "NA"
@@ -31,9 +31,6 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	if o.Quote == "" {
-		o.Quote = QuoteDouble
-	}
 	if o.BatchRows <= 0 {
 		o.BatchRows = 1 << 16
 	}
