@@ -85,3 +85,26 @@ for name, optimizer in {
     "adagrad": {"adagrad": {"learning_rate": 0.1}},
 }.items():
     CASES["optimizer_" + name] = classify([7], {"dense": {"units": 6, "activation": "relu"}}, optimizer=optimizer)
+
+FLAT = {"flatten": {}}
+for name, config in {
+    "conv1d": {"kernel_size": [3]},
+    "conv1d_same": {"kernel_size": [4], "strides": [2], "padding": "same", "activation": "relu"},
+    "conv1d_causal": {"kernel_size": [3], "dilation_rate": [2], "padding": "causal", "use_bias": False},
+}.items():
+    CASES[name] = classify([8, 3], {"conv1d": {"filters": 4, **config}}, FLAT)
+for name, config in {
+    "conv2d": {"kernel_size": [3]},
+    "conv2d_same": {"kernel_size": [3, 2], "strides": [2], "padding": "same"},
+    "conv2d_padded": {"kernel_size": [3], "strides": [2, 1], "padding": "1"},
+    "conv2d_dilated": {"kernel_size": [2, 3], "dilation_rate": [2, 1], "activation": "tanh"},
+    "conv2d_grouped": {"kernel_size": [3], "groups": 2, "padding": "same"},
+    "conv2d_depthwise": {"kernel_size": [3], "groups": 4, "padding": "same"},
+    "conv2d_pointwise": {"kernel_size": [1]},
+}.items():
+    CASES[name] = classify([7, 6, 4], {"conv2d": {"filters": 4, **config}}, FLAT)
+for kind in ["max_pool", "avg_pool"]:
+    CASES[kind + "_1d"] = classify([7, 3], {kind: {}}, FLAT)
+    CASES[kind + "_2d"] = classify([7, 6, 2], {kind: {"pool_size": [2, 3]}}, FLAT)
+    CASES[kind + "_same"] = classify([7, 6, 2], {kind: {"pool_size": [3], "strides": [2], "padding": "same"}}, FLAT)
+    CASES[kind + "_padded"] = classify([7, 6, 2], {kind: {"pool_size": [3], "strides": [2], "padding": "1"}}, FLAT)

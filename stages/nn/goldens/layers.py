@@ -213,3 +213,76 @@ class GlobalAvgPool(Layer):
         if mask is None:
             return x.mean(1), None
         return (x * mask[..., None]).sum(1) / mask.sum(1).clamp(min=1)[:, None], None
+
+
+def pair(value, dims):
+    value = value if isinstance(value, list) else [value]
+    return value * dims if len(value) == 1 else value
+
+
+class Windows(Layer):
+    """What convolutions and pooling share: channels last here, first in PyTorch."""
+
+    dims = None
+
+    def geometry(self, size, strides):
+        self.dims = len(self.shape) - 1
+        self.size, self.strides = pair(size, self.dims), pair(strides, self.dims)
+        self.dilation = pair(self.config.get("dilation_rate", [1]), self.dims)
+        padding, self.pads, out = self.config.get("padding", "valid"), [], []
+        for n, k, s, d in zip(self.shape, self.size, self.strides, self.dilation):
+            reach = (k - 1) * d + 1
+            if padding == "same":
+                total = max((-(-n // s) - 1) * s + reach - n, 0)
+                self.pads.append((total // 2, total - total // 2))
+            elif padding == "causal":
+                self.pads.append((reach - 1, 0))
+            else:
+                zeros = 0 if padding == "valid" else int(padding)
+                self.pads.append((zeros, zeros))
+            out.append((n + sum(self.pads[-1]) - reach) // s + 1)
+        return out
+
+    def pad(self, x, value=0.0):
+        return F.pad(x, [n for pads in reversed(self.pads) for n in pads], value=value)
+
+
+class Convolution(Windows):
+    def build(self, case, rng):
+        filters, self.groups = self.config["filters"], self.config.get("groups", 1)
+        out = self.geometry(self.config["kernel_size"], self.config.get("strides", [1]))
+        self.params["weight"] = draw(rng, filters, *self.size, self.shape[-1] // self.groups)
+        if self.config.get("use_bias", True):
+            self.params["bias"] = draw(rng, filters)
+        self.shape = out + [filters]
+
+    def __call__(self, x, mask):
+        f = {1: F.conv1d, 2: F.conv2d}[self.dims]
+        y = f(self.pad(x.movedim(-1, 1)), self.params["weight"].movedim(-1, 1), self.params.get("bias"),
+              stride=self.strides, dilation=self.dilation, groups=self.groups)
+        return ACTIVATIONS[self.config.get("activation", "linear")](y.movedim(1, -1)), None
+
+
+LAYERS["conv1d"] = LAYERS["conv2d"] = Convolution
+
+
+class Pool(Windows):
+    def build(self, case, rng):
+        size = self.config.get("pool_size", [2])
+        self.shape = self.geometry(size, self.config.get("strides") or size) + self.shape[-1:]
+
+
+@layer("max_pool")
+class MaxPool(Pool):
+    def __call__(self, x, mask):
+        f = {1: F.max_pool1d, 2: F.max_pool2d}[self.dims]
+        return f(self.pad(x.movedim(-1, 1), -torch.inf), self.size, self.strides).movedim(1, -1), None
+
+
+@layer("avg_pool")
+class AvgPool(Pool):
+    def __call__(self, x, mask):
+        f = {1: F.avg_pool1d, 2: F.avg_pool2d}[self.dims]
+        inside = self.pad(torch.ones_like(x.movedim(-1, 1)))
+        sums = f(self.pad(x.movedim(-1, 1)), self.size, self.strides)
+        return (sums / f(inside, self.size, self.strides)).movedim(1, -1), None

@@ -1,0 +1,249 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+
+	"pipe/stages/nn/kernel"
+)
+
+// Convolution is the configuration that convolutions of all dimensions share.
+type Convolution struct {
+	Filters           int         `yaml:"filters" doc:"channels of the output" required:"true" min:"1" example:"32"`
+	KernelSize        []int       `yaml:"kernel_size" doc:"size of the window: one number, or one for each dimension" required:"true" min:"1" example:"3"`
+	Strides           []int       `yaml:"strides" doc:"distance of two windows" default:"[1]" min:"1"`
+	Padding           Padding     `yaml:"padding" doc:"valid, same, causal (sequences only) or a number of zeros on each side" default:"valid"`
+	Dilation          []int       `yaml:"dilation_rate" doc:"distance of two elements of a window" default:"[1]" min:"1"`
+	Groups            int         `yaml:"groups" doc:"parts into which the channels are split, each with filters of its own" default:"1" min:"1"`
+	Activation        Activation  `yaml:"activation" doc:"what is applied to the output" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,silu"`
+	UseBias           bool        `yaml:"use_bias" doc:"whether a bias is added" default:"true"`
+	KernelInitializer Initializer `yaml:"kernel_initializer" doc:"first values of the weight" default:"glorot_uniform" enum:"glorot_uniform,glorot_normal,he_uniform,he_normal,lecun_uniform,lecun_normal,random_uniform,random_normal,orthogonal,zeros,ones"`
+	BiasInitializer   Initializer `yaml:"bias_initializer" doc:"first values of the bias" default:"zeros" enum:"zeros,ones,random_uniform,random_normal"`
+
+	weight, bias *Param // (filters, height, width, channels/groups), (filters)
+}
+
+func convolutionDefaults() Convolution {
+	return Convolution{Strides: []int{1}, Padding: "valid", Dilation: []int{1}, Groups: 1, Activation: Linear, UseBias: true,
+		KernelInitializer: GlorotUniform, BiasInitializer: Zeros}
+}
+
+func (l *Convolution) outShape(in Shape) (Shape, error) {
+	if err := l.Activation.check(); err != nil {
+		return nil, err
+	}
+	if err := wantKnown(in); err != nil {
+		return nil, err
+	}
+	if l.Filters < 1 {
+		return nil, errors.New("filters must be at least 1")
+	}
+	if l.Groups < 1 || in.Last()%l.Groups != 0 || l.Filters%l.Groups != 0 {
+		return nil, fmt.Errorf("groups must divide the %d channels of the input and the %d filters, is %d", in.Last(), l.Filters, l.Groups)
+	}
+	g, err := l.window(in)
+	if err != nil {
+		return nil, err
+	}
+	return g.outShape(in, l.Filters), nil
+}
+
+func (l *Convolution) window(in Shape) (window, error) {
+	return newWindow(in, l.KernelSize, l.Strides, l.Dilation, l.Padding)
+}
+
+// Build allocates weight (filters, height, width, channels/groups), without the
+// height where there is none, and bias (filters).
+func (l *Convolution) Build(in Shape, _ Context, rng *rand.Rand) error {
+	g, err := l.window(in)
+	if err != nil {
+		return err
+	}
+	each := g.channels / l.Groups
+	if len(in) == 3 {
+		l.weight = newParam("weight", l.Filters, g.w.size, each)
+	} else {
+		l.weight = newParam("weight", l.Filters, g.h.size, g.w.size, each)
+	}
+	if err := l.KernelInitializer.fill(l.weight, g.taps()*each, g.taps()*l.Filters, rng); err != nil {
+		return err
+	}
+	if !l.UseBias {
+		return nil
+	}
+	l.bias = newParam("bias", l.Filters)
+	return l.BiasInitializer.fill(l.bias, l.Filters, l.Filters, rng)
+}
+
+// Params returns weight and, where there is one, bias.
+func (l *Convolution) Params() []*Param {
+	if l.bias == nil {
+		return []*Param{l.weight}
+	}
+	return []*Param{l.weight, l.bias}
+}
+
+func (l *Convolution) endsWith() Activation { return l.Activation }
+
+// Forward computes the layer.
+func (l *Convolution) Forward(p *Pass, x *Tensor) *Tensor {
+	g, err := l.window(x.Shape)
+	if err != nil {
+		panic("nn: " + err.Error()) // OutShape has refused it
+	}
+	var n *convolutionNode
+	var y *Tensor
+	if len(x.Shape) == 3 {
+		y = p.Tensor(x.Shape[0], g.w.out, l.Filters)
+	} else {
+		y = p.Tensor(x.Shape[0], g.h.out, g.w.out, l.Filters)
+	}
+	if p.train {
+		n = record[convolutionNode](p, y)
+	} else {
+		n = new(convolutionNode)
+	}
+	n.prepare(p, x, y, l, g)
+	kernel.Parallel(n.workers, 1, n.ahead)
+	if l.bias != nil {
+		kernel.AddBias(y.Data, y.Rows(), l.Filters, l.bias.Data)
+	}
+	return l.Activation.apply(p, y)
+}
+
+// convolutionNode computes a convolution as a matrix product: the windows of one
+// example, written out row by row, times the filters. Each worker takes a range of
+// examples and has room for the windows of one.
+type convolutionNode struct {
+	p    *Pass
+	x, y *Tensor
+	w, b *Param
+	g    window
+
+	groups, each, filters int // channels and filters of one group
+	columns               int // elements of a window of one group
+	workers               int
+	room                  []float32
+
+	ahead, back, weights func(lo, hi int) // made once, so that later passes allocate nothing
+}
+
+func (n *convolutionNode) prepare(p *Pass, x, y *Tensor, l *Convolution, g window) {
+	n.p, n.x, n.y, n.w, n.b, n.g = p, x, y, l.weight, l.bias, g
+	n.groups, n.each, n.filters = l.Groups, g.channels/l.Groups, l.Filters/l.Groups
+	n.columns = g.taps() * n.each
+	n.workers = min(runtime.GOMAXPROCS(0), x.Shape[0])
+	n.room = p.floats.take(n.workers * g.positions() * n.columns)
+	if n.ahead == nil {
+		n.ahead, n.back, n.weights = n.forwardRange, n.inputRange, n.weightRange
+	}
+}
+
+// share returns the examples of a worker and its room.
+func (n *convolutionNode) share(worker int) (lo, hi int, room []float32) {
+	batch, size := n.x.Shape[0], n.g.positions()*n.columns
+	return batch * worker / n.workers, batch * (worker + 1) / n.workers, n.room[worker*size : (worker+1)*size]
+}
+
+// example returns one example of a tensor's data or gradient.
+func (n *convolutionNode) example(data []float32, t *Tensor, i int) []float32 {
+	size := len(t.Data) / t.Shape[0]
+	return data[i*size : (i+1)*size]
+}
+
+func (n *convolutionNode) forwardRange(from, to int) {
+	rows, width := n.g.positions(), n.groups*n.filters
+	for worker := from; worker < to; worker++ {
+		lo, hi, room := n.share(worker)
+		for i := lo; i < hi; i++ {
+			x, y := n.example(n.x.Data, n.x, i), n.example(n.y.Data, n.y, i)
+			for g := range n.groups {
+				n.unfold(room, x, g, 0, n.columns)
+				kernel.Gemm(false, true, rows, n.filters, n.columns, 1, room, n.columns,
+					n.w.Data[g*n.filters*n.columns:], n.columns, 0, y[g*n.filters:], width)
+			}
+		}
+	}
+}
+
+func (n *convolutionNode) backward() {
+	addColumns(n.p, n.b, n.y.grad, n.y.Rows())
+	if n.w.Grad != nil {
+		// Workers share the columns of the weight's gradient, because the sum
+		// over the examples must have one order.
+		kernel.Parallel(n.workers, 1, n.weights)
+	}
+	if n.x.gradient() != nil {
+		kernel.Parallel(n.workers, 1, n.back)
+	}
+}
+
+func (n *convolutionNode) weightRange(from, to int) {
+	rows, width := n.g.positions(), n.groups*n.filters
+	for worker := from; worker < to; worker++ {
+		lo, hi := n.columns*worker/n.workers, n.columns*(worker+1)/n.workers
+		if lo == hi {
+			continue
+		}
+		_, _, room := n.share(worker)
+		for i := range n.x.Shape[0] {
+			x, dy := n.example(n.x.Data, n.x, i), n.example(n.y.grad, n.y, i)
+			for g := range n.groups {
+				n.unfold(room, x, g, lo, hi)
+				kernel.Gemm(true, false, n.filters, hi-lo, rows, 1, dy[g*n.filters:], width, room, hi-lo,
+					1, n.w.Grad[g*n.filters*n.columns+lo:], n.columns)
+			}
+		}
+	}
+}
+
+func (n *convolutionNode) inputRange(from, to int) {
+	rows, width := n.g.positions(), n.groups*n.filters
+	for worker := from; worker < to; worker++ {
+		lo, hi, room := n.share(worker)
+		for i := lo; i < hi; i++ {
+			dx, dy := n.example(n.x.grad, n.x, i), n.example(n.y.grad, n.y, i)
+			for g := range n.groups {
+				kernel.Gemm(false, false, rows, n.columns, n.filters, 1, dy[g*n.filters:], width,
+					n.w.Data[g*n.filters*n.columns:], n.columns, 0, room, n.columns)
+				n.fold(dx, room, g)
+			}
+		}
+	}
+}
+
+// unfold writes columns lo to hi of every window of one group, zero outside the
+// input.
+func (n *convolutionNode) unfold(room, x []float32, group, lo, hi int) {
+	width := hi - lo
+	for position := range n.g.positions() {
+		row := room[position*width : (position+1)*width]
+		for tap := lo / n.each; tap*n.each < hi; tap++ {
+			first, last := max(tap*n.each, lo), min((tap+1)*n.each, hi)
+			out := row[first-lo : last-lo]
+			r, c, inside := n.g.at(position, tap)
+			if !inside {
+				clear(out)
+				continue
+			}
+			at := (r*n.g.w.in+c)*n.g.channels + group*n.each + first - tap*n.each
+			copy(out, x[at:at+len(out)])
+		}
+	}
+}
+
+// fold adds the windows of one group to where they came from.
+func (n *convolutionNode) fold(dx, room []float32, group int) {
+	for position := range n.g.positions() {
+		row := room[position*n.columns : (position+1)*n.columns]
+		for tap := range n.g.taps() {
+			if r, c, inside := n.g.at(position, tap); inside {
+				at := (r*n.g.w.in+c)*n.g.channels + group*n.each
+				to := dx[at : at+n.each]
+				kernel.Add(to, to, row[tap*n.each:(tap+1)*n.each])
+			}
+		}
+	}
+}
