@@ -162,21 +162,13 @@ func setExperimentTags(t *tx, id int64, tags []Pair) error {
 	return t.exec("UPDATE experiments SET updated = ? WHERE id = ?", t.now.UnixMilli(), id)
 }
 
-// setDeleted hides or shows an experiment together with its runs. Runs that
-// were deleted before keep the earlier deleted_at and so stay deleted.
+// setDeleted hides or shows an experiment together with its runs. A run that
+// was deleted by itself has a deleted_at and so stays deleted.
 func setDeleted(t *tx, id int64, deleted bool) error {
-	now := t.now.UnixMilli()
-	var before int64
-	if err := t.row("SELECT updated FROM experiments WHERE id = ?", id).Scan(&before); err != nil {
+	if err := t.exec("UPDATE experiments SET deleted = ?, updated = ? WHERE id = ?", deleted, t.now.UnixMilli(), id); err != nil {
 		return err
 	}
-	if err := t.exec("UPDATE experiments SET deleted = ?, updated = ? WHERE id = ?", deleted, now, id); err != nil {
-		return err
-	}
-	if deleted {
-		return t.exec("UPDATE runs SET deleted = 1, deleted_at = ? WHERE experiment = ? AND deleted = 0", now, id)
-	}
-	return t.exec("UPDATE runs SET deleted = 0, deleted_at = NULL WHERE experiment = ? AND deleted = 1 AND deleted_at >= ?", id, before)
+	return t.exec("UPDATE runs SET deleted = ?1 WHERE experiment = ?2 AND deleted <> ?1 AND deleted_at IS NULL", deleted, id)
 }
 
 // activeExperiment returns an experiment that may be written to.

@@ -162,6 +162,9 @@ func (p *runPlan) statement(from *source) *statement {
 		s.add("runs r")
 	}
 	for i, o := range p.order {
+		if i == 0 && o.Field.Kind == filter.Metric {
+			continue // byMetric has no need to look it up
+		}
 		if k, ok := runEntity.keyed[o.Field.Kind]; ok {
 			s.add(fmt.Sprintf(" LEFT JOIN %s o%d ON o%d.run = r.seq AND o%d.key = ?", k.table, i, i, i), o.Field.Name)
 		}

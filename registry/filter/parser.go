@@ -46,10 +46,10 @@ type Compare struct {
 	// Number is the value for fields where Numeric is true, Text for others,
 	// List for IN.
 	Numeric bool
-	Number float64
-	Text   string
-	List   []string
-	Pos    int
+	Number  float64
+	Text    string
+	List    []string
+	Pos     int
 }
 
 func (And) isExpr()      {}

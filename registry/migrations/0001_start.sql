@@ -33,7 +33,7 @@ CREATE TABLE runs (
     started         INTEGER NOT NULL,
     ended           INTEGER,
     deleted         INTEGER NOT NULL DEFAULT 0,
-    deleted_at      INTEGER,
+    deleted_at      INTEGER, -- NULL for a run that was hidden together with its experiment
     artifact_uri    TEXT    NOT NULL DEFAULT '',
     error           TEXT    NOT NULL DEFAULT '',
     pipeline        TEXT    NOT NULL DEFAULT '',
@@ -47,6 +47,7 @@ CREATE TABLE runs (
 -- The default order of a list is newest first, so a page is a range of these.
 CREATE INDEX runs_by_start ON runs (experiment, deleted, started DESC, id);
 CREATE INDEX runs_by_time  ON runs (deleted, started DESC, id);
+CREATE INDEX runs_by_pipeline ON runs (pipeline, seq) WHERE pipeline <> '';
 
 -- The process that executes a run, to notice its death.
 CREATE TABLE processes (
