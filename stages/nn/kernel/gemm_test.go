@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -252,7 +253,7 @@ func FuzzGemm(f *testing.F) {
 func BenchmarkGemm(b *testing.B) {
 	for _, s := range [][3]int{{32, 128, 512}, {64, 512, 2048}, {3200, 128, 512}, {1024, 1024, 1024}, {1280, 512, 10000}, {1, 128, 512}, {1, 512, 2048}} {
 		for _, trans := range []string{"NN", "NT", "TN"} {
-			for _, cores := range []int{1, 2} {
+			for _, cores := range slices.Compact([]int{1, runtime.NumCPU()}) {
 				b.Run(fmt.Sprintf("%dx%dx%d/%s/cores=%d", s[0], s[1], s[2], trans, cores), func(b *testing.B) {
 					defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 					g := &gemmCase{m: s[0], k: s[1], n: s[2], transA: trans[0] == 'T', transB: trans[1] == 'T'}

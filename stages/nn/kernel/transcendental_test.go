@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"flag"
 	"math"
 	"testing"
 )
@@ -56,8 +57,8 @@ func ulps(got float32, exact float64) float64 {
 	return math.Abs(float64(got)-exact) / unit
 }
 
-// sweepStep is a prime, so that every pattern of low bits occurs.
-const sweepStep = 1409
+// The default step is a prime, so that every pattern of low bits occurs; -sweep=1 takes some minutes.
+var sweepStep = flag.Uint64("sweep", 9973, "check the transcendental functions on every n-th float")
 
 func TestTranscendentalErrors(t *testing.T) {
 	for _, f := range functions {
@@ -65,7 +66,7 @@ func TestTranscendentalErrors(t *testing.T) {
 			eachLevel(t, func(t *testing.T) {
 				worst, at := 0.0, float32(0)
 				dst := make([]float32, 5000)
-				sweep(sweepStep, func(x []float32) {
+				sweep(*sweepStep, func(x []float32) {
 					f.loop(dst[:len(x)], x)
 					for i, v := range x {
 						if u := ulps(dst[i], f.exact(float64(v))); u > worst {
@@ -89,7 +90,7 @@ func TestTranscendentalBits(t *testing.T) {
 	}
 	for _, f := range functions {
 		var got [2][]float32
-		sweep(sweepStep*3, func(x []float32) {
+		sweep(*sweepStep, func(x []float32) {
 			for l, name := range names {
 				restore := SetLevel(name)
 				got[l] = make([]float32, len(x))
