@@ -21,6 +21,9 @@ type readKind struct {
 	Path Path `yaml:"path" doc:"the file" required:"true"`
 }
 
+// afterRead lets a test do what another program might do meanwhile.
+var afterRead func()
+
 func (k *readKind) Ports() (in, out []Port) {
 	return nil, []Port{{Name: Out, Type: artifacts.File}}
 }
@@ -31,6 +34,9 @@ func (k *readKind) Run(_ context.Context, env *Env) error {
 		return err
 	}
 	env.Logf("read %d bytes", len(b))
+	if afterRead != nil {
+		afterRead()
+	}
 	return write(env, Out, string(b))
 }
 

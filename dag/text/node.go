@@ -142,6 +142,8 @@ func parseYAML(data []byte) (doc *yaml.Node, err error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?(.*)$`)
 
+var parserError = regexp.MustCompile(`^did not find expected ('|node content|key|<)`)
+
 func syntaxProblem(f *File, err error) *Problem {
 	msg := strings.ReplaceAll(err.Error(), "\n", " ")
 	line := 1
@@ -150,6 +152,11 @@ func syntaxProblem(f *File, err error) *Problem {
 			line, _ = strconv.Atoi(m[1])
 		}
 		msg = m[2]
+		// The library counts the lines of its parser's errors, not those of its
+		// scanner's, from zero.
+		if parserError.MatchString(msg) {
+			line++
+		}
 	}
 	text := f.Line(line)
 	col := len(text) - len(strings.TrimLeft(text, " \t")) + 1
