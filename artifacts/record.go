@@ -57,6 +57,9 @@ func (r *Record) encode() ([]byte, error) {
 	enc.SetEscapeHTML(false)
 	line := *r
 	line.Metrics, line.Description = nil, nil
+	if line.Outputs == nil {
+		line.Outputs = map[string]Ref{}
+	}
 	if err := enc.Encode(&line); err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
@@ -74,35 +77,24 @@ func (r *Record) encode() ([]byte, error) {
 	return append(head, body.Bytes()...), nil
 }
 
-var errTorn = errors.New("record: it ends early")
-
-// parseRecord reads a record's file. b is not kept.
+// parseRecord reads a record's file and keeps b. It takes exactly what encode
+// writes, fields in that order, and nothing else that would also be JSON: a
+// run that has nothing to do consists of look-ups, and this takes a quarter of
+// encoding/json's time.
 func parseRecord(b []byte) (*Record, error) {
-	head, body, ok := bytes.Cut(b, []byte("\n"))
-	if !ok {
-		return nil, errTorn
-	}
+	head, body, _ := bytes.Cut(b, []byte("\n"))
 	if err := checkRecordHead(head, body); err != nil {
 		return nil, err
 	}
-	main, rest, ok := bytes.Cut(body, []byte("\n"))
-	if !ok {
-		return nil, errTorn
+	line, rest, _ := bytes.Cut(body, []byte("\n"))
+	metrics, rest, _ := bytes.Cut(rest, []byte("\n"))
+	description, rest, ended := bytes.Cut(rest, []byte("\n"))
+	if !ended || len(rest) > 0 {
+		return nil, errors.New("record: it has not four lines")
 	}
-	metrics, rest, ok := bytes.Cut(rest, []byte("\n"))
-	if !ok {
-		return nil, errTorn
-	}
-	description, rest, ok := bytes.Cut(rest, []byte("\n"))
-	if !ok {
-		return nil, errTorn
-	}
-	if len(rest) > 0 {
-		return nil, fmt.Errorf("record: there are %d bytes after its end", len(rest))
-	}
-	r := new(Record)
-	if err := json.Unmarshal(main, r); err != nil {
-		return nil, fmt.Errorf("record: %w", err)
+	r, err := scanRecord(string(line))
+	if err != nil {
+		return nil, err
 	}
 	r.Metrics, r.Description = rawLine(metrics), rawLine(description)
 	return r, r.validate()
@@ -117,8 +109,10 @@ func checkRecordHead(head, body []byte) error {
 	if string(version) != strconv.Itoa(recordVersion) {
 		return fmt.Errorf("record: its version is %q and this pipe reads %d", shorten(string(version), 20), recordVersion)
 	}
+	var text [2 * sha256.Size]byte
 	want := sha256.Sum256(body)
-	if len(sum) != 2*len(want) || hex.EncodeToString(want[:]) != string(sum) {
+	hex.Encode(text[:], want[:])
+	if string(sum) != string(text[:]) {
 		return errors.New("record: its checksum does not match")
 	}
 	return nil
@@ -128,7 +122,7 @@ func rawLine(line []byte) json.RawMessage {
 	if string(line) == "null" {
 		return nil
 	}
-	return bytes.Clone(line)
+	return line[:len(line):len(line)]
 }
 
 func (r *Record) validate() error {
