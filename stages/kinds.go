@@ -8,6 +8,10 @@ import "pipe/dag"
 func Kinds() *dag.Kinds {
 	return dag.NewKinds(
 		cleanKind,
+		evaluateKind,
+		predictKind,
+		registerKind,
+		trainKind,
 		sourceArrowKind,
 		sourceCSVKind,
 		sourceFileKind,

@@ -102,9 +102,11 @@ func appendLabel(b array.Builder, v any) {
 
 // PredictTable answers every row of r and writes the kept columns (nil for all)
 // with the predictions beside them to the writer that create makes. Memory is
-// bounded by the batch. Progress is told after each batch; it may be nil. The
-// writer stays open.
-func (m *Model) PredictTable(ctx context.Context, r table.Reader, kept []string, create func(*arrow.Schema) (table.Writer, error), progress func(rows int64)) (rows int64, err error) {
+// bounded by the batch. After each batch seen, which may be nil, is shown its
+// rows, the number of the first of them and the predictions. The writer stays
+// open.
+func (m *Model) PredictTable(ctx context.Context, r table.Reader, kept []string, create func(*arrow.Schema) (table.Writer, error),
+	seen func(batch arrow.RecordBatch, first int64, p *Predictions) error) (rows int64, err error) {
 	schema, err := Schema(r.Schema(), kept, m.manifest.Task, m.manifest.Target.Type)
 	if err != nil {
 		return 0, err
@@ -124,10 +126,12 @@ func (m *Model) PredictTable(ctx context.Context, r table.Reader, kept []string,
 		if err := m.writeBatch(w, schema, batch, &p); err != nil {
 			return rows, err
 		}
-		rows += batch.NumRows()
-		if progress != nil {
-			progress(rows)
+		if seen != nil {
+			if err := seen(batch, rows+1, &p); err != nil {
+				return rows, err
+			}
 		}
+		rows += batch.NumRows()
 	}
 	return rows, nil
 }

@@ -1,0 +1,179 @@
+package stages
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"pipe/artifacts"
+	"pipe/dag"
+	"pipe/stages/model"
+	"pipe/stages/nn"
+	"pipe/stages/score"
+	"pipe/stages/transform"
+)
+
+var trainKind = dag.Info{
+	Name:    "nn.train",
+	Version: 1,
+	Seeded:  true,
+	Doc: `Trains a neural network to predict a column from what a transform makes of the others.
+With a crossentropy the target is a label (text, whole numbers or booleans) and the classes are the distinct
+labels of the training table in sorted order; with mse it is a number. All examples are held in memory in the
+form that the network reads. A training that was interrupted or killed continues where it was and ends with
+the same bits. The model holds the transform, so that it is used with raw columns.`,
+	Example: `train:
+  uses: nn.train
+  in: { train: split.train, validation: split.validation, transform: words }
+  with:
+    target: label
+    layers:
+      - embedding: { dim: 128 }
+      - lstm: { units: 128 }
+      - dropout: { rate: 0.3 }
+      - dense: { units: classes, activation: softmax }
+    loss: categorical_crossentropy
+    optimizer: { adam: { learning_rate: 0.001 } }
+    epochs: 10
+    early_stopping: { patience: 3, restore_best: true }`,
+	New: func() dag.Kind { return &Train{checkpointEvery: 5 * time.Second} },
+}
+
+// Train is the configuration of nn.train.
+type Train struct {
+	Target        string       `yaml:"target" doc:"the column to predict" required:"true" example:"label"`
+	Layers        Layers       `yaml:"layers" doc:"the network, from input to output" required:"true"`
+	Loss          Loss         `yaml:"loss" doc:"what training makes small: a crossentropy for labels, mse for numbers" required:"true" example:"categorical_crossentropy"`
+	Optimizer     Optimizer    `yaml:"optimizer" doc:"how the weights follow the gradient" default:"adam"`
+	Epochs        int          `yaml:"epochs" doc:"how often the training rows are gone through" default:"10" min:"1"`
+	BatchSize     int          `yaml:"batch_size" doc:"rows per step" default:"32" min:"1"`
+	Shuffle       bool         `yaml:"shuffle" doc:"whether each epoch has an order of its own" default:"true"`
+	Seed          *int64       `yaml:"seed" doc:"of first weights, order and dropout; by default the pipeline's"`
+	EarlyStopping *nn.Stopping `yaml:"early_stopping" doc:"when to stop before the last epoch, and whether to go back to the best one"`
+	ClassWeight   ClassWeight  `yaml:"class_weight" doc:"what a row of a class counts: balanced, so that all classes count the same in all, or a map of labels to numbers"`
+	ClipNorm      float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"0" min:"0"`
+
+	checkpointEvery time.Duration
+}
+
+// Ports implements dag.Kind.
+func (t *Train) Ports() (in, out []dag.Port) {
+	return []dag.Port{
+			{Name: "train", Type: artifacts.Table, Doc: "the rows to learn from"},
+			{Name: "validation", Type: artifacts.Table, Optional: true, Doc: "rows on which each epoch is judged"},
+			{Name: "transform", Type: artifacts.Transform, Doc: "what makes the network's input from a row"},
+		}, []dag.Port{
+			{Name: dag.Out, Type: artifacts.Model, Doc: "from raw columns to an answer"},
+		}
+}
+
+// task tells from the loss what is learnt.
+func (t *Train) task() string {
+	if _, loss := only(t.Loss); isRegression(loss) {
+		return score.Regression
+	}
+	return score.Classification
+}
+
+func isRegression(l nn.Loss) bool { _, ok := l.(*nn.MSE); return ok }
+
+// Run implements dag.Kind.
+func (t *Train) Run(ctx context.Context, env *dag.Env) error {
+	folder, err := env.Folder("transform")
+	if err != nil {
+		return err
+	}
+	fitted, err := transform.Load(folder)
+	if err != nil {
+		return err
+	}
+	train, err := t.readExamples(ctx, env, "train", fitted, nil)
+	if err != nil {
+		return err
+	}
+	var validation *examples
+	if env.Has("validation") {
+		if validation, err = t.readExamples(ctx, env, "validation", fitted, train); err != nil {
+			return err
+		}
+	}
+	if err := t.checkClasses(train); err != nil {
+		return err
+	}
+	network, err := t.network(env, fitted.Signature(), train)
+	if err != nil {
+		return err
+	}
+	t.describeWork(env, network, train, validation)
+	history, err := t.fit(ctx, env, network, train, validation)
+	if err != nil {
+		return err
+	}
+	m, err := model.New(t.manifest(env, fitted, train, validation), history, fitted, network)
+	if err != nil {
+		return err
+	}
+	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
+	if err != nil {
+		return err
+	}
+	return model.Save(draft, m)
+}
+
+func (t *Train) seed(env *dag.Env) uint64 {
+	if t.Seed != nil {
+		return uint64(*t.Seed)
+	}
+	return env.Seed
+}
+
+func (t *Train) network(env *dag.Env, s dag.Signature, train *examples) (*nn.Network, error) {
+	in := nn.Input{Tokens: s.Tokens > 0, Shape: slices.Clone(s.Shape)}
+	c := nn.Context{Classes: len(train.classes), Vocab: s.Tokens}
+	n, err := nn.NewNetwork(in, c, t.Layers.list(), t.seed(env))
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func (t *Train) manifest(env *dag.Env, fitted transform.Transform, train, validation *examples) model.Manifest {
+	target := dag.Column{Name: t.Target, Type: train.target.String()}
+	name, loss := only(t.Loss)
+	m := model.Manifest{
+		Task: t.task(), Target: target, Classes: train.classes, Logits: fromLogits(loss),
+		Signature: model.SignatureOf(fitted.Signature(), t.task(), target),
+		Training: model.Training{
+			Rows: int64(train.Count), BatchSize: t.BatchSize, Seed: t.seed(env),
+			Loss: map[string]map[string]any{name: settings(loss)},
+		},
+	}
+	optimizer, o := only(t.Optimizer)
+	m.Training.Optimizer = map[string]map[string]any{optimizer: settings(o)}
+	if validation != nil {
+		m.Training.ValidationRows = int64(validation.Count)
+	}
+	return m
+}
+
+func fromLogits(l nn.Loss) bool {
+	on, _ := settings(l)["from_logits"].(bool)
+	return on
+}
+
+func (t *Train) describeWork(env *dag.Env, n *nn.Network, train, validation *examples) {
+	parameters := 0
+	for _, l := range n.Summary() {
+		parameters += l.Params
+	}
+	bytes, text := train.bytes(), fmt.Sprintf("%d rows to learn from", train.Count)
+	if validation != nil {
+		bytes += validation.bytes()
+		text += fmt.Sprintf(", %d to validate on", validation.Count)
+	}
+	if train.classes != nil {
+		text += fmt.Sprintf("; %d classes", len(train.classes))
+	}
+	env.Logf("%s; %.1f MiB in memory; the network has %d parameters", text, float64(bytes)/(1<<20), parameters)
+}

@@ -1,0 +1,154 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"pipe/artifacts"
+	"pipe/dag"
+	"pipe/stages/model"
+	"pipe/stages/nn"
+	"pipe/stages/score"
+)
+
+// Check implements dag.Kind: the target fits the loss, the columns that the
+// transform reads are there, and every layer fits the one before it.
+func (t *Train) Check(c *dag.Check) {
+	out := dag.Schema{Type: artifacts.Model}
+	signature := c.In["transform"].Signature
+	target, found := t.checkTarget(c)
+	if signature != nil {
+		checkInputs(c, signature, "train", "validation")
+		t.checkLeak(c, signature)
+		t.checkNetwork(c, signature)
+	}
+	if signature != nil && found {
+		s := model.SignatureOf(*signature, t.task(), dag.Column{Name: t.Target, Type: target.Type.String()})
+		out.Signature = &s
+	}
+	if s := t.EarlyStopping; s != nil && c.In["validation"].Type == "" && strings.HasPrefix(s.Monitor, "val_") {
+		c.Hintf("config", "early_stopping.monitor", "connect in.validation, or monitor loss or accuracy", "%s is measured on validation rows, and none are connected", s.Monitor)
+	}
+	if t.task() == score.Regression && t.ClassWeight.set() {
+		c.Errorf("class_weight", "classes are weighted where the target is a label; mse takes numbers")
+	}
+	c.Out[dag.Out] = out
+}
+
+// checkTarget looks for the target in both tables.
+func (t *Train) checkTarget(c *dag.Check) (arrow.Field, bool) {
+	f, found := c.Column("train", "target", t.Target)
+	if found {
+		t.checkTargetType(c, f)
+	}
+	if v, ok := c.Column("validation", "target", t.Target); ok && found && !arrow.TypeEqual(v.Type, f.Type) {
+		c.Errorf("in.validation", "column %q is %s here and %s in train", t.Target, v.Type, f.Type)
+	}
+	return f, found
+}
+
+func (t *Train) checkTargetType(c *dag.Check, f arrow.Field) {
+	name, _ := only(t.Loss)
+	switch {
+	case t.task() == score.Regression && !model.NumberType(f.Type):
+		c.Hintf("config", "target", "for labels use categorical_crossentropy", "%s predicts numbers; column %q is %s", name, f.Name, f.Type)
+	case t.task() == score.Classification && !model.LabelType(f.Type):
+		c.Hintf("config", "target", "labels are text, whole numbers or booleans; for numbers use mse", "%s predicts labels; column %q is %s", name, f.Name, f.Type)
+	}
+}
+
+// checkInputs compares the raw columns that a transform or a model reads with
+// the tables on some ports.
+func checkInputs(c *dag.Check, s *dag.Signature, ports ...string) {
+	for _, port := range ports {
+		columns := c.Columns(port)
+		if columns == nil {
+			continue
+		}
+		for _, want := range s.Inputs {
+			f, found := columns.FieldsByName(want.Name)
+			switch {
+			case !found:
+				c.Hintf("missing-column", "in."+port, "its columns: "+strings.Join(dag.ColumnNames(columns), ", "), "%s has no column %q, which is to be read", c.In[port].Origin, want.Name)
+			case want.Type != "" && f[0].Type.String() != want.Type:
+				c.Errorf("in."+port, "column %q of %s is %s, and %s is to be read", want.Name, c.In[port].Origin, f[0].Type, want.Type)
+			}
+		}
+	}
+}
+
+// checkLeak refuses a transform that reads the answer.
+func (t *Train) checkLeak(c *dag.Check, s *dag.Signature) {
+	for _, in := range s.Inputs {
+		if in.Name == t.Target {
+			c.Errorf("target", "the transform reads the column %q, which is to be predicted: the network would see the answer", t.Target)
+		}
+	}
+}
+
+// checkNetwork follows the shapes through the layers.
+func (t *Train) checkNetwork(c *dag.Check, s *dag.Signature) {
+	if len(s.Shape) == 0 || len(t.Layers) == 0 {
+		return
+	}
+	in := nn.Input{Tokens: s.Tokens != 0, Shape: s.Shape}
+	context := nn.Context{Vocab: max(s.Tokens, 0)}
+	layers := t.Layers.list()
+	shapes, err := nn.Check(in, context, layers)
+	var le *nn.LayerError
+	switch {
+	case errors.As(err, &le):
+		c.Hintf("shape", layerField(le.Index, le.Kind), chain(in, layers, shapes), "%s %v", le.Kind, le.Err)
+		return
+	case err != nil:
+		c.Errorf("layers", "%v", err)
+		return
+	}
+	if err := nn.CheckLoss(t.lossOf(), layers, shapes, context); err != nil {
+		c.Hintf("shape", "loss", chain(in, layers, shapes), "%v", err)
+		return
+	}
+	t.checkOutput(c, in, layers, shapes)
+}
+
+// checkOutput wants one answer for each row, of the width that the loss needs.
+func (t *Train) checkOutput(c *dag.Check, in nn.Input, layers []nn.Layer, shapes []nn.Shape) {
+	last := len(layers) - 1
+	field, out := layerField(last, nn.LayerKind(layers[last])), shapes[last]
+	name, loss := only(t.Loss)
+	_, binary := loss.(*nn.BinaryCrossentropy)
+	switch {
+	case len(out) != 2:
+		c.Hintf("shape", field, chain(in, layers, shapes), "the network gives %v and not one answer for each row; let the last recurrent layer go without return_sequences, or add flatten or global_max_pool", out)
+	case binary && out.Last() != 1:
+		c.Hintf("shape", field, "for several classes use categorical_crossentropy", "%s answers yes or no and needs units: 1, the network gives %v", name, out)
+	case isRegression(loss) && out.Last() != 1:
+		c.Errorf(field, "one number is predicted for each row, which needs units: 1; the network gives %v", out)
+	case !binary && !isRegression(loss) && out.Last() == 1:
+		c.Hintf("shape", field, "write units: classes", "%s needs one unit for each class, the network gives %v", name, out)
+	}
+}
+
+func (t *Train) lossOf() nn.Loss { _, l := only(t.Loss); return l }
+
+func layerField(i int, kind string) string { return fmt.Sprintf("layers[%d].%s", i, kind) }
+
+// chain shows the shapes on the way: "input (?, 40) → embedding (?, 40, 128)".
+func chain(in nn.Input, layers []nn.Layer, shapes []nn.Shape) string {
+	var b strings.Builder
+	what := "numbers"
+	if in.Tokens {
+		what = "token ids"
+	}
+	fmt.Fprintf(&b, "%s %v", what, append(nn.Shape{nn.Unknown}, in.Shape...))
+	for i, s := range shapes {
+		fmt.Fprintf(&b, " → %s %v", nn.LayerKind(layers[i]), s)
+	}
+	if len(shapes) < len(layers) {
+		fmt.Fprintf(&b, " → %s ✗", nn.LayerKind(layers[len(shapes)]))
+	}
+	return b.String()
+}

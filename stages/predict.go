@@ -1,0 +1,97 @@
+package stages
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"pipe/artifacts"
+	"pipe/artifacts/table"
+	"pipe/dag"
+	"pipe/stages/model"
+)
+
+var predictKind = dag.Info{
+	Name:    "predict",
+	Version: 1,
+	Doc: `Answers every row of a table with a model. The columns of the table stay, and prediction, probability and
+probabilities (one for each class, in the order of the model's classes) are added; a regression adds prediction only.
+Memory is bounded by the batch.`,
+	Example: `predict: { uses: predict, in: { model: train, data: new }, with: { columns: [id] } }`,
+	New:     func() dag.Kind { return &Predict{} },
+}
+
+// Predict is the configuration of predict.
+type Predict struct {
+	Columns []string `yaml:"columns" doc:"the columns of the table that stay; by default all" example:"[id, text]"`
+}
+
+// Ports implements dag.Kind.
+func (p *Predict) Ports() (in, out []dag.Port) {
+	return []dag.Port{
+			{Name: "model", Type: artifacts.Model, Doc: "what answers"},
+			{Name: "data", Type: artifacts.Table, Doc: "the rows, with the raw columns that the model reads"},
+		}, []dag.Port{
+			{Name: dag.Out, Type: artifacts.Table, Doc: "the rows with their predictions"},
+		}
+}
+
+// Check implements dag.Kind.
+func (p *Predict) Check(c *dag.Check) {
+	out := dag.Schema{Type: artifacts.Table}
+	if s := c.In["model"].Signature; s != nil {
+		checkInputs(c, s, "data")
+		out.Table = predictionsSchema(c, s, p.Columns)
+	}
+	c.Out[dag.Out] = out
+}
+
+// predictionsSchema says what the table on the port data becomes; nil where
+// that is not known or not possible.
+func predictionsSchema(c *dag.Check, s *dag.Signature, kept []string) *arrow.Schema {
+	data := c.Columns("data")
+	if data == nil || len(s.Outputs) == 0 {
+		return nil
+	}
+	for _, name := range kept {
+		if _, ok := c.Column("data", "columns", name); !ok {
+			return nil
+		}
+	}
+	schema, err := model.Schema(data, kept, s.Task, s.Outputs[0].Type)
+	if err != nil {
+		c.Errorf("columns", "%v", err)
+		return nil
+	}
+	return schema
+}
+
+// Run implements dag.Kind.
+func (p *Predict) Run(ctx context.Context, env *dag.Env) error {
+	folder, err := env.Folder("model")
+	if err != nil {
+		return err
+	}
+	m, err := model.Load(folder)
+	if err != nil {
+		return err
+	}
+	r, err := env.Table("data")
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	total := max(r.Rows(), 0)
+	rows, err := m.PredictTable(ctx, r, p.Columns, func(s *arrow.Schema) (table.Writer, error) {
+		return env.CreateTable(dag.Out, s, table.Parquet)
+	}, func(batch arrow.RecordBatch, first int64, _ *model.Predictions) error {
+		env.Progress(first-1+batch.NumRows(), total, "rows")
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	env.Logf("answered %d rows", rows)
+	env.Metric("rows", float64(rows), 0)
+	return nil
+}
