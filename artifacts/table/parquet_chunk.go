@@ -15,6 +15,7 @@ type chunkReader struct {
 	leaf  *fileLeaf
 	name  string
 	pages parquet.Pages
+	total int64 // entries that the chunk has by the footer
 	out   sink
 
 	page     parquet.Page
@@ -27,6 +28,9 @@ type chunkReader struct {
 
 	defs, reps []byte // of the entries read for the batch
 	count      int
+
+	seen    int64 // entries of all pages so far
+	skipped error // of a page that was taken for empty
 }
 
 func (c *chunkReader) reset() {
@@ -126,15 +130,36 @@ func (c *chunkReader) nextPage() error {
 		parquet.Release(c.page)
 		c.page = nil
 	}
-	p, err := c.pages.ReadPage()
+	p, err := c.readPage()
+	for c.leaf.maxRep > 0 && errors.Is(err, errPagePanic) {
+		// The library panics on a page without entries, which pyarrow writes in version 2.
+		// It has consumed the page by then. Whether the page was empty shows at the end.
+		c.skipped = err
+		p, err = c.readPage()
+	}
+	if err == io.EOF && c.skipped != nil && c.seen != c.total {
+		return c.skipped
+	}
 	if err != nil {
 		return err
 	}
 	c.page, c.data, c.dict = p, p.Data(), p.Dictionary()
 	c.def, c.rep = p.DefinitionLevels(), p.RepetitionLevels()
 	c.entries, c.at, c.value = int(p.NumValues()), 0, 0
+	c.seen += int64(c.entries)
 	if c.leaf.maxDef > 0 && len(c.def) != c.entries || c.leaf.maxRep > 0 && len(c.rep) != c.entries {
 		return fmt.Errorf("a page of %d values has %d definition and %d repetition levels", c.entries, len(c.def), len(c.rep))
 	}
 	return nil
+}
+
+var errPagePanic = errors.New("a page cannot be decoded")
+
+func (c *chunkReader) readPage() (p parquet.Page, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p, err = nil, fmt.Errorf("%w: %v", errPagePanic, cause)
+		}
+	}()
+	return c.pages.ReadPage()
 }

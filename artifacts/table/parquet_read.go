@@ -149,7 +149,7 @@ func (r *parquetReader) openGroup(g parquet.RowGroup) {
 		}
 		chunk := all[n.leaf.column.Index()].(*parquet.FileColumnChunk)
 		size += r.file.Metadata().RowGroups[r.group].Columns[n.leaf.column.Index()].MetaData.TotalUncompressedSize
-		c := &chunkReader{leaf: n.leaf, name: n.name, pages: chunk.Pages(), out: newSink(n)}
+		c := &chunkReader{leaf: n.leaf, name: n.name, pages: chunk.Pages(), total: chunk.NumValues(), out: newSink(n)}
 		r.chunks = append(r.chunks, c)
 		r.byNode[n] = c
 	}

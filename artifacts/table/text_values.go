@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // bindPlain gives the appender of the types that CSV and JSON spell alike, or nil.
@@ -36,7 +38,8 @@ func bindPlain(a arrow.Array) appender {
 	case *array.Float64:
 		return func(dst []byte, i int) ([]byte, error) { return appendFloat(dst, a.Value(i), 64), nil }
 	case *array.Decimal128:
-		return func(dst []byte, i int) ([]byte, error) { return append(dst, a.ValueStr(i)...), nil }
+		scale := int(a.DataType().(*arrow.Decimal128Type).Scale)
+		return func(dst []byte, i int) ([]byte, error) { return appendDecimal(dst, a.Value(i), scale), nil }
 	case *array.Date32:
 		return func(dst []byte, i int) ([]byte, error) { return appendDate(dst, a.Value(i)), nil }
 	case *array.Timestamp:
@@ -73,6 +76,25 @@ func appendFloat(dst []byte, v float64, bits int) []byte {
 	dst = strconv.AppendFloat(dst, v, format, -1, bits)
 	if format == 'f' && bytes.IndexByte(dst[from:], '.') < 0 {
 		dst = append(dst, ".0"...)
+	}
+	return dst
+}
+
+// appendDecimal writes all digits of the scale, so that the text shows it.
+func appendDecimal(dst []byte, v decimal128.Num, scale int) []byte {
+	n := v.BigInt()
+	if n.Sign() < 0 {
+		dst = append(dst, '-')
+		n.Neg(n)
+	}
+	digits := n.String()
+	if len(digits) <= scale {
+		digits = strings.Repeat("0", scale+1-len(digits)) + digits
+	}
+	point := len(digits) - scale
+	dst = append(dst, digits[:point]...)
+	if scale > 0 {
+		dst = append(append(dst, '.'), digits[point:]...)
 	}
 	return dst
 }

@@ -1,0 +1,146 @@
+package artifacts
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestImportStoresTheBytesOfAFile(t *testing.T) {
+	s := newStore(t)
+	later(s)
+	for _, size := range []int{0, 10, 2*blockSize + 3} {
+		for _, how := range []Placement{Copied, Linked} {
+			path := filepath.Join(t.TempDir(), "data")
+			content := randomBytes(uint64(size), size)
+			if err := os.WriteFile(path, content, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			ref, err := s.Import(path, File, "bin", how)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ref != (Ref{Type: File, Format: "bin", Digest: digestOf(content), Size: int64(size)}) {
+				t.Errorf("%+v", ref)
+			}
+			if got, err := s.ReadAll(ref); err != nil || !bytes.Equal(got, content) {
+				t.Errorf("%d bytes, %v: %v", size, how, err)
+			}
+			if again, err := s.Import(path, File, "bin", how); err != nil || again != ref {
+				t.Errorf("again: %+v, %v", again, err)
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {
+				t.Errorf("the file itself: %v", err)
+			}
+		}
+	}
+}
+
+func TestLinkedFileIsTheObject(t *testing.T) {
+	s := newStore(t)
+	path := filepath.Join(filepath.Dir(s.Dir()), "data")
+	if err := os.WriteFile(path, []byte("content"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := s.Import(path, File, "", Linked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := os.Stat(s.objectPath(ref.Digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !os.SameFile(file, object) {
+		t.Skip("skipped: the file system shares blocks, so no link was needed")
+	}
+	if file.Mode().Perm()&0o222 != 0 {
+		t.Errorf("mode %v", file.Mode())
+	}
+}
+
+func TestImportFolder(t *testing.T) {
+	s := newStore(t)
+	dir := outsideFixture(t, map[string]string{"a/b": "1", "run.sh": "#!", ".hidden": "2", "skip/x": "3"})
+	if err := os.Chmod(filepath.Join(dir, "run.sh"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	keep := func(rel string, isDir bool) bool { return rel != "skip" }
+	ref, err := s.ImportFolder(dir, File, keep, Copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := s.OpenFolder(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fstest.TestFS(folder, "a/b", "run.sh", ".hidden"); err != nil {
+		t.Error(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	if err := folder.Link(out); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(out, "run.sh")); err != nil || info.Mode().Perm()&0o100 == 0 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "skip")); err == nil {
+		t.Error("what keep leaves out was stored")
+	}
+	if again, err := s.ImportFolder(out, File, nil, Copied); err != nil || again != ref {
+		t.Errorf("a round trip gives %+v, %v", again, err)
+	}
+}
+
+func TestImportRefuses(t *testing.T) {
+	s := newStore(t)
+	dir := outsideFixture(t, map[string]string{"bad\nname": "x"})
+	if _, err := s.ImportFolder(dir, File, nil, Copied); err == nil || !strings.Contains(err.Error(), "control character") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := s.Import(dir, File, "", Copied); err == nil || !strings.Contains(err.Error(), "no file") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := s.Import(filepath.Join(dir, "absent"), File, "", Copied); err == nil {
+		t.Error("an absent file was imported")
+	}
+}
+
+// TestExtractStaysInside: what is in the target folder before must not lead the
+// files out of it.
+func TestExtractStaysInside(t *testing.T) {
+	s := newStore(t)
+	f, err := s.CreateFolder(File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Add("sub/file", mustPut(t, s, []byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := f.Commit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := s.OpenFolder(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, extract := range []func(string) error{folder.Extract, folder.Link} {
+		target, elsewhere := t.TempDir(), t.TempDir()
+		if err := os.Symlink(elsewhere, filepath.Join(target, "sub")); err != nil {
+			t.Fatal(err)
+		}
+		if err := extract(target); err == nil {
+			t.Error("a link out of the folder was followed")
+		}
+		if got := filesIn(t, elsewhere); len(got) > 0 {
+			t.Errorf("written outside: %q", got)
+		}
+	}
+}
