@@ -108,3 +108,8 @@ for kind in ["max_pool", "avg_pool"]:
     CASES[kind + "_2d"] = classify([7, 6, 2], {kind: {"pool_size": [2, 3]}}, FLAT)
     CASES[kind + "_same"] = classify([7, 6, 2], {kind: {"pool_size": [3], "strides": [2], "padding": "same"}}, FLAT)
     CASES[kind + "_padded"] = classify([7, 6, 2], {kind: {"pool_size": [3], "strides": [2], "padding": "1"}}, FLAT)
+
+CASES["batch_norm"] = classify([5], {"dense": {"units": 6}}, {"batch_norm": {}}, batch=8)
+CASES["batch_norm_2d"] = classify([4, 3, 2], {"batch_norm": {"scale": False, "epsilon": 1e-5}}, FLAT)
+CASES["layer_norm"] = classify([5, 6], {"layer_norm": {}}, {"global_avg_pool": {}})
+CASES["rms_norm"] = classify([5, 6], {"rms_norm": {}}, {"global_avg_pool": {}})

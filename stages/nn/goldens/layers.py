@@ -286,3 +286,39 @@ class AvgPool(Pool):
         inside = self.pad(torch.ones_like(x.movedim(-1, 1)))
         sums = f(self.pad(x.movedim(-1, 1)), self.size, self.strides)
         return (sums / f(inside, self.size, self.strides)).movedim(1, -1), None
+
+
+@layer("batch_norm")
+class BatchNorm(Layer):
+    def build(self, case, rng):
+        n = self.shape[-1]
+        if self.config.get("scale", True):
+            self.params["weight"] = draw(rng, n)
+        if self.config.get("center", True):
+            self.params["bias"] = draw(rng, n)
+        for name in ["running_mean", "running_var"]:
+            self.params[name] = draw(rng, n).detach() ** 2
+
+    def __call__(self, x, mask):
+        rows = x.reshape(-1, x.shape[-1])
+        y = F.batch_norm(rows, None, None, self.params.get("weight"), self.params.get("bias"), True,
+                         eps=self.config.get("epsilon", 1e-3))
+        return y.reshape(x.shape), mask
+
+
+@layer("layer_norm")
+class LayerNorm(Layer):
+    def build(self, case, rng):
+        self.params["weight"], self.params["bias"] = draw(rng, self.shape[-1]), draw(rng, self.shape[-1])
+
+    def __call__(self, x, mask):
+        return F.layer_norm(x, x.shape[-1:], self.params["weight"], self.params["bias"], self.config.get("epsilon", 1e-3)), mask
+
+
+@layer("rms_norm")
+class RMSNorm(Layer):
+    def build(self, case, rng):
+        self.params["weight"] = draw(rng, self.shape[-1])
+
+    def __call__(self, x, mask):
+        return F.rms_norm(x, x.shape[-1:], self.params["weight"], self.config.get("epsilon", 1e-6)), mask

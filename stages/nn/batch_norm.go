@@ -1,0 +1,164 @@
+package nn
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+
+	"pipe/stages/nn/kernel"
+)
+
+func init() {
+	RegisterLayer("batch_norm", func() Layer { return &BatchNorm{Momentum: 0.99, Epsilon: 1e-3, Center: true, Scale: true} })
+}
+
+// BatchNorm gives each channel (the last dimension) mean 0 and variance 1 over
+// the batch and all positions, then a scale and an offset of its own (Ioffe and
+// Szegedy 2015). Outside training it uses running means. Defaults, and the
+// running mean of the uncorrected variance, are Keras'; PyTorch's nn.BatchNorm2d
+// has epsilon 1e-5, momentum 0.9 (written 0.1) and corrects the variance that it
+// remembers.
+type BatchNorm struct {
+	Momentum float32 `yaml:"momentum" doc:"share of the running means that a batch leaves" default:"0.99" min:"0" max:"1"`
+	Epsilon  float32 `yaml:"epsilon" doc:"what is added to the variance" default:"0.001" above:"0"`
+	Center   bool    `yaml:"center" doc:"whether an offset is learned" default:"true"`
+	Scale    bool    `yaml:"scale" doc:"whether a scale is learned" default:"true"`
+
+	weight, bias, mean, variance *Param // (channels)
+}
+
+// OutShape returns in.
+func (l *BatchNorm) OutShape(in Shape, _ Context) (Shape, error) { return normShape(in) }
+
+func normShape(in Shape) (Shape, error) {
+	if len(in) < 2 {
+		return nil, wantRank(in, 2, "(batch, …, channels)")
+	}
+	return in, wantKnown(in)
+}
+
+// Build allocates weight and bias where they are learned, running_mean and
+// running_var.
+func (l *BatchNorm) Build(in Shape, _ Context, rng *rand.Rand) error {
+	n := in.Last()
+	if l.Scale {
+		l.weight = newParam("weight", n)
+	}
+	if l.Center {
+		l.bias = newParam("bias", n)
+	}
+	l.mean, l.variance = newParam("running_mean", n), newParam("running_var", n)
+	l.mean.Trainable, l.variance.Trainable = false, false
+	err := Ones.fill(l.variance, n, n, rng)
+	if l.Scale {
+		err = errors.Join(err, Ones.fill(l.weight, n, n, rng))
+	}
+	return err
+}
+
+// Params returns what Build allocated.
+func (l *BatchNorm) Params() []*Param { return present(l.weight, l.bias, l.mean, l.variance) }
+
+// present drops parameters that a layer does without.
+func present(params ...*Param) []*Param {
+	var all []*Param
+	for _, p := range params {
+		if p != nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// Forward computes the layer, and in training moves the running means.
+func (l *BatchNorm) Forward(p *Pass, x *Tensor) *Tensor {
+	rows, cols := x.Rows(), x.Shape.Last()
+	y := p.like(x)
+	mean, variance := l.mean.Data, l.variance.Data
+	if p.train {
+		mean, variance = p.floats.take(cols), p.floats.take(cols)
+		kernel.SumRows(mean, x.Data, rows, cols)
+		kernel.Scale(1/float32(rows), mean)
+	}
+	centred := y.Data
+	if p.train {
+		centred = p.floats.take(len(x.Data))
+	}
+	for r := range rows {
+		kernel.Sub(centred[r*cols:(r+1)*cols], x.Data[r*cols:(r+1)*cols], mean)
+	}
+	if p.train {
+		kernel.Mul(y.Data, centred, centred)
+		kernel.SumRows(variance, y.Data, rows, cols)
+		kernel.Scale(1/float32(rows), variance)
+		l.remember(mean, variance)
+	}
+	inverse := p.floats.take(cols)
+	for c, v := range variance {
+		inverse[c] = 1 / float32(math.Sqrt(float64(v+l.Epsilon)))
+	}
+	scale := inverse
+	if l.weight != nil {
+		scale = p.floats.take(cols)
+		kernel.Mul(scale, inverse, l.weight.Data)
+	}
+	for r := range rows {
+		kernel.Mul(y.Data[r*cols:(r+1)*cols], centred[r*cols:(r+1)*cols], scale)
+	}
+	if l.bias != nil {
+		kernel.AddBias(y.Data, rows, cols, l.bias.Data)
+	}
+	if p.train {
+		*record[batchNormNode](p, y) = batchNormNode{l, x, y, centred, inverse}
+	}
+	return y
+}
+
+func (l *BatchNorm) remember(mean, variance []float32) {
+	for c := range mean {
+		l.mean.Data[c] += (1 - l.Momentum) * (mean[c] - l.mean.Data[c])
+		l.variance.Data[c] += (1 - l.Momentum) * (variance[c] - l.variance.Data[c])
+	}
+}
+
+type batchNormNode struct {
+	l                *BatchNorm
+	x, y             *Tensor
+	centred, inverse []float32
+}
+
+// backward: with x̂ the normalised input and means over the rows,
+// dx = weight/√(var+ε) · (dy - mean(dy) - x̂·mean(dy·x̂)).
+func (n *batchNormNode) backward() {
+	p, rows, cols := n.x.pass, n.x.Rows(), n.x.Shape.Last()
+	dy, normalised := n.y.grad, n.centred
+	products, sums, dots := p.floats.take(len(dy)), p.floats.take(cols), p.floats.take(cols)
+	for r := range rows {
+		kernel.Mul(normalised[r*cols:(r+1)*cols], normalised[r*cols:(r+1)*cols], n.inverse)
+	}
+	kernel.Mul(products, dy, normalised)
+	kernel.SumRows(sums, dy, rows, cols)
+	kernel.SumRows(dots, products, rows, cols)
+	if w := n.l.weight; w != nil && w.Grad != nil {
+		kernel.Add(w.Grad, w.Grad, dots)
+	}
+	if b := n.l.bias; b != nil && b.Grad != nil {
+		kernel.Add(b.Grad, b.Grad, sums)
+	}
+	dx := n.x.gradient()
+	if dx == nil {
+		return
+	}
+	scale := n.inverse
+	if n.l.weight != nil {
+		kernel.Mul(scale, scale, n.l.weight.Data)
+	}
+	kernel.Scale(1/float32(rows), sums)
+	kernel.Scale(1/float32(rows), dots)
+	for r := range rows {
+		to, g, h := dx[r*cols:(r+1)*cols], dy[r*cols:(r+1)*cols], normalised[r*cols:(r+1)*cols]
+		for c, v := range g {
+			to[c] += scale[c] * (v - sums[c] - h[c]*dots[c])
+		}
+	}
+}
