@@ -131,7 +131,7 @@ func (c *chunkReader) nextPage() error {
 		c.page = nil
 	}
 	p, err := c.readPage()
-	for c.leaf.maxRep > 0 && errors.Is(err, errPagePanic) {
+	for tries := 0; c.leaf.maxRep > 0 && tries < 1000 && errors.Is(err, errPagePanic); tries++ {
 		// The library panics on a page without entries, which pyarrow writes in version 2.
 		// It has consumed the page by then. Whether the page was empty shows at the end.
 		c.skipped = err
