@@ -19,3 +19,6 @@ func gemm5RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, b
 
 //go:noescape
 func gemm6RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+
+//go:noescape
+func gemmVectorAVX2(k int, n int, x *float32, b *float32, bStep int, y *float32)

@@ -982,3 +982,143 @@ narrowProducts:
 done:
 	VZEROUPPER
 	RET
+
+// func gemmVectorAVX2(k int, n int, x *float32, b *float32, bStep int, y *float32)
+// Requires: AVX, FMA3
+TEXT ·gemmVectorAVX2(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ b+24(FP), DX
+	MOVQ y+40(FP), BX
+	MOVQ bStep+32(FP), SI
+	SHLQ $0x02, SI
+
+many:
+	CMPQ         AX, $0x08
+	JL           manyEnd
+	VBROADCASTSS (CX), Y0
+	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 12(CX), Y3
+	VBROADCASTSS 16(CX), Y4
+	VBROADCASTSS 20(CX), Y5
+	VBROADCASTSS 24(CX), Y6
+	VBROADCASTSS 28(CX), Y7
+	MOVQ         n+8(FP), DI
+	LEAQ         (SI)(SI*2), R8
+	MOVQ         DX, R9
+	LEAQ         (R9)(SI*4), R10
+	XORQ         R11, R11
+	JMP          manyNext
+
+manyVector:
+	VMOVUPS     (BX)(R11*1), Y8
+	MOVQ        R9, R12
+	VFMADD231PS (R12)(R11*1), Y0, Y8
+	LEAQ        (R9)(SI*1), R12
+	VFMADD231PS (R12)(R11*1), Y1, Y8
+	LEAQ        (R9)(SI*2), R12
+	VFMADD231PS (R12)(R11*1), Y2, Y8
+	LEAQ        (R9)(R8*1), R12
+	VFMADD231PS (R12)(R11*1), Y3, Y8
+	MOVQ        R10, R12
+	VFMADD231PS (R12)(R11*1), Y4, Y8
+	LEAQ        (R10)(SI*1), R12
+	VFMADD231PS (R12)(R11*1), Y5, Y8
+	LEAQ        (R10)(SI*2), R12
+	VFMADD231PS (R12)(R11*1), Y6, Y8
+	LEAQ        (R10)(R8*1), R12
+	VFMADD231PS (R12)(R11*1), Y7, Y8
+	VMOVUPS     Y8, (BX)(R11*1)
+	ADDQ        $0x20, R11
+	SUBQ        $0x08, DI
+
+manyNext:
+	CMPQ        DI, $0x08
+	JGE         manyVector
+	TESTQ       DI, DI
+	JZ          manyDone
+	LEAQ        lanes<>+0(SB), R12
+	MOVQ        $0x00000008, R13
+	SUBQ        DI, R13
+	VMOVUPS     (R12)(R13*4), Y8
+	VMASKMOVPS  (BX)(R11*1), Y8, Y9
+	MOVQ        R9, DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y10
+	VFMADD231PS Y10, Y0, Y9
+	LEAQ        (R9)(SI*1), DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y0
+	VFMADD231PS Y0, Y1, Y9
+	LEAQ        (R9)(SI*2), DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y0
+	VFMADD231PS Y0, Y2, Y9
+	LEAQ        (R9)(R8*1), DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y0
+	VFMADD231PS Y0, Y3, Y9
+	MOVQ        R10, DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y0
+	VFMADD231PS Y0, Y4, Y9
+	LEAQ        (R10)(SI*1), DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y0
+	VFMADD231PS Y0, Y5, Y9
+	LEAQ        (R10)(SI*2), DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y0
+	VFMADD231PS Y0, Y6, Y9
+	LEAQ        (R10)(R8*1), DI
+	VMASKMOVPS  (DI)(R11*1), Y8, Y0
+	VFMADD231PS Y0, Y7, Y9
+	VMASKMOVPS  Y9, Y8, (BX)(R11*1)
+
+manyDone:
+	ADDQ $0x20, CX
+	MOVQ SI, DI
+	SHLQ $0x03, DI
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  many
+
+manyEnd:
+one:
+	CMPQ         AX, $0x01
+	JL           oneEnd
+	VBROADCASTSS (CX), Y0
+	MOVQ         n+8(FP), DI
+	LEAQ         (SI)(SI*2), R8
+	MOVQ         DX, R8
+	XORQ         R9, R9
+	JMP          oneNext
+
+oneVector:
+	VMOVUPS     (BX)(R9*1), Y1
+	MOVQ        R8, R10
+	VFMADD231PS (R10)(R9*1), Y0, Y1
+	VMOVUPS     Y1, (BX)(R9*1)
+	ADDQ        $0x20, R9
+	SUBQ        $0x08, DI
+
+oneNext:
+	CMPQ        DI, $0x08
+	JGE         oneVector
+	TESTQ       DI, DI
+	JZ          oneDone
+	LEAQ        lanes<>+0(SB), R10
+	MOVQ        $0x00000008, R11
+	SUBQ        DI, R11
+	VMOVUPS     (R10)(R11*4), Y1
+	VMASKMOVPS  (BX)(R9*1), Y1, Y2
+	MOVQ        R8, DI
+	VMASKMOVPS  (DI)(R9*1), Y1, Y3
+	VFMADD231PS Y3, Y0, Y2
+	VMASKMOVPS  Y2, Y1, (BX)(R9*1)
+
+oneDone:
+	ADDQ $0x04, CX
+	MOVQ SI, DI
+	SHLQ $0x00, DI
+	ADDQ DI, DX
+	SUBQ $0x01, AX
+	JMP  one
+
+oneEnd:
+	VZEROUPPER
+	RET

@@ -43,3 +43,6 @@ func gemm13RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int
 
 //go:noescape
 func gemm14RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+
+//go:noescape
+func gemmVectorAVX512(k int, n int, x *float32, b *float32, bStep int, y *float32)

@@ -3522,3 +3522,141 @@ narrowProducts:
 done:
 	VZEROUPPER
 	RET
+
+// func gemmVectorAVX512(k int, n int, x *float32, b *float32, bStep int, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gemmVectorAVX512(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ b+24(FP), DX
+	MOVQ y+40(FP), BX
+	MOVQ bStep+32(FP), SI
+	SHLQ $0x02, SI
+
+many:
+	CMPQ         AX, $0x08
+	JL           manyEnd
+	VBROADCASTSS (CX), Z0
+	VBROADCASTSS 4(CX), Z1
+	VBROADCASTSS 8(CX), Z2
+	VBROADCASTSS 12(CX), Z3
+	VBROADCASTSS 16(CX), Z4
+	VBROADCASTSS 20(CX), Z5
+	VBROADCASTSS 24(CX), Z6
+	VBROADCASTSS 28(CX), Z7
+	MOVQ         n+8(FP), DI
+	LEAQ         (SI)(SI*2), R8
+	MOVQ         DX, R9
+	LEAQ         (R9)(SI*4), R10
+	XORQ         R11, R11
+	JMP          manyNext
+
+manyVector:
+	VMOVUPS     (BX)(R11*1), Z8
+	MOVQ        R9, R12
+	VFMADD231PS (R12)(R11*1), Z0, Z8
+	LEAQ        (R9)(SI*1), R12
+	VFMADD231PS (R12)(R11*1), Z1, Z8
+	LEAQ        (R9)(SI*2), R12
+	VFMADD231PS (R12)(R11*1), Z2, Z8
+	LEAQ        (R9)(R8*1), R12
+	VFMADD231PS (R12)(R11*1), Z3, Z8
+	MOVQ        R10, R12
+	VFMADD231PS (R12)(R11*1), Z4, Z8
+	LEAQ        (R10)(SI*1), R12
+	VFMADD231PS (R12)(R11*1), Z5, Z8
+	LEAQ        (R10)(SI*2), R12
+	VFMADD231PS (R12)(R11*1), Z6, Z8
+	LEAQ        (R10)(R8*1), R12
+	VFMADD231PS (R12)(R11*1), Z7, Z8
+	VMOVUPS     Z8, (BX)(R11*1)
+	ADDQ        $0x40, R11
+	SUBQ        $0x10, DI
+
+manyNext:
+	CMPQ        DI, $0x10
+	JGE         manyVector
+	TESTQ       DI, DI
+	JZ          manyDone
+	MOVL        $0xffffffff, R12
+	BZHIL       DI, R12, R12
+	KMOVW       R12, K1
+	VMOVUPS.Z   (BX)(R11*1), K1, Z8
+	MOVQ        R9, DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z9
+	VFMADD231PS Z9, Z0, Z8
+	LEAQ        (R9)(SI*1), DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z0
+	VFMADD231PS Z0, Z1, Z8
+	LEAQ        (R9)(SI*2), DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z0
+	VFMADD231PS Z0, Z2, Z8
+	LEAQ        (R9)(R8*1), DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z0
+	VFMADD231PS Z0, Z3, Z8
+	MOVQ        R10, DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z0
+	VFMADD231PS Z0, Z4, Z8
+	LEAQ        (R10)(SI*1), DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z0
+	VFMADD231PS Z0, Z5, Z8
+	LEAQ        (R10)(SI*2), DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z0
+	VFMADD231PS Z0, Z6, Z8
+	LEAQ        (R10)(R8*1), DI
+	VMOVUPS.Z   (DI)(R11*1), K1, Z0
+	VFMADD231PS Z0, Z7, Z8
+	VMOVUPS     Z8, K1, (BX)(R11*1)
+
+manyDone:
+	ADDQ $0x20, CX
+	MOVQ SI, DI
+	SHLQ $0x03, DI
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  many
+
+manyEnd:
+one:
+	CMPQ         AX, $0x01
+	JL           oneEnd
+	VBROADCASTSS (CX), Z0
+	MOVQ         n+8(FP), DI
+	LEAQ         (SI)(SI*2), R8
+	MOVQ         DX, R8
+	XORQ         R9, R9
+	JMP          oneNext
+
+oneVector:
+	VMOVUPS     (BX)(R9*1), Z1
+	MOVQ        R8, R10
+	VFMADD231PS (R10)(R9*1), Z0, Z1
+	VMOVUPS     Z1, (BX)(R9*1)
+	ADDQ        $0x40, R9
+	SUBQ        $0x10, DI
+
+oneNext:
+	CMPQ        DI, $0x10
+	JGE         oneVector
+	TESTQ       DI, DI
+	JZ          oneDone
+	MOVL        $0xffffffff, R10
+	BZHIL       DI, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (BX)(R9*1), K1, Z1
+	MOVQ        R8, DI
+	VMOVUPS.Z   (DI)(R9*1), K1, Z2
+	VFMADD231PS Z2, Z0, Z1
+	VMOVUPS     Z1, K1, (BX)(R9*1)
+
+oneDone:
+	ADDQ $0x04, CX
+	MOVQ SI, DI
+	SHLQ $0x00, DI
+	ADDQ DI, DX
+	SUBQ $0x01, AX
+	JMP  one
+
+oneEnd:
+	VZEROUPPER
+	RET

@@ -14,14 +14,25 @@ type gemmLoops struct {
 	width           int
 	tiles           []gemmTile // tiles[r-1] is for r rows
 	copy, transpose packFunc
+	// deal lays a row of n floats out in panels NR wide and dstPanel apart, the last one filled with zeros.
+	deal func(dst *float32, dstPanel int, src *float32, n int)
+	// vector adds the row x times the k×n matrix b to y.
+	vector func(k, n int, x, b *float32, bStep int, y *float32)
 }
 
 // Block sizes: a panel of A (kBlock·width floats) stays in the first-level cache while it sweeps over a block of B (kBlock·nBlock floats)
-// in the second level.
+// in the second level. Caches of 32 KiB and 512 KiB, the least that processors with AVX2 have had for years, are half full.
 const (
-	kBlock = 384
-	nBlock = 480
+	kBlock = 256
+	nBlock = 512
 )
+
+// blockSize cuts size into equal blocks of at most limit, whole units each.
+func blockSize(size, limit, unit int) int {
+	blocks := (size + limit - 1) / limit
+	each := (size + blocks - 1) / blocks
+	return (each + unit - 1) / unit * unit
+}
 
 // matrix is an operand as the caller has stored it.
 type matrix struct {
@@ -134,12 +145,17 @@ func (p *product) Range(lo, hi int) {
 
 // compute runs the product in this goroutine.
 func (p *product) compute(w *workspace) {
-	direct := !p.b.trans && p.m <= 3*len(p.loops.tiles)
+	if p.m == 1 && !p.b.trans && p.alpha == 1 && (!p.a.trans || p.a.ld == 1) {
+		p.vector()
+		return
+	}
 	nr := 2 * p.loops.width
-	for j := 0; j < p.n; j += nBlock {
-		n := min(nBlock, p.n-j)
-		for q := 0; q < p.k; q += kBlock {
-			k := min(kBlock, p.k-q)
+	direct := !p.b.trans && p.m <= 3*len(p.loops.tiles)
+	nStep, kStep := blockSize(p.n, nBlock, nr), blockSize(p.k, kBlock, 1)
+	for j := 0; j < p.n; j += nStep {
+		n := min(nStep, p.n-j)
+		for q := 0; q < p.k; q += kStep {
+			k := min(kStep, p.k-q)
 			b := p.b.at(q, j)
 			bStep, bPanel := b.ld, nr
 			if !direct {
@@ -149,6 +165,14 @@ func (p *product) compute(w *workspace) {
 			p.sweep(w, b.data, bStep, bPanel, p.c.at(0, j), p.a.at(0, q), n, k, p.load || q > 0)
 		}
 	}
+}
+
+// vector is compute for a single row.
+func (p *product) vector() {
+	if !p.load {
+		clear(p.c.data[:p.n])
+	}
+	p.loops.vector(p.k, p.n, &p.a.data[0], &p.b.data[0], p.b.ld, &p.c.data[0])
 }
 
 // sweep multiplies all rows of A, k deep, by one block of B.
@@ -183,13 +207,13 @@ func (p *product) panelA(w *workspace, a matrix, rows, k, n int) (panel []float3
 // packB lays the k×n block of B out in panels of NR columns, the last one filled with zeros.
 func (l *gemmLoops) packB(dst []float32, b matrix, k, n int) {
 	nr := 2 * l.width
-	for j := 0; j < n; j += l.width {
-		out := &dst[j/nr*nr*k+j%nr]
-		cols := min(l.width, n-j)
-		if b.trans {
-			l.transpose(out, nr, &b.data[j*b.ld], b.ld, cols, k, 1)
-		} else {
-			l.copy(out, nr, &b.data[j], b.ld, cols, k, 1)
+	if !b.trans {
+		for p := range k {
+			l.deal(&dst[p*nr], nr*k, &b.data[p*b.ld], n)
 		}
+		return
+	}
+	for j := 0; j < n; j += l.width {
+		l.transpose(&dst[j/nr*nr*k+j%nr], nr, &b.data[j*b.ld], b.ld, min(l.width, n-j), k, 1)
 	}
 }

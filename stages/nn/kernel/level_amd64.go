@@ -19,7 +19,7 @@ func assembled() []*loops {
 		lstm: lstmAVX2, lstmGrad: lstmGradAVX2, gru: gruAVX2, gruGrad: gruGradAVX2,
 		adam: adamAVX2, sgd: sgdAVX2, momentum: sgdMomentumAVX2, nesterov: sgdNesterovAVX2,
 		gemm: &gemmLoops{
-			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2,
+			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2, deal: packRowAVX2, vector: gemmVectorAVX2,
 			tiles: []gemmTile{gemm1RowsAVX2, gemm2RowsAVX2, gemm3RowsAVX2, gemm4RowsAVX2, gemm5RowsAVX2, gemm6RowsAVX2},
 		},
 	})
@@ -34,7 +34,7 @@ func assembled() []*loops {
 		lstm: lstmAVX512, lstmGrad: lstmGradAVX512, gru: gruAVX512, gruGrad: gruGradAVX512,
 		adam: adamAVX512, sgd: sgdAVX512, momentum: sgdMomentumAVX512, nesterov: sgdNesterovAVX512,
 		gemm: &gemmLoops{
-			width: 16, copy: packCopyAVX512, transpose: packTransposeAVX512,
+			width: 16, copy: packCopyAVX512, transpose: packTransposeAVX512, deal: packRowAVX512, vector: gemmVectorAVX512,
 			tiles: []gemmTile{
 				gemm1RowsAVX512, gemm2RowsAVX512, gemm3RowsAVX512, gemm4RowsAVX512, gemm5RowsAVX512,
 				gemm6RowsAVX512, gemm7RowsAVX512, gemm8RowsAVX512, gemm9RowsAVX512, gemm10RowsAVX512,

@@ -6,4 +6,7 @@ package kernel
 func packCopyAVX2(dst *float32, dstStep int, src *float32, srcStep int, width int, rows int, alpha float32)
 
 //go:noescape
+func packRowAVX2(dst *float32, dstPanel int, src *float32, n int)
+
+//go:noescape
 func packTransposeAVX2(dst *float32, dstStep int, src *float32, srcStep int, rows int, cols int, alpha float32)

@@ -68,6 +68,53 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
+// func packRowAVX2(dst *float32, dstPanel int, src *float32, n int)
+// Requires: AVX
+TEXT ·packRowAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dstPanel+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ src+16(FP), DX
+	MOVQ n+24(FP), BX
+	JMP  next
+
+panel:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x40, DX
+	ADDQ    CX, AX
+	SUBQ    $0x10, BX
+
+next:
+	CMPQ    BX, $0x10
+	JGE     panel
+	TESTQ   BX, BX
+	JZ      done
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	CMPQ    BX, $0x08
+	JL      part
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, BX
+	JZ      done
+
+part:
+	LEAQ       lanes<>+0(SB), CX
+	MOVQ       $0x00000008, SI
+	SUBQ       BX, SI
+	VMOVUPS    (CX)(SI*4), Y0
+	VMASKMOVPS (DX), Y0, Y0
+	VMOVUPS    Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func packTransposeAVX2(dst *float32, dstStep int, src *float32, srcStep int, rows int, cols int, alpha float32)
 // Requires: AVX, CMOV
 TEXT ·packTransposeAVX2(SB), NOSPLIT, $0-52

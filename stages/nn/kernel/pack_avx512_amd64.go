@@ -6,4 +6,7 @@ package kernel
 func packCopyAVX512(dst *float32, dstStep int, src *float32, srcStep int, width int, rows int, alpha float32)
 
 //go:noescape
+func packRowAVX512(dst *float32, dstPanel int, src *float32, n int)
+
+//go:noescape
 func packTransposeAVX512(dst *float32, dstStep int, src *float32, srcStep int, rows int, cols int, alpha float32)

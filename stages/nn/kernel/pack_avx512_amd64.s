@@ -49,6 +49,52 @@ done:
 	VZEROUPPER
 	RET
 
+// func packRowAVX512(dst *float32, dstPanel int, src *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·packRowAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dstPanel+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ src+16(FP), DX
+	MOVQ n+24(FP), BX
+	JMP  next
+
+panel:
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $0x80, DX
+	ADDQ    CX, AX
+	SUBQ    $0x20, BX
+
+next:
+	CMPQ    BX, $0x20
+	JGE     panel
+	TESTQ   BX, BX
+	JZ      done
+	VPXORD  Z2, Z2, Z2
+	VMOVUPS Z2, 64(AX)
+	CMPQ    BX, $0x10
+	JL      part
+	VMOVUPS (DX), Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, BX
+	JZ      done
+
+part:
+	MOVL      $0xffffffff, CX
+	BZHIL     BX, CX, CX
+	KMOVW     CX, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS   Z0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func packTransposeAVX512(dst *float32, dstStep int, src *float32, srcStep int, rows int, cols int, alpha float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·packTransposeAVX512(SB), NOSPLIT, $0-52

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	mathbits "math/bits"
 
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
@@ -19,6 +20,72 @@ func gemmTiles(s isa) {
 	for rows := 1; rows <= s.rows; rows++ {
 		gemmTile(s, rows)
 	}
+	gemmVector(s)
+}
+
+// depth is how many rows of B gemmVector reads at once.
+const depth = 8
+
+// gemmVector adds x·B to the row y: product by product in the order of k like the tiles, but reading each row of B from end to end, which
+// is what the processor prefetches. One row of A gives too little work to hide a wait for memory otherwise.
+func gemmVector(s isa) {
+	s.function("gemmVector", "func(k, n int, x, b *float32, bStep int, y *float32)")
+	k := Load(Param("k"), GP64())
+	x, b, y := Load(Param("x"), GP64()), Load(Param("b"), GP64()), Load(Param("y"), GP64())
+	bStep := floats(Param("bStep"))
+	rows := func(name string, count int) {
+		Label(name)
+		CMPQ(k, operand.Imm(uint64(count)))
+		JL(operand.LabelRef(name + "End"))
+		factors := make([]reg.Register, count)
+		for i := range factors {
+			factors[i] = s.broadcast(operand.Mem{Base: x, Disp: 4 * i})
+		}
+		n, third := GP64(), GP64()
+		Load(Param("n"), n)
+		LEAQ(operand.Mem{Base: bStep, Index: bStep, Scale: 2}, third)
+		row := make([]reg.Register, 0, count)
+		for i := 0; i < count; i += 4 {
+			base := GP64()
+			if i == 0 {
+				MOVQ(b, base)
+			} else {
+				LEAQ(operand.Mem{Base: row[len(row)-1], Index: bStep, Scale: 4}, base)
+			}
+			row = append(row, base)
+		}
+		s.each(name, n, func(sel *mask, at func(reg.Register) operand.Mem) {
+			sum := s.load(at(y), sel)
+			for i, f := range factors {
+				// Address row i through its group's base: the index register counts columns, so the row's offset is added apart.
+				where := GP64()
+				switch i % 4 {
+				case 0:
+					MOVQ(row[i/4], where)
+				case 1, 2:
+					LEAQ(operand.Mem{Base: row[i/4], Index: bStep, Scale: uint8(i % 4)}, where)
+				case 3:
+					LEAQ(operand.Mem{Base: row[i/4], Index: third, Scale: 1}, where)
+				}
+				if sel == nil {
+					s.addProduct(sum, at(where), f)
+				} else {
+					s.addProduct(sum, s.load(at(where), sel), f)
+				}
+			}
+			s.store(sum, at(y), sel)
+		})
+		ADDQ(operand.Imm(uint64(4*count)), x)
+		MOVQ(bStep, n)
+		SHLQ(operand.Imm(uint64(mathbits.TrailingZeros(uint(count)))), n)
+		ADDQ(n, b)
+		SUBQ(operand.Imm(uint64(count)), k)
+		JMP(operand.LabelRef(name))
+		Label(name + "End")
+	}
+	rows("many", depth)
+	rows("one", 1)
+	leave()
 }
 
 func gemmTile(s isa, rows int) {
@@ -58,8 +125,7 @@ func gemmTile(s isa, rows int) {
 	JMP(operand.LabelRef("narrow"))
 
 	Label("done")
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // floats loads a parameter that counts float32 and scales it to bytes.

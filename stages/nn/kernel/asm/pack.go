@@ -7,9 +7,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// packs writes the two loops that lay out a panel for the GEMM tiles.
+// packs writes the loops that lay out panels for the GEMM tiles.
 func packs(s isa) {
 	packCopy(s)
+	packRow(s)
 	packTranspose(s)
 }
 
@@ -44,8 +45,45 @@ func packCopy(s isa) {
 	Label("edge")
 	copyRows("part", s.firstLanes(width))
 	Label("done")
-	VZEROUPPER()
-	RET()
+	leave()
+}
+
+// packRow writes packRow: it deals a row of n floats out to panels two vectors wide, the last one filled with zeros. Rows are read from
+// end to end because the processor prefetches that.
+func packRow(s isa) {
+	TEXT("packRow"+s.suffix, attr.NOSPLIT, "func(dst *float32, dstPanel int, src *float32, n int)")
+	Pragma("noescape")
+	dst := Load(Param("dst"), GP64())
+	dstPanel := floats(Param("dstPanel"))
+	src := Load(Param("src"), GP64())
+	n := Load(Param("n"), GP64()).(reg.GPVirtual)
+	second := s.bytes()
+	JMP(operand.LabelRef("next"))
+	Label("panel")
+	low, high := s.load(operand.Mem{Base: src}, nil), s.load(operand.Mem{Base: src, Disp: second}, nil)
+	s.store(low, operand.Mem{Base: dst}, nil)
+	s.store(high, operand.Mem{Base: dst, Disp: second}, nil)
+	ADDQ(operand.Imm(uint64(2*s.bytes())), src)
+	ADDQ(dstPanel, dst)
+	SUBQ(operand.Imm(uint64(2*s.width)), n)
+	Label("next")
+	CMPQ(n, operand.Imm(uint64(2*s.width)))
+	JGE(operand.LabelRef("panel"))
+
+	TESTQ(n, n)
+	JZ(operand.LabelRef("done"))
+	s.store(s.zeros(), operand.Mem{Base: dst, Disp: second}, nil)
+	CMPQ(n, operand.Imm(uint64(s.width)))
+	JL(operand.LabelRef("part"))
+	s.store(s.load(operand.Mem{Base: src}, nil), operand.Mem{Base: dst}, nil)
+	ADDQ(operand.Imm(uint64(second)), src)
+	ADDQ(operand.Imm(uint64(second)), dst)
+	SUBQ(operand.Imm(uint64(s.width)), n)
+	JZ(operand.LabelRef("done"))
+	Label("part")
+	s.store(s.load(operand.Mem{Base: src}, s.firstLanes(n)), operand.Mem{Base: dst}, nil)
+	Label("done")
+	leave()
 }
 
 // packTranspose writes packTranspose: row p of the panel is alpha times column p of the source, which has up to width rows and cols
@@ -105,8 +143,7 @@ func packTranspose(s isa) {
 		put(v)
 	}
 	Label("done")
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // transpose turns rows into columns within registers.
