@@ -75,22 +75,22 @@ func (r *Registry) VersionLineage(ctx context.Context, model string, version int
 	return l, err
 }
 
-// upstream finds the stages that an artifact depends on. Of stages with equal
-// keys, whose outputs are equal, the first that was recorded stands for all;
-// stages without a key stand for themselves.
+// upstream finds the works that an artifact depends on, within a run or (0)
+// everywhere, and for each the stage that did it first.
 const upstream = `
 WITH RECURSIVE
-made (artifact, stage) AS (
-	SELECT p.artifact, min(p.stage) FROM ports p JOIN stages s ON s.id = p.stage
-	WHERE p.output = 1 AND (?2 = 0 OR s.run = ?2)
-	GROUP BY p.artifact, CASE s.key WHEN '' THEN s.id ELSE s.key END
+within (work) AS (SELECT work FROM stages WHERE run = ?2),
+made (artifact, work) AS (
+	SELECT artifact, work FROM ports WHERE output = 1 AND (?2 = 0 OR work IN within)
 ),
-needed (stage) AS (
-	SELECT m.stage FROM artifacts a JOIN made m ON m.artifact = a.id WHERE a.digest = ?1
+needed (work) AS (
+	SELECT m.work FROM artifacts a JOIN made m ON m.artifact = a.id WHERE a.digest = ?1
 	UNION
-	SELECT m.stage FROM needed n JOIN ports p ON p.stage = n.stage AND p.output = 0 JOIN made m ON m.artifact = p.artifact
+	SELECT m.work FROM needed n JOIN ports p ON p.work = n.work AND p.output = 0 JOIN made m ON m.artifact = p.artifact
 )
-SELECT s.run, s.name FROM needed n JOIN stages s ON s.id = n.stage ORDER BY s.run, s.id`
+SELECT s.run, s.name FROM stages s
+WHERE s.id IN (SELECT min(id) FROM stages WHERE work IN needed AND (?2 = 0 OR run = ?2) GROUP BY work)
+ORDER BY s.run, s.id`
 
 func lineage(q querier, digest artifacts.Digest, runID string) (Lineage, error) {
 	l := Lineage{Digest: digest}
@@ -169,11 +169,11 @@ const downstream = `
 WITH RECURSIVE descends (artifact) AS (
 	SELECT id FROM artifacts WHERE digest = ?1
 	UNION
-	SELECT p.artifact FROM externals x JOIN ports p ON p.stage = x.stage AND p.output = 1 WHERE x.digest = ?1
+	SELECT p.artifact FROM externals x JOIN ports p ON p.work = x.work AND p.output = 1 WHERE x.digest = ?1
 	UNION
 	SELECT o.artifact FROM descends d
 	JOIN ports i ON i.artifact = d.artifact AND i.output = 0
-	JOIN ports o ON o.stage = i.stage AND o.output = 1
+	JOIN ports o ON o.work = i.work AND o.output = 1
 )
 SELECT m.name, v.version FROM descends d JOIN versions v ON v.artifact = d.artifact JOIN models m ON m.id = v.model
 ORDER BY m.name, v.version`
@@ -190,8 +190,9 @@ func (r *Registry) Dependents(ctx context.Context, digest artifacts.Digest) (d D
 		if err != nil {
 			return err
 		}
-		rows, err = t.query(`SELECT a.digest, a.type, a.format, a.size, a.rows, p.port, r.id, s.name, s.kind, s.key, s.state
-			FROM artifacts a JOIN ports p ON p.artifact = a.id AND p.output = 0 JOIN stages s ON s.id = p.stage JOIN runs r ON r.seq = s.run
+		rows, err = t.query(`SELECT a.digest, a.type, a.format, a.size, a.rows, p.port, r.id, s.name, w.kind, w.key, s.state
+			FROM artifacts a JOIN ports p ON p.artifact = a.id AND p.output = 0 JOIN works w ON w.id = p.work
+			JOIN stages s ON s.work = w.id JOIN runs r ON r.seq = s.run
 			WHERE a.digest = ? ORDER BY r.seq DESC, s.id, p.port`, string(digest))
 		d.Readers, err = collect(rows, err, func(scan scanner) (e Edge, err error) {
 			err = scan(&e.Ref.Digest, &e.Ref.Type, &e.Ref.Format, &e.Ref.Size, &e.Ref.Rows, &e.Port, &e.Run, &e.Stage, &e.Kind, &e.Key, &e.State)

@@ -181,11 +181,28 @@ func putSeries(t *tx, a active, key string, list []point) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range list {
-		if err := t.exec("INSERT OR IGNORE INTO points (series, time, step, value, nan) VALUES (?, ?, ?, ?, ?)",
-			id, p.time, p.step, p.value, p.nan); err != nil {
+	for len(list) > 0 {
+		n := 1
+		if len(list) >= pointsAtOnce {
+			n = pointsAtOnce
+		}
+		args := make([]any, 0, 5*n)
+		for _, p := range list[:n] {
+			args = append(args, id, p.time, p.step, p.value, p.nan)
+		}
+		if err := t.exec(insertPoints[n], args...); err != nil {
 			return err
 		}
+		list = list[n:]
 	}
 	return nil
+}
+
+// pointsAtOnce is the number of rows of the bulk insert: more gains nothing.
+const pointsAtOnce = 50
+
+// insertPoints are the statements that insert one and pointsAtOnce points.
+var insertPoints = map[int]string{
+	1:            "INSERT OR IGNORE INTO points (series, time, step, value, nan) VALUES (?, ?, ?, ?, ?)",
+	pointsAtOnce: "INSERT OR IGNORE INTO points (series, time, step, value, nan) VALUES (?, ?, ?, ?, ?)" + strings.Repeat(", (?, ?, ?, ?, ?)", pointsAtOnce-1),
 }

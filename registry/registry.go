@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -74,42 +75,47 @@ func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
 	if err := migrate(ctx, r.writer, migrations()); err != nil {
 		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.writer.Close(), r.reader.Close())
 	}
-	go r.write()
+	conn, err := r.writer.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.writer.Close(), r.reader.Close())
+	}
+	go r.write(conn)
 	if _, err := r.Reap(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.Close())
 	}
 	return r, nil
 }
 
-func (r *Registry) connect() error {
-	abs, err := filepath.Abs(r.path)
-	if err != nil {
-		return fmt.Errorf("registry path: %w", err)
-	}
-	common := url.Values{
-		"_busy_timeout":    {fmt.Sprint(busyTimeout.Milliseconds())},
-		"_foreign_keys":    {"1"},
-		"_synchronous":     {r.sync},
-		"_stmt_cache_size": {"96"},
-	}
-	open := func(extra url.Values) (*sql.DB, error) {
-		for k, v := range common {
-			extra[k] = v
-		}
-		u := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: extra.Encode()}
-		return sql.Open("sqlite3", u.String())
-	}
-	if r.writer, err = open(url.Values{"_journal_mode": {"WAL"}}); err != nil {
+func (r *Registry) connect() (err error) {
+	if r.writer, err = r.open(url.Values{"_journal_mode": {"WAL"}}); err != nil {
 		return fmt.Errorf("registry %s: %w", r.path, err)
 	}
 	r.writer.SetMaxOpenConns(1)
-	if r.reader, err = open(url.Values{"_query_only": {"1"}}); err != nil {
+	if r.reader, err = r.open(url.Values{"_query_only": {"1"}}); err != nil {
 		return errors.Join(fmt.Errorf("registry %s: %w", r.path, err), r.writer.Close())
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
 	r.reader.SetMaxOpenConns(readers)
 	r.reader.SetMaxIdleConns(readers)
 	return nil
+}
+
+// open gives a pool whose connections have the pragmas of all connections and
+// those of extra.
+func (r *Registry) open(extra url.Values) (*sql.DB, error) {
+	abs, err := filepath.Abs(r.path)
+	if err != nil {
+		return nil, err
+	}
+	pragmas := url.Values{
+		"_busy_timeout":    {fmt.Sprint(busyTimeout.Milliseconds())},
+		"_foreign_keys":    {"1"},
+		"_synchronous":     {r.sync},
+		"_stmt_cache_size": {"96"},
+	}
+	maps.Copy(pragmas, extra)
+	u := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: pragmas.Encode()}
+	return sql.Open("sqlite3", u.String())
 }
 
 // Close finishes the writes that wait and closes the file.

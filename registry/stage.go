@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
-	"slices"
 
 	"pipe/artifacts"
 )
@@ -29,9 +27,8 @@ func (r *Registry) PutStages(ctx context.Context, id string, list []StageRecord)
 		if err != nil {
 			return err
 		}
-		known := make(map[artifacts.Ref]int64)
 		for i := range list {
-			if err := putStage(t, a, &list[i].Stage, known); err != nil {
+			if err := putStage(t, a, &list[i].Stage); err != nil {
 				return fmt.Errorf("stage %q: %w", list[i].Stage.Name, err)
 			}
 			if err := putMetrics(t, a, list[i].Metrics); err != nil {
@@ -58,59 +55,16 @@ func (s *Stage) check() error {
 	return nil
 }
 
-// putStage upserts a stage. Known remembers the ids of artifacts: the output
-// of one stage is the input of others.
-func putStage(t *tx, a active, s *Stage, known map[artifacts.Ref]int64) error {
-	var id int64
-	err := t.row(`INSERT INTO stages (run, name, kind, key, state, started, finished, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (run, name) DO UPDATE SET kind = excluded.kind, key = excluded.key, state = excluded.state,
-			started = coalesce(excluded.started, started), finished = excluded.finished, error = excluded.error
-		RETURNING id`,
-		a.seq, s.Name, s.Kind, string(s.Key), string(s.State), millis(s.Started), millis(s.Finished), s.Error).Scan(&id)
+// putStage upserts a stage.
+func putStage(t *tx, a active, s *Stage) error {
+	work, err := keepWork(t, s)
 	if err != nil {
 		return err
 	}
-	if err := putPorts(t, id, 0, s.Inputs, known); err != nil {
-		return err
-	}
-	if err := putPorts(t, id, 1, s.Outputs, known); err != nil {
-		return err
-	}
-	for _, x := range s.Externals {
-		if err := t.exec("INSERT OR REPLACE INTO externals (stage, path, digest, size) VALUES (?, ?, ?, ?)",
-			id, x.Path, string(x.Digest), x.Size); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func putPorts(t *tx, stage int64, output int, ports map[string]artifacts.Ref, known map[artifacts.Ref]int64) error {
-	for _, port := range slices.Sorted(maps.Keys(ports)) {
-		ref := ports[port]
-		id, ok := known[ref]
-		if !ok {
-			var err error
-			if id, err = keepArtifact(t, ref); err != nil {
-				return err
-			}
-			known[ref] = id
-		}
-		if err := t.exec("INSERT OR REPLACE INTO ports (stage, output, port, artifact) VALUES (?, ?, ?, ?)", stage, output, port, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keepArtifact returns the id of an artifact's row.
-func keepArtifact(t *tx, ref artifacts.Ref) (id int64, err error) {
-	err = t.row("SELECT id FROM artifacts WHERE digest = ? AND type = ? AND format = ?", string(ref.Digest), string(ref.Type), ref.Format).Scan(&id)
-	if err == sql.ErrNoRows {
-		return t.insert("INSERT INTO artifacts (digest, type, format, size, rows) VALUES (?, ?, ?, ?, ?)",
-			string(ref.Digest), string(ref.Type), ref.Format, ref.Size, ref.Rows)
-	}
-	return id, err
+	return t.exec(`INSERT INTO stages (run, name, work, state, started, finished, error) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (run, name) DO UPDATE SET work = excluded.work, state = excluded.state,
+			started = coalesce(excluded.started, started), finished = excluded.finished, error = excluded.error`,
+		a.seq, s.Name, work, string(s.State), millis(s.Started), millis(s.Finished), s.Error)
 }
 
 // Stages returns the stages of a run in the order in which they were first
@@ -127,69 +81,30 @@ func (r *Registry) Stages(ctx context.Context, id string) (list []Stage, err err
 }
 
 func stagesOf(q querier, run int64) ([]Stage, error) {
-	at := make(map[int64]int)
-	rows, err := q.query("SELECT id, name, kind, key, state, started, finished, error FROM stages WHERE run = ? ORDER BY id", run)
+	at := make(map[int64][]int) // by work: two stages of a run may do the same
+	n := 0
+	rows, err := q.query(`SELECT s.work, s.name, w.kind, w.key, s.state, s.started, s.finished, s.error
+		FROM stages s JOIN works w ON w.id = s.work WHERE s.run = ? ORDER BY s.id`, run)
 	list, err := collect(rows, err, func(scan scanner) (s Stage, err error) {
-		var id int64
-		var key, state string
+		var work int64
 		var started, finished sql.NullInt64
-		err = scan(&id, &s.Name, &s.Kind, &key, &state, &started, &finished, &s.Error)
-		s.Key, s.State = artifacts.Key(key), StageState(state)
+		err = scan(&work, &s.Name, &s.Kind, &s.Key, &s.State, &started, &finished, &s.Error)
 		s.Started, s.Finished = fromMillis(started), fromMillis(finished)
-		at[id] = len(at)
+		at[work] = append(at[work], n)
+		n++
 		return s, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := attachPorts(q, run, list, at); err != nil {
-		return nil, err
-	}
-	return list, attachExternals(q, run, list, at)
-}
-
-func attachPorts(q querier, run int64, list []Stage, at map[int64]int) error {
-	rows, err := q.query(`SELECT p.stage, p.output, p.port, a.digest, a.type, a.format, a.size, a.rows
-		FROM stages s JOIN ports p ON p.stage = s.id JOIN artifacts a ON a.id = p.artifact WHERE s.run = ?`, run)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var stage int64
-		var output bool
-		var port string
-		var ref artifacts.Ref
-		if err := rows.Scan(&stage, &output, &port, &ref.Digest, &ref.Type, &ref.Format, &ref.Size, &ref.Rows); err != nil {
-			return err
+	for work, stages := range at {
+		first := &list[stages[0]]
+		if err := readWork(q, work, first); err != nil {
+			return nil, err
 		}
-		ports := &list[at[stage]].Inputs
-		if output {
-			ports = &list[at[stage]].Outputs
+		for _, i := range stages[1:] {
+			list[i].Inputs, list[i].Outputs, list[i].Externals = first.Inputs, first.Outputs, first.Externals
 		}
-		if *ports == nil {
-			*ports = make(map[string]artifacts.Ref)
-		}
-		(*ports)[port] = ref
 	}
-	return rows.Err()
-}
-
-func attachExternals(q querier, run int64, list []Stage, at map[int64]int) error {
-	rows, err := q.query(`SELECT x.stage, x.path, x.digest, x.size FROM stages s JOIN externals x ON x.stage = s.id
-		WHERE s.run = ? ORDER BY x.stage, x.path`, run)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var stage int64
-		var x External
-		if err := rows.Scan(&stage, &x.Path, &x.Digest, &x.Size); err != nil {
-			return err
-		}
-		s := &list[at[stage]]
-		s.Externals = append(s.Externals, x)
-	}
-	return rows.Err()
+	return list, nil
 }

@@ -113,8 +113,9 @@ func (r *Registry) view(ctx context.Context, do func(*tx) error) error {
 func (r *Registry) now() time.Time { return r.clock().UTC().Truncate(time.Millisecond) }
 
 // write is the writer's goroutine: it takes what waits and commits it at once.
-func (r *Registry) write() {
+func (r *Registry) write(conn *sql.Conn) {
 	defer close(r.stopped)
+	defer conn.Close()
 	group := make([]*job, 0, maxGroup)
 	for {
 		group = group[:0]
@@ -138,18 +139,18 @@ func (r *Registry) write() {
 				break collect
 			}
 		}
-		r.commit(group)
+		r.commit(conn, group)
 	}
 }
 
 // commit does a group in one transaction. When the transaction as a whole
 // fails (the disk is full, another process holds the lock too long), each job
 // is tried alone, so that nobody gets somebody else's error.
-func (r *Registry) commit(group []*job) {
-	err := r.attempt(group)
+func (r *Registry) commit(conn *sql.Conn, group []*job) {
+	err := r.attempt(conn, group)
 	if err != nil && len(group) > 1 {
 		for _, j := range group {
-			if err := r.attempt([]*job{j}); err != nil {
+			if err := r.attempt(conn, []*job{j}); err != nil {
 				j.err = err
 			}
 		}
@@ -163,14 +164,9 @@ func (r *Registry) commit(group []*job) {
 
 // attempt runs the group's jobs; its error means that none was committed. A
 // job's own error undoes only that job.
-func (r *Registry) attempt(group []*job) error {
-	ctx := context.Background() // a job's context ends its waiting, never a shared transaction
-	conn, err := r.writer.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	defer conn.Close()
-	t := &tx{conn, ctx, r.now()}
+func (r *Registry) attempt(conn *sql.Conn, group []*job) error {
+	// A job's context ends its waiting, never a transaction that it shares.
+	t := &tx{conn, context.Background(), r.now()}
 	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("registry: begin: %w", err)
 	}

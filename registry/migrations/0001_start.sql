@@ -96,8 +96,10 @@ CREATE TABLE series (
 
 CREATE INDEX series_by_value ON series (experiment, key, nan, value, run);
 
+-- No foreign key: its check would be a third of the cost of the hottest insert.
+-- A series is only ever deleted together with its points.
 CREATE TABLE points (
-    series INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    series INTEGER NOT NULL,
     time   INTEGER NOT NULL,
     step   INTEGER NOT NULL,
     value  REAL    NOT NULL,
@@ -134,7 +136,8 @@ CREATE TABLE input_tags (
     FOREIGN KEY (run, dataset) REFERENCES inputs (run, dataset) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Lineage: a stage of a run, and the artifacts on its ports.
+-- Lineage. A work is what a stage did: equal kind, key and artifacts on its
+-- ports are one work, however many runs found it in the cache.
 CREATE TABLE artifacts (
     id     INTEGER PRIMARY KEY,
     digest TEXT    NOT NULL,
@@ -145,12 +148,39 @@ CREATE TABLE artifacts (
     UNIQUE (digest, type, format)
 ) STRICT;
 
+CREATE TABLE works (
+    id       INTEGER PRIMARY KEY,
+    identity BLOB    NOT NULL UNIQUE, -- hash of all that follows and of the work's ports and externals
+    kind     TEXT    NOT NULL,
+    key      TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE ports (
+    work     INTEGER NOT NULL REFERENCES works (id) ON DELETE CASCADE,
+    output   INTEGER NOT NULL, -- 0: the work read it; 1: the work made it
+    port     TEXT    NOT NULL,
+    artifact INTEGER NOT NULL REFERENCES artifacts (id),
+    PRIMARY KEY (work, output, port)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ports_by_artifact ON ports (artifact, output);
+
+-- Files outside the store that a work read.
+CREATE TABLE externals (
+    work   INTEGER NOT NULL REFERENCES works (id) ON DELETE CASCADE,
+    path   TEXT    NOT NULL,
+    digest TEXT    NOT NULL,
+    size   INTEGER NOT NULL,
+    PRIMARY KEY (work, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX externals_by_digest ON externals (digest);
+
 CREATE TABLE stages (
     id       INTEGER PRIMARY KEY,
     run      INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
     name     TEXT    NOT NULL,
-    kind     TEXT    NOT NULL,
-    key      TEXT    NOT NULL DEFAULT '',
+    work     INTEGER NOT NULL REFERENCES works (id),
     state    TEXT    NOT NULL,
     started  INTEGER,
     finished INTEGER,
@@ -158,25 +188,7 @@ CREATE TABLE stages (
     UNIQUE (run, name)
 ) STRICT;
 
-CREATE TABLE ports (
-    stage    INTEGER NOT NULL REFERENCES stages (id) ON DELETE CASCADE,
-    output   INTEGER NOT NULL, -- 0: the stage read it; 1: the stage made it
-    port     TEXT    NOT NULL,
-    artifact INTEGER NOT NULL REFERENCES artifacts (id),
-    PRIMARY KEY (stage, output, port)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX ports_by_artifact ON ports (artifact, output);
-
-CREATE TABLE externals (
-    stage  INTEGER NOT NULL REFERENCES stages (id) ON DELETE CASCADE,
-    path   TEXT    NOT NULL,
-    digest TEXT    NOT NULL,
-    size   INTEGER NOT NULL,
-    PRIMARY KEY (stage, path)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX externals_by_digest ON externals (digest);
+CREATE INDEX stages_by_work ON stages (work);
 
 CREATE TABLE models (
     id           INTEGER PRIMARY KEY,
