@@ -3,8 +3,8 @@
 //
 // Every Go file counts, whatever its build constraints say, but for tests and
 // files that are ignored by all builds: what is read is a property of the tree
-// and not of the machine that reads it. Where platforms declare the same name,
-// the first file with a comment on it counts, as in go/doc.
+// and not of the machine that reads it. Where the files of several platforms
+// declare one name, it counts once.
 package godoc
 
 import (

@@ -26,6 +26,7 @@ func (t Tree) readPackage(folder string) ([]Declaration, error) {
 	if folder == "." {
 		importPath, top = name, name
 	}
+	dropRepeated(files)
 	mode := doc.Mode(0)
 	if t.Unexported {
 		mode = doc.AllDecls
@@ -83,6 +84,52 @@ func (t Tree) parse(fset *token.FileSet, folder string) ([]*ast.File, error) {
 		}
 	}
 	return best, nil
+}
+
+// dropRepeated removes functions and methods that an earlier file declares,
+// too, as files for other platforms do; of several the first with a comment
+// stays. go/doc would choose one of them in the order of a map.
+func dropRepeated(files []*ast.File) {
+	keep := map[string]*ast.FuncDecl{}
+	for _, f := range files {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				if have := keep[funcKey(fn)]; have == nil || have.Doc == nil && fn.Doc != nil {
+					keep[funcKey(fn)] = fn
+				}
+			}
+		}
+	}
+	for _, f := range files {
+		f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
+			fn, ok := d.(*ast.FuncDecl)
+			return ok && keep[funcKey(fn)] != fn
+		})
+	}
+}
+
+// funcKey is the name of a function or "Type.Name" of a method.
+func funcKey(fn *ast.FuncDecl) string {
+	if fn.Recv == nil || len(fn.Recv.List) == 0 {
+		return fn.Name.Name
+	}
+	t := fn.Recv.List[0].Type
+	for {
+		switch x := t.(type) {
+		case *ast.StarExpr:
+			t = x.X
+		case *ast.ParenExpr:
+			t = x.X
+		case *ast.IndexExpr:
+			t = x.X
+		case *ast.IndexListExpr:
+			t = x.X
+		case *ast.Ident:
+			return x.Name + "." + fn.Name.Name
+		default:
+			return fmt.Sprintf("%T.%s", x, fn.Name.Name)
+		}
+	}
 }
 
 func sortedKeys(m map[string][]*ast.File) []string {
