@@ -113,3 +113,24 @@ CASES["batch_norm"] = classify([5], {"dense": {"units": 6}}, {"batch_norm": {}},
 CASES["batch_norm_2d"] = classify([4, 3, 2], {"batch_norm": {"scale": False, "epsilon": 1e-5}}, FLAT)
 CASES["layer_norm"] = classify([5, 6], {"layer_norm": {}}, {"global_avg_pool": {}})
 CASES["rms_norm"] = classify([5, 6], {"rms_norm": {}}, {"global_avg_pool": {}})
+
+MEAN = {"global_avg_pool": {}}
+CASES["positional_encoding"] = classify([5, 6], {"positional_encoding": {}}, {"dense": {"units": 4, "activation": "tanh"}}, MEAN)
+CASES["positional_encoding_learned"] = classify(
+    [5, 6], {"positional_encoding": {"encoding": "learned"}}, {"dense": {"units": 4, "activation": "tanh"}}, MEAN)
+for name, config in {
+    "attention": {"heads": 2},
+    "attention_causal": {"heads": 3, "causal": True, "use_bias": False},
+    "attention_grouped": {"heads": 4, "kv_heads": 2, "head_dim": 4},
+    "attention_rope": {"heads": 2, "head_dim": 4, "rope": True, "rope_base": 100.0, "causal": True},
+}.items():
+    CASES[name] = classify([5, 6], {"multi_head_attention": config}, MEAN)
+CASES["attention_masked"] = read({"multi_head_attention": {"heads": 5}}, MEAN, padded=True)
+CASES["attention_masked_causal"] = read({"multi_head_attention": {"heads": 1, "causal": True}}, MEAN, padded=True)
+for name, config in {
+    "transformer_gpt": {"causal": True},
+    "transformer_bert": {"norm_first": False, "epsilon": 1e-12, "hidden": 10},
+    "transformer_llama": {"causal": True, "rope": True, "norm": "rms", "activation": "swiglu", "use_bias": False, "kv_heads": 1, "hidden": 7},
+    "transformer_relu": {"activation": "relu", "norm": "rms", "norm_first": False},
+}.items():
+    CASES[name] = classify([5, 8], {"transformer_block": {"heads": 2, **config}}, MEAN)
