@@ -47,8 +47,8 @@ func BenchmarkLookup1000(b *testing.B) {
 	}
 }
 
-// zeros is an endless reader that costs nothing, so that only the store's work
-// is measured.
+// pattern is an endless reader that costs next to nothing, so that the store's work
+// is what is measured.
 type pattern struct{ block []byte }
 
 func (p pattern) Read(b []byte) (int, error) { return copy(b, p.block), nil }
@@ -144,4 +144,22 @@ func BenchmarkFingerprint10000(b *testing.B) {
 			fingerprint(b)
 		}
 	})
+}
+
+func BenchmarkImport10000(b *testing.B) {
+	src := b.TempDir()
+	writeSmallFiles(b, src, 10000)
+	for b.Loop() {
+		dir := filepath.Join(b.TempDir(), ".pipe")
+		s, err := Open(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.ImportFolder(src, File, nil, Copied); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

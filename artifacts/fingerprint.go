@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -63,6 +62,7 @@ func (s *Store) FingerprintTree(path string, keep Keep) (Fingerprint, error) {
 		fp.Digest, fp.Size, fp.Files = file.digest, file.id.size, 1
 		return fp, nil
 	}
+	go s.stats.preload() // while the folder is listed
 	if fp.files, err = listOutside(abs, keep); err != nil {
 		return Fingerprint{}, fmt.Errorf("fingerprint: %w", err)
 	}
@@ -185,8 +185,4 @@ func firstDifference(a, b []outsideFile) string {
 		return longer[min(len(a), len(b))].rel
 	}
 	return ""
-}
-
-func sortByRel(files []outsideFile) {
-	slices.SortFunc(files, func(a, b outsideFile) int { return strings.Compare(a.rel, b.rel) })
 }

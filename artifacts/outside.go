@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // outsideFile is a file outside the store.
@@ -16,23 +20,57 @@ type outsideFile struct {
 	mode   fs.FileMode
 }
 
-// outsideWalk lists the files below a folder, following symbolic links.
-type outsideWalk struct {
-	keep    Keep
-	files   []outsideFile
-	parents []fs.FileInfo // the folders that lead to the present one
-}
-
 // listOutside returns the regular files below dir that keep wants, sorted by
-// relative path, without their digests. Anything that is neither a file nor a
-// folder is an error: skipping it would leave out what somebody meant to count.
+// relative path, without their digests. Symbolic links count as what they lead
+// to. Anything that is neither a file nor a folder is an error: skipping it
+// would leave out what somebody meant to count.
 func listOutside(dir string, keep Keep) ([]outsideFile, error) {
 	w := &outsideWalk{keep: keep}
 	if err := w.walk(dir, ""); err != nil {
 		return nil, err
 	}
-	sortByRel(w.files)
+	if err := statAll(w.files); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(w.files, func(a, b outsideFile) int { return strings.Compare(a.rel, b.rel) })
 	return w.files, nil
+}
+
+// statAll fills in what stat says, which is most of the work when nothing has
+// changed, on all processors.
+func statAll(files []outsideFile) error {
+	const least = 500 // files that are worth a goroutine
+	var g errgroup.Group
+	for chunk := range slices.Chunk(files, max(least, len(files)/runtime.GOMAXPROCS(0)+1)) {
+		g.Go(func() error {
+			for i := range chunk {
+				if err := chunk[i].stat(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (f *outsideFile) stat() error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is a %s and neither a file nor a folder", f.path, info.Mode().Type())
+	}
+	f.id, f.mode = identify(info), info.Mode()
+	return nil
+}
+
+// outsideWalk collects the files below a folder.
+type outsideWalk struct {
+	keep    Keep
+	files   []outsideFile
+	parents []fs.FileInfo // the folders that lead to the present one
 }
 
 func (w *outsideWalk) walk(dir, rel string) error {
@@ -51,40 +89,24 @@ func (w *outsideWalk) walk(dir, rel string) error {
 		return err
 	}
 	for _, e := range entries {
-		if err := w.visit(dir+"/"+e.Name(), rel+e.Name(), e); err != nil {
-			return err
+		path, rel := dir+"/"+e.Name(), rel+e.Name()
+		isDir := e.IsDir()
+		if e.Type()&fs.ModeSymlink != 0 {
+			target, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			isDir = target.IsDir()
+		}
+		switch {
+		case w.keep != nil && !w.keep(rel, isDir):
+		case isDir:
+			if err := w.walk(path, rel+"/"); err != nil {
+				return err
+			}
+		default:
+			w.files = append(w.files, outsideFile{path: path, rel: rel})
 		}
 	}
 	return nil
-}
-
-func (w *outsideWalk) visit(path, rel string, e fs.DirEntry) error {
-	if e.IsDir() {
-		return w.visitDir(path, rel)
-	}
-	// Ask before the stat: what is not wanted may not be readable.
-	link := e.Type()&fs.ModeSymlink != 0
-	if !link && w.keep != nil && !w.keep(rel, false) {
-		return nil
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return err
-	case info.IsDir():
-		return w.visitDir(path, rel)
-	case link && w.keep != nil && !w.keep(rel, false):
-		return nil
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is a %s and neither a file nor a folder", path, info.Mode().Type())
-	}
-	w.files = append(w.files, outsideFile{path: path, rel: rel, id: identify(info), mode: info.Mode()})
-	return nil
-}
-
-func (w *outsideWalk) visitDir(path, rel string) error {
-	if w.keep != nil && !w.keep(rel, true) {
-		return nil
-	}
-	return w.walk(path, rel+"/")
 }

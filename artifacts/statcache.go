@@ -82,13 +82,20 @@ func (c *statCache) put(path string, id identity, d Digest, hashed time.Time) {
 	c.used[path], c.changed[path] = true, true
 }
 
+// preload reads the cache before it is needed.
+func (c *statCache) preload() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.load()
+}
+
 func (c *statCache) load() {
 	if c.loaded {
 		return
 	}
 	c.loaded = true
-	c.used, c.changed = make(map[string]bool), make(map[string]bool)
 	c.entries = readStats(c.path)
+	c.used, c.changed = make(map[string]bool, len(c.entries)), make(map[string]bool)
 }
 
 func readStats(path string) map[string]statEntry {

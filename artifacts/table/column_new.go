@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -12,6 +13,7 @@ import (
 // origin says where the type of a column comes from, and from which kind of file; it
 // decides which spellings the column takes.
 type origin struct {
+	column   string
 	json     bool
 	declared bool // by the schema; an inferred column takes only what inference would
 }
@@ -26,7 +28,7 @@ func newColumn(t arrow.DataType, from origin) (column, error) {
 	switch t := t.(type) {
 	case *arrow.StringType:
 		if from.declared {
-			stringy = anyScalar
+			stringy = anyScalar | jsonListing // a number or a list as it is spelled
 		}
 		return &stringColumn{kinds: stringy, fault: fault}, nil
 	case *arrow.BooleanType:
@@ -133,15 +135,24 @@ func misfit(v []byte, t arrow.DataType, from origin) string {
 	if from.declared {
 		return fmt.Sprintf("%s is no %s, the declared type", shorten(v), TypeName(t))
 	}
-	return fmt.Sprintf("%s is no %s, the type of the first rows; declare a type that fits all rows, as in schema: {COLUMN: %s}",
-		shorten(v), TypeName(t), wider(v, t))
+	return fmt.Sprintf("%s is no %s, the type of the first rows; declare a type that fits all rows, as in %s",
+		shorten(v), TypeName(t), declaration(from.column, wider(v, t)))
 }
 
 func wider(v []byte, t arrow.DataType) string {
-	if arrow.IsInteger(t.ID()) && !hasLeadingZero(v) {
-		if _, ok := parseFloat64(v); ok {
-			return "float64"
-		}
+	if arrow.IsInteger(t.ID()) && shapeOf(v) == shapeFloat {
+		return "float64"
 	}
 	return "string"
+}
+
+// declaration spells the YAML that declares a column.
+func declaration(column, typ string) string {
+	for i, c := range column {
+		if !unicode.IsLetter(c) && c != '_' && (i == 0 || !unicode.IsDigit(c)) {
+			column = strconv.Quote(column)
+			break
+		}
+	}
+	return fmt.Sprintf("schema: {%s: %s}", column, typ)
 }

@@ -37,7 +37,7 @@ func (r *textReader) setColumns(declared map[string]arrow.DataType, json bool, i
 	fields := make([]arrow.Field, len(r.names))
 	r.columns = make([]column, len(r.names))
 	for i, name := range r.names {
-		from := origin{json: json}
+		from := origin{column: name, json: json}
 		t, ok := declared[name]
 		if from.declared = ok; !ok {
 			var err error

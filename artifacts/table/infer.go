@@ -133,13 +133,13 @@ func inferCSV(b *block, col int) arrow.DataType {
 
 // inferJSON gives the type of a column from the cells of the sample, and the first row
 // whose value has no common type with those before it.
-func inferJSON(b *block, col int) (arrow.DataType, int, string) {
+func inferJSON(b *block, col int, name string) (arrow.DataType, int, string) {
 	var s, elem shape
 	for row := range b.rows {
 		c := b.at(row, col)
 		one := shapeOfJSON(b, c)
 		if clash := jsonClash(s, one); clash != "" {
-			return nil, row, fmt.Sprintf("%s after %s; declare a type, as in schema: {KEY: string}", clash, jsonKind(s))
+			return nil, row, fmt.Sprintf("%s after %s; declare a type, as in %s", clash, jsonKind(s), declaration(name, "string"))
 		}
 		s |= one
 		if one != shapeList {
@@ -151,7 +151,7 @@ func inferJSON(b *block, col int) (arrow.DataType, int, string) {
 		for i := range inner.rows {
 			e := shapeOfJSON(&inner, inner.at(i, 0))
 			if e == shapeList {
-				return nil, row, "a list of lists; declare its type, as in schema: {KEY: list<list<float64>>}"
+				return nil, row, "a list of lists; declare its type, as in " + declaration(name, "list<list<float64>>")
 			}
 			if clash := jsonClash(elem, e); clash != "" {
 				return nil, row, fmt.Sprintf("a list with %s after %s; its elements need one type", clash, jsonKind(elem))

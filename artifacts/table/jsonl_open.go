@@ -40,12 +40,15 @@ func openJSONL(src io.Reader, name string, o Options) (*textReader, error) {
 	if err := checkNames(r.names); err != nil {
 		return nil, &Error{File: name, Msg: err.Error()}
 	}
+	if err := r.checkText(); err != nil {
+		return nil, err
+	}
 	declared, err := declaredTypes(name, o.Schema, r.names)
 	if err != nil {
 		return nil, err
 	}
 	return r, r.setColumns(declared, true, func(col int) (arrow.DataType, error) {
-		t, row, msg := inferJSON(&r.b, col)
+		t, row, msg := inferJSON(&r.b, col, r.names[col])
 		if msg != "" {
 			return nil, r.errorAt(row, col, int(r.b.at(row, col).off), msg)
 		}

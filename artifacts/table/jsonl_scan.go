@@ -131,7 +131,7 @@ func (s *jsonScanner) column(line []byte, c cell, expect int) (int, *scanFault) 
 	case !utf8.Valid(key):
 		fault.msg = "a key is not valid UTF-8: " + shorten(key)
 	case !s.sampling:
-		fault.msg = fmt.Sprintf("the key %s is in none of the first rows; declare it, as in schema: {%s: string}", shorten(key), key)
+		fault.msg = fmt.Sprintf("the key %s is in none of the first rows; declare it, as in %s", shorten(key), declaration(string(key), "string"))
 	default:
 		s.index[string(key)] = len(s.names)
 		s.names = append(s.names, string(key))

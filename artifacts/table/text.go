@@ -146,10 +146,11 @@ func (r *textReader) readBlock(size, rows int) error {
 		r.b.buf = buf[:used]
 		if fault != nil {
 			r.b.buf = buf
+			err := r.errorAt(r.b.rows, fault.field, fault.off, fault.msg)
 			if fault.name != "" {
-				return &Error{File: r.name, Line: r.lineAt(fault.off), Column: fault.name, Msg: fault.msg}
+				err.Column = fault.name
 			}
-			return r.errorAt(r.b.rows, fault.field, fault.off, fault.msg)
+			return err
 		}
 		if r.b.rows > 0 || eof {
 			r.w.pos += used
@@ -172,9 +173,10 @@ const maxWindow = 1 << 31
 var newline = []byte{'\n'}
 
 // checkText refuses bytes that are no text. The block is checked as a whole, which is
-// fast, and taken apart only to say where.
+// fast, and taken apart only to say where. The sample of JSON Lines, which has no
+// columns yet, is checked when it has.
 func (r *textReader) checkText() error {
-	if utf8.Valid(r.b.buf) && bytes.IndexByte(r.b.buf, 0) < 0 {
+	if r.b.cols == 0 || utf8.Valid(r.b.buf) && bytes.IndexByte(r.b.buf, 0) < 0 {
 		return nil
 	}
 	for row := range r.b.rows {
@@ -215,7 +217,7 @@ func (r *textReader) lineAt(off int) int64 {
 
 // errorAt places a mistake: row of the block and column, or -1 where there is none,
 // and the offset in the block.
-func (r *textReader) errorAt(row, col, off int, msg string) error {
+func (r *textReader) errorAt(row, col, off int, msg string) *Error {
 	e := &Error{File: r.name, Line: r.lineAt(off), Msg: msg}
 	if row >= 0 {
 		e.Row = r.row + int64(row) + 1

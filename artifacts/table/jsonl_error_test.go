@@ -1,0 +1,55 @@
+package table
+
+import "testing"
+
+var jsonMistakes = []mistake{
+	{name: "empty file"},
+	{name: "only blank lines", data: "\n \n"},
+	{name: "objects without keys", data: "{}\n{}\n"},
+	{name: "array of objects", data: "[{\"a\": 1}]\n"},
+	{name: "no object", data: "{\"a\":1}\n17\n"},
+	{name: "object over two lines", data: "{\"a\": 1,\n \"b\": 2}\n"},
+	{name: "two objects in a line", data: "{\"a\": 1} {\"a\": 2}\n"},
+	{name: "cut short", data: "{\"a\": 1}\n{\"a\": 2, \"b"},
+	{name: "cut short in a value", data: "{\"a\": 1}\n{\"a\": "},
+	{name: "cut short in a list", data: "{\"a\": [1]}\n{\"a\": [1, "},
+	{name: "key without quotation marks", data: "{a: 1}\n"},
+	{name: "no colon", data: "{\"a\" 1}\n"},
+	{name: "comma too many", data: "{\"a\": 1,}\n"},
+	{name: "no comma", data: "{\"a\": 1 \"b\": 2}\n"},
+	{name: "empty key", data: "{\"\": 1}\n"},
+	{name: "key twice", data: "{\"a\": 1, \"b\": 2, \"a\": 3}\n"},
+	{name: "key twice, once escaped", data: "{\"a\": 1, \"\\u0061\": 3}\n"},
+	{name: "key that is new after the sample", data: "{\"a\": 1}\n{\"a\": 2}\n{\"a\": 3, \"b\": 4}\n", o: Options{SampleRows: 2}},
+	{name: "nested object", data: "{\"a\": 1}\n{\"a\": {\"b\": 2}}\n"},
+	{name: "object in a list", data: "{\"a\": [{\"b\": 2}]}\n"},
+	{name: "list of lists", data: "{\"a\": [[1, 2], [3]]}\n"},
+	{name: "list too deep", data: "{\"a\": [[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]}\n"},
+	{name: "number and string", data: "{\"a\": 1}\n{\"a\": \"x\"}\n"},
+	{name: "number and list", data: "{\"a\": 1}\n{\"a\": [1]}\n"},
+	{name: "list of numbers and strings", data: "{\"a\": [1, \"x\"]}\n"},
+	{name: "string after numbers of the sample", data: "{\"a\": 1}\n{\"a\": 2}\n{\"a\": \"x\"}\n", o: Options{SampleRows: 2}},
+	{name: "fraction after integers of the sample", data: "{\"a\": 1}\n{\"a\": 2}\n{\"a\": 2.5}\n", o: Options{SampleRows: 2}},
+	{name: "element that does not fit", data: "{\"a\": [1]}\n{\"a\": [2, null, \"x\"]}\n", o: Options{SampleRows: 1}},
+	{name: "number after strings of the sample", data: "{\"a\": \"x\"}\n{\"a\": 1}\n", o: Options{SampleRows: 1}},
+	{name: "leading zero", data: "{\"a\": 007}\n"},
+	{name: "plus sign", data: "{\"a\": +1}\n"},
+	{name: "no digits after the point", data: "{\"a\": 1.}\n"},
+	{name: "NaN", data: "{\"a\": NaN}\n"},
+	{name: "number beyond float64", data: "{\"a\": 1e999}\n"},
+	{name: "unknown escape", data: "{\"a\": \"\\x41\"}\n"},
+	{name: "half a surrogate pair", data: "{\"a\": \"\\ud800\"}\n"},
+	{name: "control character", data: "{\"a\": \"x\ty\"}\n"},
+	{name: "string not closed", data: "{\"a\": \"x}\n"},
+	{name: "invalid UTF-8", data: "{\"a\": \"x\"}\n{\"a\": \"na\xefve\"}\n", o: Options{SampleRows: 1}},
+	{name: "invalid UTF-8 in the sample", data: "{\"a\": \"na\xefve\"}\n"},
+	{name: "invalid UTF-8 in a key", data: "{\"\xff\": 1}\n"},
+	{name: "NUL byte", data: "{\"a\": 1\x00}\n"},
+	{name: "line over the limit", data: "{\"a\": \"" + long(300<<10) + "\"}\n", o: Options{FieldBytes: 100 << 10}},
+	{name: "not the declared type", data: "{\"a\": \"1\"}\n", o: Options{Schema: declared("a", "int64")}},
+	{name: "wrong length of a list", data: "{\"a\": [1, 2]}\n", o: Options{Schema: declared("a", "list<float32>[3]")}},
+}
+
+func TestJSONLErrors(t *testing.T) {
+	golden(t, "jsonl_errors.txt", JSONL, jsonMistakes)
+}
