@@ -19,13 +19,13 @@ import (
 func (t *Train) Check(c *dag.Check) {
 	out := dag.Schema{Type: artifacts.Model}
 	signature := c.In["transform"].Signature
-	target, found := t.checkTarget(c)
+	target, ok := t.checkTarget(c)
 	if signature != nil {
 		checkInputs(c, signature, "train", "validation")
 		t.checkLeak(c, signature)
 		t.checkNetwork(c, signature)
 	}
-	if signature != nil && found {
+	if signature != nil && ok {
 		s := model.SignatureOf(*signature, t.task(), dag.Column{Name: t.Target, Type: target.Type.String()})
 		out.Signature = &s
 	}
@@ -38,26 +38,27 @@ func (t *Train) Check(c *dag.Check) {
 	c.Out[dag.Out] = out
 }
 
-// checkTarget looks for the target in both tables.
-func (t *Train) checkTarget(c *dag.Check) (arrow.Field, bool) {
+// checkTarget looks for the target in both tables; ok tells that its type is
+// known and can be learnt.
+func (t *Train) checkTarget(c *dag.Check) (f arrow.Field, ok bool) {
 	f, found := c.Column("train", "target", t.Target)
-	if found {
-		t.checkTargetType(c, f)
-	}
 	if v, ok := c.Column("validation", "target", t.Target); ok && found && !arrow.TypeEqual(v.Type, f.Type) {
 		c.Errorf("in.validation", "column %q is %s here and %s in train", t.Target, v.Type, f.Type)
 	}
-	return f, found
+	return f, found && t.checkTargetType(c, f)
 }
 
-func (t *Train) checkTargetType(c *dag.Check, f arrow.Field) {
+func (t *Train) checkTargetType(c *dag.Check, f arrow.Field) bool {
 	name, _ := only(t.Loss)
 	switch {
 	case t.task() == score.Regression && !model.NumberType(f.Type):
 		c.Hintf("config", "target", "for labels use categorical_crossentropy", "%s predicts numbers; column %q is %s", name, f.Name, f.Type)
 	case t.task() == score.Classification && !model.LabelType(f.Type):
 		c.Hintf("config", "target", "labels are text, whole numbers or booleans; for numbers use mse", "%s predicts labels; column %q is %s", name, f.Name, f.Type)
+	default:
+		return true
 	}
+	return false
 }
 
 // checkInputs compares the raw columns that a transform or a model reads with
