@@ -1,0 +1,117 @@
+package artifacts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func sampleRecord(t testing.TB, s *Store) *Record {
+	t.Helper()
+	log := mustPut(t, s, []byte("epoch 1\n"))
+	started := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("CET", 3600))
+	return &Record{
+		Kind:        "nn.train",
+		Outputs:     map[string]Ref{"model": mustPut(t, s, []byte("weights")), "history": mustPut(t, s, []byte("1,2,3"))},
+		Log:         &log,
+		Started:     started,
+		Finished:    started.Add(time.Minute),
+		Metrics:     json.RawMessage(`{"loss":0.25,"note":"<b>"}`),
+		Description: json.RawMessage(`{"config":{"epochs":10}}`),
+	}
+}
+
+func TestRecordIsFoundByItsKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".pipe")
+	s := openStore(t, dir)
+	k := keyOf("train")
+	if _, ok := s.Lookup(k); ok {
+		t.Fatal("found in an empty store")
+	}
+	want := sampleRecord(t, s)
+	if err := s.Record(k, want); err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []*Store{s, openStore(t, dir)} {
+		got, ok := store.Lookup(k)
+		if !ok {
+			t.Fatal("not found")
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		if got.Started.Location() != time.UTC {
+			t.Errorf("time in %v", got.Started.Location())
+		}
+	}
+	if err := s.Forget(k); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.Lookup(k); ok {
+		t.Error("found after Forget")
+	}
+}
+
+func TestRecordNeedsItsOutputs(t *testing.T) {
+	s := newStore(t)
+	r := sampleRecord(t, s)
+	r.Outputs["absent"] = Ref{Type: File, Digest: digestOf([]byte("never stored")), Size: 12}
+	if err := s.Record(keyOf("k"), r); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+	delete(r.Outputs, "absent")
+	if err := s.Record(keyOf("k"), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(s.objectPath(r.Outputs["history"].Digest)); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.Lookup(keyOf("k")); ok {
+		t.Error("a record without one of its outputs was a hit")
+	}
+}
+
+func TestLockKeyExcludes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".pipe")
+	a, b := openStore(t, dir), openStore(t, dir)
+	k := keyOf("k")
+	unlock, err := a.LockKey(context.Background(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := b.LockKey(ctx, k); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("error %v", err)
+	}
+	other, err := b.LockKey(context.Background(), keyOf("other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	got := make(chan error)
+	go func() {
+		unlock, err := b.LockKey(context.Background(), k)
+		if err == nil {
+			unlock()
+		}
+		got <- err
+	}()
+	unlock()
+	unlock()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	for _, name := range filesIn(t, filepath.Join(dir, "locks")) {
+		if strings.HasPrefix(name, "key-") {
+			t.Errorf("the lock file %s is left", name)
+		}
+	}
+}
