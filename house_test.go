@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 		"stages/report", "stages/transform", "stages/model"},
 	"registry":      {"artifacts"},
 	"server/mlflow": {"artifacts", "registry"},
-	"workspace":     {"artifacts", "dag", "dag/text", "registry", "stages"},
+	"workspace":     {"artifacts", "dag", "dag/text", "registry", "stages", "stages/model"},
 	"cmd/pipe/view": {"artifacts", "dag"},
 	"cmd/pipe": {"artifacts", "artifacts/table", "cmd/pipe/view", "dag", "dag/text", "registry", "server/mlflow", "stages", "stages/model",
 		"workspace"},

@@ -37,6 +37,7 @@ type Env struct {
 	order   []string
 	metrics []Metric
 	last    time.Time // of the last progress event
+	idle    bool      // an effect that was there already
 	log     *bytes.Buffer
 }
 
@@ -266,6 +267,10 @@ func (e *Env) Logf(format string, args ...any) {
 	}
 	e.emit(Event{Time: e.now(), Type: StageLog, Text: line})
 }
+
+// UpToDate tells that an effect was there already: the stage counts as cached,
+// not as run.
+func (e *Env) UpToDate() { e.idle = true }
 
 // removeScratch forgets what would have helped to continue; a leftover costs
 // room, not correctness, so an error is of no use to anybody.

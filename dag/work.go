@@ -159,6 +159,9 @@ func (w *worker) run(ctx context.Context, s *Stage, inputs map[string][]artifact
 	o.outputs, o.err = env.execute(ctx, s.Kind)
 	o.metrics, o.log = env.metrics, log.String()
 	o.event = StageFinished
+	if env.idle {
+		o.event = StageCached
+	}
 	if o.err == nil {
 		env.removeScratch()
 	}

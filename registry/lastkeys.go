@@ -24,9 +24,9 @@ func (r *Registry) LastKeys(ctx context.Context, pipeline string) (map[string]ar
 }
 
 func lastKeys(q querier, pipeline string) (map[string]artifacts.Key, error) {
-	rows, err := q.query(`SELECT s.name, s.key FROM stages s
+	rows, err := q.query(`SELECT s.name, w.key FROM stages s JOIN works w ON s.work = w.id
 		JOIN (SELECT seq FROM runs WHERE pipeline = ? AND pipeline <> '' ORDER BY seq DESC LIMIT ?) r ON s.run = r.seq
-		WHERE s.key <> '' AND s.state IN (?, ?) ORDER BY s.run`, pipeline, lookBack, string(StageDone), string(StageCached))
+		WHERE w.key <> '' AND s.state IN (?, ?) ORDER BY s.run`, pipeline, lookBack, string(StageDone), string(StageCached))
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type recorder struct {
 	mu      sync.Mutex
 	pending map[string]*registry.StageRecord
 	order   []string
-	begun   map[string]time.Time
+	stages  map[string]registry.Stage // the last known state of each
 	end     *dag.Event
 
 	wake    chan struct{} // something is pending
@@ -43,7 +43,7 @@ func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
 		registry: w.Registry, exp: p.ExperimentName(),
 		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: p.Name, PipelineText: string(p.File.Data), User: username(),
 			Params: params(p), Tags: registry.Pairs(p.Tags), Process: &self},
-		pending: map[string]*registry.StageRecord{}, begun: map[string]time.Time{},
+		pending: map[string]*registry.StageRecord{}, stages: map[string]registry.Stage{},
 		wake: make(chan struct{}, 1), flushed: make(chan chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	go r.write()
@@ -71,7 +71,6 @@ func (r *recorder) Event(e *dag.Event) {
 	defer r.mu.Unlock()
 	switch e.Type {
 	case dag.StageStarted:
-		r.begun[e.Stage] = e.Time
 		r.stage(e, registry.StageRunning)
 	case dag.StageMetric:
 		s := r.pend(e.Stage)
@@ -101,7 +100,7 @@ func (r *recorder) Event(e *dag.Event) {
 func (r *recorder) pend(stage string) *registry.StageRecord {
 	s := r.pending[stage]
 	if s == nil {
-		s = &registry.StageRecord{Stage: registry.Stage{Name: stage}}
+		s = &registry.StageRecord{Stage: r.stages[stage]}
 		r.pending[stage] = s
 		r.order = append(r.order, stage)
 	}
@@ -109,19 +108,20 @@ func (r *recorder) pend(stage string) *registry.StageRecord {
 }
 
 func (r *recorder) stage(e *dag.Event, state registry.StageState) {
-	s := r.pend(e.Stage)
-	began := r.begun[e.Stage]
+	began := r.stages[e.Stage].Started
 	if began.IsZero() {
 		began = e.Time.Add(-time.Duration(e.Seconds * float64(time.Second)))
 	}
-	s.Stage = registry.Stage{Name: e.Stage, Kind: e.Kind, Key: e.Key, State: state, Started: began, Inputs: e.Inputs, Outputs: e.Outputs}
+	st := registry.Stage{Name: e.Stage, Kind: e.Kind, Key: e.Key, State: state, Started: began, Inputs: e.Inputs, Outputs: e.Outputs}
 	if state != registry.StageRunning {
-		s.Stage.Finished = e.Time
-		s.Stage.Error = e.Text
+		st.Finished, st.Error = e.Time, e.Text
 	}
 	for _, x := range e.Externals {
-		s.Stage.Externals = append(s.Stage.Externals, registry.External{Path: x.Path, Digest: x.Digest, Size: x.Size})
+		st.Externals = append(st.Externals, registry.External{Path: x.Path, Digest: x.Digest, Size: x.Size})
 	}
+	r.stages[e.Stage] = st
+	s := r.pend(e.Stage)
+	s.Stage = st
 	if e.Type == dag.StageCached {
 		s.Metrics = append(s.Metrics, metrics(e)...)
 	}

@@ -87,7 +87,7 @@ func (a *app) modelShowCommand(asJSON *bool) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				line, err := w.Registry.VersionLineage(ctx, v.Model, v.Version)
+				from, err := w.Registry.VersionLineage(ctx, v.Model, v.Version)
 				if err != nil {
 					return err
 				}
@@ -95,9 +95,9 @@ func (a *app) modelShowCommand(asJSON *bool) *cobra.Command {
 					return writeJSON(out, struct {
 						registry.ModelVersion
 						Lineage registry.Lineage `json:"lineage"`
-					}{v, line})
+					}{v, from.Lineage})
 				}
-				return showVersion(out, v, line)
+				return showVersion(out, v, from.Lineage)
 			}
 			m, err := w.Registry.Model(ctx, args[0])
 			if err != nil {
@@ -188,4 +188,19 @@ func columns(cs []dag.Column) string {
 		parts[i] = c.Name + " " + c.Type
 	}
 	return strings.Join(parts, ", ")
+}
+
+// showLineage tells which files, code and params a version was made of.
+func showLineage(out io.Writer, l registry.Lineage) error {
+	section(out, "made of", len(l.Sources), func(t io.Writer) {
+		for _, s := range l.Sources {
+			fmt.Fprintf(t, "  %s\t%s\t%d bytes\n", s.Path, short(string(s.Digest)), s.Size)
+		}
+	})
+	section(out, "made by", len(l.Work), func(t io.Writer) {
+		for _, w := range l.Work {
+			fmt.Fprintf(t, "  %s\t%s\tkey %s\trun %s\n", w.Stage.Name, w.Stage.Kind, short(string(w.Stage.Key)), short(w.Run))
+		}
+	})
+	return nil
 }

@@ -38,10 +38,6 @@ func (v *Plain) Event(e *dag.Event) {
 	}
 	s.take(e)
 	switch e.Type {
-	case dag.StageMetric:
-		if s.metrics != "" && e.Metrics[0].Step > 0 {
-			v.line(s, "…", s.metrics)
-		}
 	case dag.StageLog:
 		v.line(s, "…", e.Text)
 	case dag.StageCached:

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/spf13/cobra"
+
+	"pipe/artifacts/table"
+	"pipe/registry"
+	"pipe/stages/model"
+	"pipe/workspace"
+)
+
+func (a *app) predictCommand() *cobra.Command {
+	var in, out string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "predict MODEL [TEXT…]",
+		Short: "Use a registered model: raw input in, labels and probabilities out",
+		Long: `Predict answers with a registered model, named as NAME@ALIAS, NAME/VERSION or NAME
+(the newest version). What it does to the input is what was evaluated.`,
+		Example: `  pipe predict textclass@champion "Reads the next tar header"
+  pipe predict textclass@champion --in questions.csv --out answers.parquet`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			switch {
+			case in != "" && len(args) > 1:
+				return usageError{fmt.Errorf("give texts or --in, not both")}
+			case in == "" && len(args) == 1:
+				return usageError{fmt.Errorf("nothing to predict: give a text, or a table with --in")}
+			case out != "" && in == "":
+				return usageError{fmt.Errorf("--out goes with --in")}
+			}
+			w, err := workspace.OpenExisting(ctx, a.store)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			m, v, err := w.Model(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if in != "" {
+				return predictTable(ctx, cmd, m, in, out)
+			}
+			return predictTexts(ctx, cmd.OutOrStdout(), m, v, args[1:], asJSON)
+		},
+	}
+	c.Flags().StringVar(&in, "in", "", "a table: CSV, TSV, JSON Lines, Parquet or Arrow")
+	c.Flags().StringVar(&out, "out", "", "write a table with the answers here, in the format that the name tells")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.ModelVersion, texts []string, asJSON bool) error {
+	enc := json.NewEncoder(w)
+	for _, t := range texts {
+		answer, err := m.PredictText(ctx, t)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			if err := enc.Encode(struct {
+				Text    string `json:"text"`
+				Model   string `json:"model"`
+				Version int    `json:"version"`
+				*model.Answer
+			}{t, v.Model, v.Version, answer}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintln(w, answerText(answer))
+	}
+	return nil
+}
+
+// answerText writes "archive  94.1%  (bufio 2.0%, io 1.1%)".
+func answerText(a *model.Answer) string {
+	if len(a.Probabilities) == 0 {
+		return fmt.Sprint(a.Prediction)
+	}
+	labels := make([]string, 0, len(a.Probabilities))
+	for l := range a.Probabilities {
+		labels = append(labels, l)
+	}
+	sort.Slice(labels, func(i, j int) bool {
+		a, b, p := labels[i], labels[j], a.Probabilities
+		return p[a] > p[b] || p[a] == p[b] && a < b
+	})
+	var next []string
+	for _, l := range labels[1:min(len(labels), 4)] {
+		next = append(next, fmt.Sprintf("%s %.1f%%", l, 100*a.Probabilities[l]))
+	}
+	return fmt.Sprintf("%v  %.1f%%  (then %s)", a.Prediction, 100*a.Probability, strings.Join(next, ", "))
+}
+
+func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, out string) error {
+	r, err := table.OpenFile(in, table.Options{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if out == "" {
+		var w table.Writer
+		_, err := m.PredictTable(ctx, r, nil, func(s *arrow.Schema) (_ table.Writer, err error) {
+			w, err = table.NewJSONLWriter(cmd.OutOrStdout(), s)
+			return w, err
+		}, nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", in, err)
+		}
+		return w.Close()
+	}
+	var f *table.File
+	rows, err := m.PredictTable(ctx, r, nil, func(s *arrow.Schema) (_ table.Writer, err error) {
+		flat := flatColumns(out, s)
+		f, err = table.Create(out, flat)
+		return fileWriter{f, flat}, err
+	}, nil)
+	if f != nil {
+		defer f.Discard()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", in, err)
+	}
+	if err := f.Commit(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d rows\n", out, rows)
+	return err
+}
+
+// fileWriter writes the columns that the file's format can hold, and leaves the
+// end of the file to whoever created it.
+type fileWriter struct {
+	file   *table.File
+	schema *arrow.Schema
+}
+
+func (w fileWriter) Write(b arrow.RecordBatch) error {
+	columns := make([]arrow.Array, w.schema.NumFields())
+	for i, f := range w.schema.Fields() {
+		columns[i] = b.Column(b.Schema().FieldIndices(f.Name)[0])
+	}
+	flat := array.NewRecordBatch(w.schema, columns, b.NumRows())
+	defer flat.Release()
+	return w.file.Write(flat)
+}
+
+func (fileWriter) Close() error { return nil }
+
+// flatColumns leaves lists, such as the probabilities of all classes, out of
+// formats that have no lists.
+func flatColumns(path string, s *arrow.Schema) *arrow.Schema {
+	format, err := table.FormatOf(path)
+	if err != nil || format != table.CSV && format != table.TSV {
+		return s // table.Create reports what is wrong with the name
+	}
+	var fields []arrow.Field
+	for _, f := range s.Fields() {
+		if _, nested := f.Type.(arrow.NestedType); !nested {
+			fields = append(fields, f)
+		}
+	}
+	return arrow.NewSchema(fields, nil)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite what the scripts and reference pages expect")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"pipe": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScript runs testdata/script/*.txtar: what a person types, and what they
+// see. Each is named for a behaviour.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GOMAXPROCS", "2")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": exitCode,
+			"kill": startAndKill,
+		},
+	})
+}
+
+// exitCode runs a command and demands its exit code: code 2 pipe check x.yaml.
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if err != nil {
+		ee, ok := err.(*exec.ExitError)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = ee.ExitCode()
+	}
+	if got := fmt.Sprint(code); got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// startAndKill starts a command and sends a signal to it once a file is there:
+// kill INT file command… (or KILL). The exit code goes to the file "code".
+func startAndKill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: kill SIGNAL file command…")
+	}
+	signal := map[string]os.Signal{"INT": os.Interrupt, "KILL": os.Kill}[args[0]]
+	path, err := lookPath(ts, args[2])
+	ts.Check(err)
+	c := exec.Command(path, args[3:]...)
+	c.Dir = ts.MkAbs(".")
+	c.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "PATH="+ts.Getenv("PATH"))
+	var out strings.Builder
+	c.Stdout, c.Stderr = &out, &out
+	ts.Check(c.Start())
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		if found, _ := filepath.Glob(ts.MkAbs(args[1])); len(found) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			c.Process.Kill()
+			ts.Fatalf("%s did not appear; the command said:\n%s", args[1], out.String())
+		}
+	}
+	ts.Check(c.Process.Signal(signal))
+	stopped := time.Now()
+	c.Wait()
+	ts.Logf("ended %v after the signal:\n%s", time.Since(stopped).Round(time.Millisecond), out.String())
+	ts.Check(os.WriteFile(ts.MkAbs("code"), []byte(fmt.Sprintln(c.ProcessState.ExitCode())), 0o666))
+	ts.Check(os.WriteFile(ts.MkAbs("said"), []byte(out.String()), 0o666))
+}
+
+func lookPath(ts *testscript.TestScript, name string) (string, error) {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		p := filepath.Join(dir, name)
+		if info, err := os.Stat(p); err == nil && !info.IsDir() {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("no command %s", name)
+}
