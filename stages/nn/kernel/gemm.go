@@ -10,43 +10,48 @@ import "fmt"
 // of k by fused multiply-adds, beginning with beta·C. alpha multiplies the elements of A, each rounded to float32. When k or alpha is 0,
 // neither A nor B is read. C must not overlap A or B.
 func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	if beta != 0 && beta != 1 {
-		panic(fmt.Sprintf("kernel: Gemm: beta must be 0 or 1, is %v", beta))
-	}
-	if m < 0 || n < 0 || k < 0 {
-		panic(fmt.Sprintf("kernel: Gemm: negative size m=%d n=%d k=%d", m, n, k))
-	}
 	checkMatrix("A", transA, m, k, lda, len(a))
 	checkMatrix("B", transB, k, n, ldb, len(b))
-	checkMatrix("C", false, m, n, ldc, len(c))
-	if m == 0 || n == 0 {
-		return
-	}
-	if k == 0 || alpha == 0 {
-		if beta == 0 {
-			for i := range m {
-				clear(c[i*ldc : i*ldc+n])
-			}
-		}
+	if settled(m, n, k, alpha, beta, c, ldc) {
 		return
 	}
 	if active.gemm == nil {
 		gemmPortable(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
-	w := takeWorkspace()
-	w.call = product{
+	multiply(product{
 		loops: active.gemm, m: m, n: n, k: k, alpha: alpha, load: beta == 1,
-		a: matrix{a, lda, transA}, b: matrix{b, ldb, transB}, c: matrix{c, ldc, false},
+		a: matrix{data: a, ld: lda, trans: transA}, b: matrix{data: b, ld: ldb, trans: transB}, c: matrix{data: c, ld: ldc},
+	})
+}
+
+// settled checks what all products share and finishes those that need no multiplication.
+func settled(m, n, k int, alpha, beta float32, c []float32, ldc int) bool {
+	if beta != 0 && beta != 1 {
+		panic(fmt.Sprintf("kernel: Gemm: beta must be 0 or 1, is %v", beta))
 	}
-	w.call.run(w)
-	w.release()
+	checkMatrix("C", false, m, n, ldc, len(c))
+	if m == 0 || n == 0 {
+		return true
+	}
+	if k != 0 && alpha != 0 {
+		return false
+	}
+	if beta == 0 {
+		for i := range m {
+			clear(c[i*ldc : i*ldc+n])
+		}
+	}
+	return true
 }
 
 // checkMatrix panics when a slice of length have cannot hold a rows×cols matrix (cols×rows if trans) of leading dimension ld.
 func checkMatrix(name string, trans bool, rows, cols, ld, have int) {
 	if trans {
 		rows, cols = cols, rows
+	}
+	if rows < 0 || cols < 0 {
+		panic(fmt.Sprintf("kernel: Gemm: %s has a negative size, %d×%d", name, rows, cols))
 	}
 	if rows == 0 || cols == 0 {
 		return

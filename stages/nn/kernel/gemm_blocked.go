@@ -34,19 +34,24 @@ func blockSize(size, limit, unit int) int {
 	return (each + unit - 1) / unit * unit
 }
 
-// matrix is an operand as the caller has stored it.
+// matrix is an operand as the caller has stored it or, with panels, packed: panel j is NR columns at j·panel.
 type matrix struct {
 	data  []float32
 	ld    int
 	trans bool
+	panel int
 }
 
-// at returns op(M)[row:, col:].
+// at returns op(M)[row:, col:]; in a packed matrix col begins a panel.
 func (x matrix) at(row, col int) matrix {
-	if x.trans {
-		row, col = col, row
+	switch {
+	case x.panel > 0:
+		x.data = x.data[col/x.ld*x.panel+row*x.ld:]
+	case x.trans:
+		x.data = x.data[col*x.ld+row:]
+	default:
+		x.data = x.data[row*x.ld+col:]
 	}
-	x.data = x.data[row*x.ld+col:]
 	return x
 }
 
@@ -86,10 +91,18 @@ func (w *workspace) release() {
 	workspaces.give(w)
 }
 
-// part cuts a size into parts that are whole tiles where the size allows.
+// part cuts a size into parts of whole units.
 func part(size, unit, parts, i int) (lo, hi int) {
 	units := (size + unit - 1) / unit
 	return min(size, units*i/parts*unit), min(size, units*(i+1)/parts*unit)
+}
+
+// multiply computes a product without keeping its slices.
+func multiply(p product) {
+	w := takeWorkspace()
+	w.call = p
+	w.call.run(w)
+	w.release()
 }
 
 // run computes the product on one core or, when it is large enough to repay the hand-over, on several.
@@ -130,7 +143,7 @@ func (p *product) grid(parts int) (down, across int) {
 func (p *product) Range(lo, hi int) {
 	w := takeWorkspace()
 	for i := lo; i < hi; i++ {
-		r0, r1 := part(p.m, len(p.loops.tiles), p.down, i/p.across)
+		r0, r1 := part(p.m, 1, p.down, i/p.across)
 		c0, c1 := part(p.n, 2*p.loops.width, p.across, i%p.across)
 		if r0 == r1 || c0 == c1 {
 			continue
@@ -145,24 +158,23 @@ func (p *product) Range(lo, hi int) {
 
 // compute runs the product in this goroutine.
 func (p *product) compute(w *workspace) {
-	if p.m == 1 && !p.b.trans && p.alpha == 1 && (!p.a.trans || p.a.ld == 1) {
+	nr := 2 * p.loops.width
+	pack := p.b.panel == 0 && (p.b.trans || p.m > 3*len(p.loops.tiles))
+	if p.m == 1 && !pack && p.b.panel == 0 && p.alpha == 1 && (!p.a.trans || p.a.ld == 1) {
 		p.vector()
 		return
 	}
-	nr := 2 * p.loops.width
-	direct := !p.b.trans && p.m <= 3*len(p.loops.tiles)
 	nStep, kStep := blockSize(p.n, nBlock, nr), blockSize(p.k, kBlock, 1)
 	for j := 0; j < p.n; j += nStep {
 		n := min(nStep, p.n-j)
 		for q := 0; q < p.k; q += kStep {
 			k := min(kStep, p.k-q)
 			b := p.b.at(q, j)
-			bStep, bPanel := b.ld, nr
-			if !direct {
-				p.loops.packB(w.b, b, k, n)
-				b.data, bStep, bPanel = w.b, nr, nr*k
+			if pack {
+				p.loops.pack(w.b, b, k, n)
+				b = matrix{data: w.b, ld: nr, panel: nr * k}
 			}
-			p.sweep(w, b.data, bStep, bPanel, p.c.at(0, j), p.a.at(0, q), n, k, p.load || q > 0)
+			p.sweep(w, b, p.c.at(0, j), p.a.at(0, q), n, k, p.load || q > 0)
 		}
 	}
 }
@@ -176,12 +188,16 @@ func (p *product) vector() {
 }
 
 // sweep multiplies all rows of A, k deep, by one block of B.
-func (p *product) sweep(w *workspace, b []float32, bStep, bPanel int, c, a matrix, n, k int, load bool) {
+func (p *product) sweep(w *workspace, b, c, a matrix, n, k int, load bool) {
+	bPanel := b.panel
+	if bPanel == 0 {
+		bPanel = 2 * p.loops.width
+	}
 	tiles := (p.m + len(p.loops.tiles) - 1) / len(p.loops.tiles)
 	for t := range tiles {
 		lo, hi := p.m*t/tiles, p.m*(t+1)/tiles
 		panel, aStep := p.panelA(w, a.at(lo, 0), hi-lo, k, n)
-		p.loops.tiles[hi-lo-1](k, n, &panel[0], aStep, &b[0], bStep, bPanel, &c.data[lo*c.ld], c.ld, load)
+		p.loops.tiles[hi-lo-1](k, n, &panel[0], aStep, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
 	}
 }
 
@@ -204,8 +220,8 @@ func (p *product) panelA(w *workspace, a matrix, rows, k, n int) (panel []float3
 	return w.a, width
 }
 
-// packB lays the k×n block of B out in panels of NR columns, the last one filled with zeros.
-func (l *gemmLoops) packB(dst []float32, b matrix, k, n int) {
+// pack lays the k×n block of B out in panels of NR columns, the last one filled with zeros where B is not transposed.
+func (l *gemmLoops) pack(dst []float32, b matrix, k, n int) {
 	nr := 2 * l.width
 	if !b.trans {
 		for p := range k {

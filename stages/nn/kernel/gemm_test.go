@@ -267,3 +267,21 @@ func BenchmarkGemm(b *testing.B) {
 		}
 	}
 }
+
+func TestGemmPackedEqualsGemm(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := seeded(20)
+		var b PackedB
+		for i := range 200 {
+			g := randomCase(r, []int{5, 40, 100}[i%3])
+			if i%50 == 0 {
+				g.m, g.n, g.k = 40, nBlock+65, kBlock+3
+				g.fill(r)
+			}
+			b.Pack(g.transB, g.k, g.n, g.b, g.ldb())
+			got := append([]float32(nil), g.c...)
+			GemmPacked(g.transA, g.m, g.alpha, g.a, g.lda(), &b, g.beta, got, g.ldc())
+			sameBits(t, g.String(), got, g.run())
+		}
+	})
+}
