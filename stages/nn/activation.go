@@ -75,18 +75,16 @@ type activationNode struct {
 }
 
 func (n *activationNode) backward() {
+	if n.a == Relu {
+		n.reluBackward()
+		return
+	}
 	dx := n.x.gradient()
 	if dx == nil {
 		return
 	}
 	x, y, dy := n.x.Data, n.y.Data, n.y.grad
 	switch n.a {
-	case Relu:
-		for i, g := range dy {
-			if x[i] > 0 {
-				dx[i] += g
-			}
-		}
 	case Sigmoid:
 		for i, g := range dy {
 			dx[i] += g * y[i] * (1 - y[i])
@@ -105,6 +103,19 @@ func (n *activationNode) backward() {
 		for i, g := range dy {
 			dx[i] += g * (s[i] + y[i]*(1-s[i]))
 		}
+	}
+}
+
+func (n *activationNode) reluBackward() {
+	dx, first := n.x.blankGradient()
+	switch {
+	case dx == nil:
+	case first:
+		kernel.ReluGrad(dx, n.x.Data, n.y.grad)
+	default:
+		g := n.x.pass.floats.take(len(dx))
+		kernel.ReluGrad(g, n.x.Data, n.y.grad)
+		kernel.Add(dx, dx, g)
 	}
 }
 

@@ -213,37 +213,3 @@ func (n *convolutionNode) inputRange(from, to int) {
 		}
 	}
 }
-
-// unfold writes columns lo to hi of every window of one group, zero outside the
-// input.
-func (n *convolutionNode) unfold(room, x []float32, group, lo, hi int) {
-	width := hi - lo
-	for position := range n.g.positions() {
-		row := room[position*width : (position+1)*width]
-		for tap := lo / n.each; tap*n.each < hi; tap++ {
-			first, last := max(tap*n.each, lo), min((tap+1)*n.each, hi)
-			out := row[first-lo : last-lo]
-			r, c, inside := n.g.at(position, tap)
-			if !inside {
-				clear(out)
-				continue
-			}
-			at := (r*n.g.w.in+c)*n.g.channels + group*n.each + first - tap*n.each
-			copy(out, x[at:at+len(out)])
-		}
-	}
-}
-
-// fold adds the windows of one group to where they came from.
-func (n *convolutionNode) fold(dx, room []float32, group int) {
-	for position := range n.g.positions() {
-		row := room[position*n.columns : (position+1)*n.columns]
-		for tap := range n.g.taps() {
-			if r, c, inside := n.g.at(position, tap); inside {
-				at := (r*n.g.w.in+c)*n.g.channels + group*n.each
-				to := dx[at : at+n.each]
-				kernel.Add(to, to, row[tap*n.each:(tap+1)*n.each])
-			}
-		}
-	}
-}

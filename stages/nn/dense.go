@@ -99,8 +99,12 @@ func (n *affineNode) backward() {
 	rows, in, out := n.x.Rows(), n.x.Shape.Last(), n.w.Shape[0]
 	addOuter(n.w, n.y.grad, n.x.Data, rows, out, in)
 	addColumns(n.x.pass, n.b, n.y.grad, rows)
-	if dx := n.x.gradient(); dx != nil {
-		kernel.Gemm(false, false, rows, in, out, 1, n.y.grad, out, n.w.Data, in, 1, dx, in)
+	if dx, first := n.x.blankGradient(); dx != nil {
+		beta := float32(1)
+		if first {
+			beta = 0
+		}
+		kernel.Gemm(false, false, rows, in, out, 1, n.y.grad, out, n.w.Data, in, beta, dx, in)
 	}
 }
 

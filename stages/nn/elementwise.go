@@ -16,7 +16,9 @@ type addNode struct{ a, b, y *Tensor }
 
 func (n *addNode) backward() {
 	for _, x := range []*Tensor{n.a, n.b} {
-		if dx := x.gradient(); dx != nil {
+		if dx, first := x.blankGradient(); first {
+			copy(dx, n.y.grad)
+		} else if dx != nil {
 			kernel.Add(dx, dx, n.y.grad)
 		}
 	}

@@ -66,47 +66,71 @@ type MaxPool struct {
 // Forward computes the layer.
 func (l *MaxPool) Forward(p *Pass, x *Tensor) *Tensor {
 	g, y := l.prepare(p, x)
-	from := p.ids.take(len(y.Data)) // where in the example each maximum comes from
-	size, n := len(x.Data)/x.Shape[0], g.channels
-	for i := range y.Rows() {
-		best, at := y.Data[i*n:(i+1)*n], from[i*n:(i+1)*n]
-		for c := range best {
-			best[c], at[c] = float32(math.Inf(-1)), -1
-		}
-		example := x.Data[i/g.positions()*size:][:size]
-		for tap := range g.taps() {
-			r, c, inside := g.at(i%g.positions(), tap)
-			if !inside {
-				continue
-			}
-			first := (r*g.w.in + c) * n
-			for c, v := range example[first : first+n] {
-				if v > best[c] || v != v {
-					best[c], at[c] = v, int32(first+c)
-				}
-			}
-		}
-	}
+	var n *windowMaxNode
 	if p.train {
-		*record[windowMaxNode](p, y) = windowMaxNode{x, y, from}
+		n = record[windowMaxNode](p, y)
+	} else {
+		n = new(windowMaxNode)
 	}
+	n.x, n.y, n.g, n.from = x, y, g, p.ids.take(len(y.Data))
+	if n.ahead == nil {
+		n.ahead, n.back = n.forwardRange, n.backwardRange
+	}
+	kernel.Parallel(x.Shape[0], 1, n.ahead)
 	return y
 }
 
 type windowMaxNode struct {
 	x, y *Tensor
-	from []int32
+	g    window
+	from []int32 // where in its example each maximum comes from
+
+	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
+}
+
+// forwardRange computes examples lo to hi.
+func (n *windowMaxNode) forwardRange(lo, hi int) {
+	g, channels := &n.g, n.g.channels
+	inSize, positions := len(n.x.Data)/n.x.Shape[0], n.g.positions()
+	for i := lo * positions; i < hi*positions; i++ {
+		best, at := n.y.Data[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels]
+		for c := range best {
+			best[c], at[c] = float32(math.Inf(-1)), -1
+		}
+		example := n.x.Data[i/positions*inSize:][:inSize]
+		for tap := range g.taps() {
+			r, c, inside := g.at(i%positions, tap)
+			if !inside {
+				continue
+			}
+			first := (r*g.w.in + c) * channels
+			for c, v := range example[first : first+channels] {
+				// Written so that neither line becomes a branch, which random
+				// numbers would make the slowest part.
+				place := at[c]
+				if v > best[c] {
+					place = int32(first + c)
+				}
+				at[c], best[c] = place, max(best[c], v)
+			}
+		}
+	}
 }
 
 func (n *windowMaxNode) backward() {
-	dx := n.x.gradient()
-	if dx == nil {
-		return
+	if n.x.gradient() != nil {
+		kernel.Parallel(n.x.Shape[0], 1, n.back)
 	}
-	inSize, outSize := len(dx)/n.x.Shape[0], len(n.y.Data)/n.x.Shape[0]
-	for i, d := range n.y.grad {
-		if n.from[i] >= 0 {
-			dx[i/outSize*inSize+int(n.from[i])] += d
+}
+
+func (n *windowMaxNode) backwardRange(lo, hi int) {
+	inSize, outSize := len(n.x.grad)/n.x.Shape[0], len(n.y.Data)/n.x.Shape[0]
+	for b := lo; b < hi; b++ {
+		dx := n.x.grad[b*inSize : (b+1)*inSize]
+		for i := b * outSize; i < (b+1)*outSize; i++ {
+			if at := n.from[i]; at >= 0 {
+				dx[at] += n.y.grad[i]
+			}
 		}
 	}
 }

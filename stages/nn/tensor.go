@@ -40,6 +40,16 @@ func (t *Tensor) gradient() []float32 {
 	return t.grad
 }
 
+// blankGradient is gradient for a node that can write its whole contribution: when
+// it is the first to contribute, it must set every element instead of adding.
+func (t *Tensor) blankGradient() (dx []float32, first bool) {
+	if t.constant || t.grad != nil {
+		return t.grad, false
+	}
+	t.grad = t.pass.floats.take(len(t.Data))
+	return t.grad, true
+}
+
 // Param is a named array of a layer: a trainable weight, or, when Trainable is
 // false, state that is stored with the weights (running statistics, frozen
 // weights).
