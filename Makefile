@@ -3,6 +3,7 @@
 
 GO ?= go
 FUZZTIME ?= 10s
+RACE ?= ./...
 
 .PHONY: build test check fmt vet staticcheck race fuzz generated
 
@@ -24,7 +25,7 @@ staticcheck:
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 race:
-	$(GO) test -race ./...
+	$(GO) test -race $(RACE)
 
 # Each fuzz target for a while; a target is found by its name.
 fuzz:
