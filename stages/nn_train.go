@@ -135,6 +135,9 @@ func (t *Train) network(env *dag.Env, s dag.Signature, train *examples) (*nn.Net
 	if err != nil {
 		return nil, err
 	}
+	if width := n.OutShape().Last(); width != 1 && width != len(train.classes) {
+		return nil, fmt.Errorf("column %q has %d labels and the network gives %d numbers for each row; write units: classes", t.Target, len(train.classes), width)
+	}
 	return n, nil
 }
 
