@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -125,12 +126,10 @@ func (s *Store) importFile(f *outsideFile, how Placement) error {
 
 // place makes an object of an open file, in the cheapest way that how allows.
 func (s *Store) place(src *os.File, info fs.FileInfo, how Placement) (Ref, error) {
-	if info.Size() > 0 {
-		temp := s.session.tempPath()
-		if s.share(temp, src, how) {
-			defer os.Remove(temp) // gone already if it became the object
-			return s.adoptShared(temp)
-		}
+	temp := s.session.tempPath()
+	if s.share(temp, src, info.Size(), how) {
+		defer os.Remove(temp) // gone already if it became the object
+		return s.adoptShared(temp)
 	}
 	d := s.newDraft(File, "")
 	defer d.Abort()
@@ -141,8 +140,16 @@ func (s *Store) place(src *os.File, info fs.FileInfo, how Placement) (Ref, error
 	return d.Commit()
 }
 
-// share makes temp a file with the blocks of src, if that can be had.
-func (s *Store) share(temp string, src *os.File, how Placement) bool {
+// share makes temp a file with the blocks of src, if that can be had. Sharing
+// the blocks of a small file saves less than trying costs.
+func (s *Store) share(temp string, src *os.File, size int64, how Placement) bool {
+	if size >= blockSize && !s.noReflink.Load() && s.clone(temp, src) {
+		return true
+	}
+	return how == Linked && os.Link(src.Name(), temp) == nil && os.Chmod(temp, 0o444) == nil
+}
+
+func (s *Store) clone(temp string, src *os.File) bool {
 	dst, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	if err != nil {
 		return false
@@ -153,7 +160,10 @@ func (s *Store) share(temp string, src *os.File, how Placement) bool {
 		return true
 	}
 	os.Remove(temp)
-	return how == Linked && os.Link(src.Name(), temp) == nil && os.Chmod(temp, 0o444) == nil
+	if !errors.Is(err, syscall.EXDEV) {
+		s.noReflink.Store(true) // the store's file system cannot
+	}
+	return false
 }
 
 func (s *Store) adoptShared(temp string) (Ref, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -127,8 +126,8 @@ func (s *Store) Forget(k Key) error {
 	return nil
 }
 
-// lockPoll is how often a waiting process looks whether a key was unlocked:
-// often enough for short stages, while an hour's wait costs no measurable time.
+// lockPoll is how often a waiting process looks whether a lock is free: often
+// enough for short stages, while an hour's wait costs no measurable time.
 const (
 	lockPollMin = time.Millisecond
 	lockPollMax = 50 * time.Millisecond
@@ -142,20 +141,14 @@ func (s *Store) LockKey(ctx context.Context, k Key) (unlock func(), err error) {
 	if !k.Valid() {
 		return nil, fmt.Errorf("key %q is not 64 lower-case hexadecimal digits", k)
 	}
-	path := filepath.Join(s.dir, locksDir, "key-"+string(k))
 	wait := lockPollMin
 	for {
-		f, err := tryLockFile(path)
+		f, err := s.tryLockKey(k)
 		if err != nil {
-			return nil, fmt.Errorf("lock key %s: %w", k, noSpace(s.dir, path, 1, err))
+			return nil, fmt.Errorf("lock key %s: %w", k, err)
 		}
 		if f != nil {
-			return sync.OnceFunc(func() {
-				// Removed while it is locked: whoever waits for this very file
-				// sees that it has no name any more and takes a new one.
-				os.Remove(path)
-				f.Close()
-			}), nil
+			return sync.OnceFunc(func() { f.Close() }), nil
 		}
 		select {
 		case <-ctx.Done():
@@ -164,27 +157,4 @@ func (s *Store) LockKey(ctx context.Context, k Key) (unlock func(), err error) {
 		}
 		wait = min(2*wait, lockPollMax)
 	}
-}
-
-// tryLockFile returns the locked file, or nil when another holds it.
-func tryLockFile(path string) (*os.File, error) {
-	f, err := openLock(path)
-	if err != nil {
-		return nil, err
-	}
-	got, err := tryLock(f, exclusive)
-	if err != nil || !got {
-		f.Close()
-		return nil, err
-	}
-	mine, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	if named, err := os.Lstat(path); err != nil || !os.SameFile(mine, named) {
-		f.Close()
-		return nil, nil
-	}
-	return f, nil
 }

@@ -10,7 +10,7 @@
 //	keys/ab/cdef…     what the stage with that key produced (see Record)
 //	stat              digests of outside files, by path and stat
 //	quarantine/       objects that were found damaged, kept for a look
-//	locks/            flock'ed files: sessions, gc, stat, key-…
+//	locks/            locked files: sessions, gc, gc-turn, stat, keys
 //	tmp/<session>/    a live process's unfinished files and leases
 //
 // Three rules keep it whole. An object is written to tmp/, hashed on the way
@@ -28,6 +28,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -46,7 +47,8 @@ type Store struct {
 	unflushed map[Digest]bool       // objects that may not be on the disk yet
 	manifests map[Digest]folderList // parsed manifests: immutable, and asked for at each look-up
 
-	stats statCache
+	stats     statCache
+	noReflink atomic.Bool // a clone failed, and so would the next
 }
 
 const (
