@@ -63,24 +63,6 @@ func (k *Clean) Check(c *dag.Check) {
 	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: withoutNulls(s, k.DropNull)}
 }
 
-// checkColumns reports names in a list that are no columns of an input.
-func checkColumns(c *dag.Check, port, field string, names []string) {
-	for i, name := range names {
-		c.Column(port, fmt.Sprintf("%s[%d]", field, i), name)
-	}
-}
-
-// withoutNulls marks columns as having no nulls.
-func withoutNulls(s *arrow.Schema, names []string) *arrow.Schema {
-	fields := s.Fields()
-	for _, n := range names {
-		for _, i := range s.FieldIndices(n) {
-			fields[i].Nullable = false
-		}
-	}
-	return arrow.NewSchema(fields, nil)
-}
-
 // Run implements dag.Kind.
 func (k *Clean) Run(ctx context.Context, env *dag.Env) (err error) {
 	r, err := env.Table("in")
@@ -215,20 +197,6 @@ func mapText(col *array.String, f func(string) string) arrow.Array {
 	return b.NewArray()
 }
 
-// writeRows writes the rows of a batch at indices that rise, under a schema
-// with the same types.
-func writeRows(w table.Writer, s *arrow.Schema, batch arrow.RecordBatch, indices []int) error {
-	switch int64(len(indices)) {
-	case 0:
-		return nil
-	case batch.NumRows():
-		return writeAs(w, s, batch)
-	}
-	part := rows.Take(batch, indices)
-	defer part.Release()
-	return writeAs(w, s, part)
-}
-
 func (c *cleaner) report(env *dag.Env) {
 	env.Logf("%d of %d rows remain", c.out, c.in)
 	for _, rule := range []struct {
@@ -245,17 +213,4 @@ func (c *cleaner) report(env *dag.Env) {
 	}
 	env.Metric("rows_in", float64(c.in), 0)
 	env.Metric("rows_out", float64(c.out), 0)
-}
-
-// columnsOf gives the places of columns in a table.
-func columnsOf(s *arrow.Schema, names []string) ([]int, error) {
-	out := make([]int, len(names))
-	for i, n := range names {
-		at := s.FieldIndices(n)
-		if len(at) == 0 {
-			return nil, fmt.Errorf("the table has no column %q; its columns: %v", n, dag.ColumnNames(s))
-		}
-		out[i] = at[0]
-	}
-	return out, nil
 }

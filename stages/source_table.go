@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"pipe/artifacts"
 	"pipe/artifacts/table"
@@ -138,22 +137,23 @@ func nearFiles(path string) string {
 // pick applies columns and rename to a file's schema, and reports names that
 // it does not have.
 func (f *TableFile) pick(c *dag.Check, s *arrow.Schema) *arrow.Schema {
-	const file = "file" // not a port: it is there while the names are looked up
-	c.In[file] = dag.Schema{Table: s, Origin: string(f.Path)}
-	defer delete(c.In, file)
 	ok := true
+	look := func(field, name string) {
+		if !s.HasField(name) {
+			c.Hintf("missing-column", field, nearColumns(s, name), "%s has no column %q", f.Path, name)
+			ok = false
+		}
+	}
 	for i, name := range f.Columns {
-		_, found := c.Column(file, fmt.Sprintf("columns[%d]", i), name)
-		ok = ok && found
+		look(fmt.Sprintf("columns[%d]", i), name)
 	}
 	for _, name := range sortedNames(f.Rename) {
-		_, found := c.Column(file, "rename."+name, name)
-		ok = ok && found
+		look("rename."+name, name)
 	}
 	if !ok {
 		return nil
 	}
-	out, err := f.schema(s)
+	out, err := renamed(chosen(s, f.Columns), f.Rename)
 	if err != nil {
 		c.Errorf("rename", "%v", err)
 		return nil
@@ -161,20 +161,16 @@ func (f *TableFile) pick(c *dag.Check, s *arrow.Schema) *arrow.Schema {
 	return out
 }
 
-// schema gives the schema after columns and rename.
-func (f *TableFile) schema(s *arrow.Schema) (*arrow.Schema, error) {
-	fields := s.Fields()
-	if len(f.Columns) > 0 {
-		fields = nil
-		for _, name := range f.Columns {
-			found, ok := s.FieldsByName(name)
-			if !ok {
-				return nil, fmt.Errorf("%s has no column %q; its columns: %s", f.Path, name, text.List(dag.ColumnNames(s)))
-			}
-			fields = append(fields, found[0])
-		}
+// chosen gives the fields that are named, in that order; with no names, all.
+func chosen(s *arrow.Schema, names []string) []arrow.Field {
+	if len(names) == 0 {
+		return s.Fields()
 	}
-	return renamed(fields, f.Rename)
+	out := make([]arrow.Field, len(names))
+	for i, n := range names {
+		out[i] = s.Field(s.FieldIndices(n)[0])
+	}
+	return out
 }
 
 // renamed gives fields new names; two of one name are an error.
@@ -229,37 +225,4 @@ func (f *TableFile) run(ctx context.Context, env *dag.Env, o table.Options) (err
 	env.Metric("rows", float64(rows), 0)
 	env.Metric("columns", float64(s.NumFields()), 0)
 	return nil
-}
-
-// project leaves all but the named columns out; with no names, all stay. The
-// result owns r, and after an error r is closed.
-func project(r table.Reader, columns []string) (table.Reader, error) {
-	if len(columns) == 0 {
-		return r, nil
-	}
-	p, err := table.Project(r, columns)
-	if err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	return p, nil
-}
-
-// openColumns opens a table input with the named columns only; with no names,
-// with all.
-func openColumns(env *dag.Env, port string, columns ...string) (table.Reader, error) {
-	r, err := env.Table(port)
-	if err != nil {
-		return nil, err
-	}
-	return project(r, columns)
-}
-
-// writeAs writes a batch under a schema with the same types.
-func writeAs(w table.Writer, s *arrow.Schema, batch arrow.RecordBatch) error {
-	if batch.Schema().Equal(s) {
-		return w.Write(batch)
-	}
-	b := array.NewRecordBatch(s, batch.Columns(), batch.NumRows())
-	defer b.Release()
-	return w.Write(b)
 }
