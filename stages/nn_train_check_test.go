@@ -117,7 +117,7 @@ func TestCheckTrainSignature(t *testing.T) {
 	if s.Task != "classification" || len(s.Inputs) != 1 || s.Inputs[0].Name != "text" {
 		t.Errorf("signature: %+v", s)
 	}
-	want := []string{"prediction int64", "probability float32", "probabilities list<item: float32>"}
+	want := []string{"prediction int64", "probability float32", "probabilities list<item: float32, nullable>"}
 	for i, c := range s.Outputs {
 		if c.Name+" "+c.Type != want[i] {
 			t.Errorf("output %d is %s %s, want %s", i, c.Name, c.Type, want[i])

@@ -23,7 +23,7 @@ func Fields(task, target string) []arrow.Field {
 	return []arrow.Field{
 		{Name: PredictionColumn, Type: labelTypes[target]},
 		{Name: ProbabilityColumn, Type: arrow.PrimitiveTypes.Float32},
-		{Name: ProbabilitiesColumn, Type: arrow.ListOfNonNullable(arrow.PrimitiveTypes.Float32)},
+		{Name: ProbabilitiesColumn, Type: arrow.ListOf(arrow.PrimitiveTypes.Float32)},
 	}
 }
 
