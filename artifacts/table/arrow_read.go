@@ -1,7 +1,7 @@
 package table
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -26,62 +26,58 @@ func OpenArrow(ra io.ReaderAt, size int64, name string) (Reader, error) {
 	} else if n == 0 || size == 0 {
 		return nil, fmt.Errorf("%s: is empty: it is no Arrow file", name)
 	}
-	section := io.NewSectionReader(ra, 0, size)
-	if bytes.Equal(magic, []byte(arrowMagic)) {
-		return openArrowFile(section, name)
+	if string(magic) == arrowMagic {
+		return openArrowFile(ra, size, name)
 	}
-	return openArrowStream(section, name)
+	return openArrowStream(io.NewSectionReader(ra, 0, size), size, name, "Arrow stream")
 }
 
-// batchSource is what the two kinds of Arrow IPC have in common.
-type batchSource interface {
-	Schema() *arrow.Schema
-	Read() (arrow.RecordBatch, error)
-}
-
-func openArrowFile(section *io.SectionReader, name string) (r Reader, err error) {
-	defer recovered(name, "Arrow file", &err)
-	f, err := ipc.NewFileReader(section)
+func openArrowFile(ra io.ReaderAt, size int64, name string) (_ Reader, err error) {
+	const what = "Arrow file"
+	defer recovered(name, what, &err)
+	f, err := newArrowFile(ra, size)
 	if err != nil {
-		return nil, damaged(name, "Arrow file", err)
+		return nil, damaged(name, what, err)
 	}
-	rows := int64(0)
-	if f.NumRecords() > 0 {
-		rows = -1 // only the batches know
-	}
-	return newArrowReader(f, name, rows)
+	return newArrowReader(f, f.file.Schema(), name, what)
 }
 
-func openArrowStream(section io.Reader, name string) (r Reader, err error) {
-	defer recovered(name, "Arrow stream", &err)
-	s, err := ipc.NewReader(section)
+func openArrowStream(src io.Reader, size int64, name, what string) (_ Reader, err error) {
+	defer recovered(name, what, &err)
+	s, err := ipc.NewReaderFromMessageReader(&messages{r: bufio.NewReader(src), left: size})
 	if err != nil {
-		return nil, damaged(name, "Arrow stream", err)
+		return nil, damaged(name, what, err)
 	}
-	return newArrowReader(s, name, -1)
+	return newArrowReader(s, s.Schema(), name, what)
 }
 
-func newArrowReader(src batchSource, name string, rows int64) (Reader, error) {
-	schema, err := canonicalSchema(src.Schema())
+func newArrowReader(src batchSource, s *arrow.Schema, name, what string) (Reader, error) {
+	schema, err := canonicalSchema(s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &arrowReader{src: src, name: name, schema: schema, rows: rows}, nil
+	return &arrowReader{src: src, name: name, what: what, schema: schema}, nil
+}
+
+// batchSource is what Arrow files and streams have in common.
+type batchSource interface {
+	Read() (arrow.RecordBatch, error)
+	Release()
 }
 
 // arrowReader checks each batch of an Arrow file and makes it canonical.
 type arrowReader struct {
 	src    batchSource
 	name   string
+	what   string
 	schema *arrow.Schema
-	rows   int64
 	read   int64
 	batch  arrow.RecordBatch
 	err    error
 }
 
 func (r *arrowReader) Schema() *arrow.Schema { return r.schema }
-func (r *arrowReader) Rows() int64           { return r.rows }
+func (r *arrowReader) Rows() int64           { return -1 }
 
 func (r *arrowReader) Next() (arrow.RecordBatch, error) {
 	r.release()
@@ -102,24 +98,24 @@ func (r *arrowReader) Next() (arrow.RecordBatch, error) {
 }
 
 func (r *arrowReader) next() (b arrow.RecordBatch, err error) {
-	defer recovered(r.name, "Arrow file", &err)
+	defer recovered(r.name, r.what, &err)
 	raw, err := r.src.Read()
 	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, io.EOF
 	}
 	if err != nil {
-		return nil, damaged(r.name, "Arrow file", err)
+		return nil, damaged(r.name, r.what, err)
 	}
 	for i, f := range r.schema.Fields() {
 		c := raw.Column(i)
 		if int64(c.Len()) != raw.NumRows() {
-			return nil, damaged(r.name, "Arrow file", fmt.Errorf("column %q has %d rows in a batch of %d", f.Name, c.Len(), raw.NumRows()))
+			return nil, damaged(r.name, r.what, fmt.Errorf("column %q has %d rows in a batch of %d", f.Name, c.Len(), raw.NumRows()))
 		}
 		if err := checkArray(c); err != nil {
-			return nil, damaged(r.name, "Arrow file", fmt.Errorf("column %q in the batch after row %d: %w", f.Name, r.read, err))
+			return nil, damaged(r.name, r.what, fmt.Errorf("column %q in the batch after row %d: %w", f.Name, r.read, err))
 		}
 		if !f.Nullable && c.NullN() > 0 {
-			return nil, damaged(r.name, "Arrow file", fmt.Errorf("column %q has nulls in the batch after row %d and is declared to have none", f.Name, r.read))
+			return nil, damaged(r.name, r.what, fmt.Errorf("column %q has nulls in the batch after row %d and is declared to have none", f.Name, r.read))
 		}
 	}
 	b, err = canonicalBatch(raw, r.schema)
@@ -141,13 +137,10 @@ func (r *arrowReader) Close() error {
 	if r.err == nil {
 		r.err = errClosed
 	}
-	switch src := r.src.(type) {
-	case *ipc.FileReader:
-		return src.Close()
-	case *ipc.Reader:
-		src.Release()
+	if r.src != nil {
+		r.src.Release()
+		r.src = nil
 	}
-	r.src = nil
 	return nil
 }
 

@@ -60,6 +60,10 @@ func canonicalArray(a arrow.Array, t arrow.DataType) (arrow.Array, error) {
 
 // rebuild copies value by value; it is for the encodings that writers choose rarely.
 func rebuild(a arrow.Array, t arrow.DataType) (arrow.Array, error) {
+	const most = 1 << 24
+	if a.DataType().ID() == arrow.NULL && a.Len() > most {
+		return nil, fmt.Errorf("a column without values claims %d rows in a batch", a.Len())
+	}
 	b := array.NewBuilder(memory.DefaultAllocator, t)
 	defer b.Release()
 	b.Reserve(a.Len())

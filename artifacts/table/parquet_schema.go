@@ -128,7 +128,7 @@ func decodeArrowSchema(text string) (s *arrow.Schema) {
 	if err != nil || len(raw) == 0 {
 		return nil
 	}
-	r, err := ipc.NewReader(bytes.NewReader(raw))
+	r, err := ipc.NewReaderFromMessageReader(&messages{r: bytes.NewReader(raw), left: int64(len(raw))})
 	if err != nil {
 		return nil
 	}
