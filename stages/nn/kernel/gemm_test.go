@@ -285,3 +285,24 @@ func TestGemmPackedEqualsGemm(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkGemmPacked(b *testing.B) {
+	for _, s := range [][3]int{{16, 128, 512}, {32, 128, 512}, {32, 512, 2048}} {
+		m, k, n := s[0], s[1], s[2]
+		g := &gemmCase{m: m, k: k, n: n}
+		g.fill(seeded(8))
+		var packed PackedB
+		packed.Pack(false, k, n, g.b, n)
+		for name, call := range map[string]func(){
+			"plain":  func() { Gemm(false, false, m, n, k, 1, g.a, k, g.b, n, 0, g.c, n) },
+			"packed": func() { GemmPacked(false, m, 1, g.a, k, &packed, 0, g.c, n) },
+		} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%s", m, k, n, name), func(b *testing.B) {
+				for b.Loop() {
+					call()
+				}
+				b.ReportMetric(2*float64(m*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}

@@ -19,14 +19,25 @@ type loops struct {
 	sigmoid       func(dst, x []float32)
 	erf, log      func(dst, x []float32)
 	expShifted    func(dst, x []float32, shift float32) // e^(x-shift) for x ≤ shift
-	lstm          func(gates, cPrev, c, h, tanhC []float32)
-	lstmGrad      func(dgates, dcPrev, gates, cPrev, tanhC, dh, dc []float32)
-	gru           func(gates, recurrent, hPrev, h []float32)
-	gruGrad       func(dgates, drecurrent, dhPrev, gates, recurrent, hPrev, dh []float32)
-	adam          func(p, g, m, v []float32, k *[8]float32) // see adamTask
-	sgd           func(p, g []float32, k *[3]float32)       // see sgdTask
-	momentum      func(p, g, buf []float32, k *[3]float32)
-	nesterov      func(p, g, buf []float32, k *[3]float32)
+
+	gelu, geluTanh, silu                      func(dst, x []float32)
+	addProduct                                func(dst, a, b []float32)
+	addReluGrad, addSigmoidGrad, addTanhGrad  func(dx, from, dy []float32)
+	addGeluGrad, addGeluTanhGrad, addSiluGrad func(dx, from, dy []float32)
+
+	subScalar      func(dst, x []float32, c float32)
+	normRow        func(y, normal, weight, bias []float32, inverse float32)
+	normRowGrad    func(dx, g, normal []float32, mean, dot, inverse float32)
+	softmaxRowGrad func(dx, p, dy []float32, dot float32)
+
+	lstm     func(gates, cPrev, c, h, tanhC []float32)
+	lstmGrad func(dgates, dcPrev, gates, cPrev, tanhC, dh, dc []float32)
+	gru      func(gates, recurrent, hPrev, h []float32)
+	gruGrad  func(dgates, drecurrent, dhPrev, gates, recurrent, hPrev, dh []float32)
+	adam     func(p, g, m, v []float32, k *[8]float32) // see adamTask
+	sgd      func(p, g []float32, k *[3]float32)       // see sgdTask
+	momentum func(p, g, buf []float32, k *[3]float32)
+	nesterov func(p, g, buf []float32, k *[3]float32)
 }
 
 // portable serves machines for which no assembly is written, and is what the tests compare the others with.
@@ -36,6 +47,10 @@ var portable = loops{
 	relu: reluPortable, reluGrad: reluGradPortable, sum: sumPortable, peak: peakPortable, dot: dotPortable,
 	exp: expPortable, tanh: tanhPortable, sigmoid: sigmoidPortable, erf: erfPortable, log: logPortable, expShifted: expShiftedPortable,
 	lstm: lstmPortable, lstmGrad: lstmGradPortable, gru: gruPortable, gruGrad: gruGradPortable,
+	gelu: geluPortable, geluTanh: geluTanhPortable, silu: siluPortable, addProduct: addProductPortable,
+	addReluGrad: addReluGradPortable, addSigmoidGrad: addSigmoidGradPortable, addTanhGrad: addTanhGradPortable,
+	addGeluGrad: addGeluGradPortable, addGeluTanhGrad: addGeluTanhGradPortable, addSiluGrad: addSiluGradPortable,
+	subScalar: subScalarPortable, normRow: normRowPortable, normRowGrad: normRowGradPortable, softmaxRowGrad: softmaxRowGradPortable,
 	adam: adamPortable, sgd: sgdPortable, momentum: momentumPortable, nesterov: nesterovPortable,
 }
 

@@ -17,6 +17,10 @@ func assembled() []*loops {
 		relu: reluAVX2, reluGrad: reluGradAVX2, sum: sumAVX2, peak: peakAVX2, dot: dotAVX2,
 		exp: expAVX2, tanh: tanhAVX2, sigmoid: sigmoidAVX2, erf: erfAVX2, log: logAVX2, expShifted: expShiftedAVX2,
 		lstm: lstmAVX2, lstmGrad: lstmGradAVX2, gru: gruAVX2, gruGrad: gruGradAVX2,
+		gelu: geluAVX2, geluTanh: geluTanhAVX2, silu: siluAVX2, addProduct: addProductAVX2,
+		addReluGrad: addReluGradAVX2, addSigmoidGrad: addSigmoidGradAVX2, addTanhGrad: addTanhGradAVX2,
+		addGeluGrad: addGeluGradAVX2, addGeluTanhGrad: addGeluTanhGradAVX2, addSiluGrad: addSiluGradAVX2,
+		subScalar: subScalarAVX2, normRow: normRowAVX2, normRowGrad: normRowGradAVX2, softmaxRowGrad: softmaxRowGradAVX2,
 		adam: adamAVX2, sgd: sgdAVX2, momentum: sgdMomentumAVX2, nesterov: sgdNesterovAVX2,
 		gemm: &gemmLoops{
 			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2, deal: packRowAVX2, vector: gemmVectorAVX2,
@@ -32,6 +36,10 @@ func assembled() []*loops {
 		relu: reluAVX512, reluGrad: reluGradAVX512, sum: sumAVX512, peak: peakAVX512, dot: dotAVX512,
 		exp: expAVX512, tanh: tanhAVX512, sigmoid: sigmoidAVX512, erf: erfAVX512, log: logAVX512, expShifted: expShiftedAVX512,
 		lstm: lstmAVX512, lstmGrad: lstmGradAVX512, gru: gruAVX512, gruGrad: gruGradAVX512,
+		gelu: geluAVX512, geluTanh: geluTanhAVX512, silu: siluAVX512, addProduct: addProductAVX512,
+		addReluGrad: addReluGradAVX512, addSigmoidGrad: addSigmoidGradAVX512, addTanhGrad: addTanhGradAVX512,
+		addGeluGrad: addGeluGradAVX512, addGeluTanhGrad: addGeluTanhGradAVX512, addSiluGrad: addSiluGradAVX512,
+		subScalar: subScalarAVX512, normRow: normRowAVX512, normRowGrad: normRowGradAVX512, softmaxRowGrad: softmaxRowGradAVX512,
 		adam: adamAVX512, sgd: sgdAVX512, momentum: sgdMomentumAVX512, nesterov: sgdNesterovAVX512,
 		gemm: &gemmLoops{
 			width: 16, copy: packCopyAVX512, transpose: packTransposeAVX512, deal: packRowAVX512, vector: gemmVectorAVX512,

@@ -36,6 +36,14 @@ func binaryOperation(f func(dst, a, b []float32)) func(*rand.Rand, int, bool) []
 	}
 }
 
+func ternaryOperation(f func(dst, a, b []float32)) func(*rand.Rand, int, bool) []float32 {
+	return func(r *rand.Rand, n int, _ bool) []float32 {
+		dst := normal(r, n)
+		f(dst, normal(r, n), normal(r, n))
+		return dst
+	}
+}
+
 func unaryOperation(f func(dst, x []float32)) func(*rand.Rand, int, bool) []float32 {
 	return func(r *rand.Rand, n int, inPlace bool) []float32 {
 		x := normal(r, n)
@@ -67,6 +75,38 @@ var operations = []operation{
 	{"ReluGrad", binaryOperation(ReluGrad)}, {"Relu", unaryOperation(Relu)},
 	{"Exp", unaryOperation(Exp)}, {"Tanh", unaryOperation(Tanh)}, {"Sigmoid", unaryOperation(Sigmoid)},
 	{"Erf", unaryOperation(Erf)}, {"Log", unaryOperation(Log)},
+	{"Gelu", unaryOperation(Gelu)}, {"GeluTanh", unaryOperation(GeluTanh)}, {"Silu", unaryOperation(Silu)},
+	{"AddProduct", ternaryOperation(AddProduct)}, {"AddReluGrad", ternaryOperation(AddReluGrad)},
+	{"AddSigmoidGrad", ternaryOperation(AddSigmoidGrad)}, {"AddTanhGrad", ternaryOperation(AddTanhGrad)},
+	{"AddGeluGrad", ternaryOperation(AddGeluGrad)}, {"AddGeluTanhGrad", ternaryOperation(AddGeluTanhGrad)},
+	{"AddSiluGrad", ternaryOperation(AddSiluGrad)},
+	{"NormRows", func(r *rand.Rand, n int, inPlace bool) []float32 {
+		rows, cols := rowsOf(r, n)
+		x := normal(r, rows*cols)
+		y, h, inverse := target(x, inPlace), normal(r, rows*cols), normal(r, rows)
+		NormRows(y, h, inverse, x, normal(r, cols), normal(r, cols), rows, cols, 1e-5, true)
+		return concat(y, h, inverse)
+	}},
+	{"NormRows without bias", func(r *rand.Rand, n int, inPlace bool) []float32 {
+		rows, cols := rowsOf(r, n)
+		x := normal(r, rows*cols)
+		y, h, inverse := target(x, inPlace), normal(r, rows*cols), normal(r, rows)
+		NormRows(y, h, inverse, x, normal(r, cols), nil, rows, cols, 1e-5, false)
+		return concat(y, h, inverse)
+	}},
+	{"NormRowsGrad", func(r *rand.Rand, n int, _ bool) []float32 {
+		rows, cols := rowsOf(r, n)
+		dx, g := normal(r, rows*cols), make([]float32, rows*cols)
+		NormRowsGrad(dx, g, normal(r, rows*cols), normal(r, rows*cols), normal(r, rows), normal(r, cols), rows, cols, n%2 == 0)
+		return concat(dx, g)
+	}},
+	{"AddSoftmaxGrad", func(r *rand.Rand, n int, _ bool) []float32 {
+		rows, cols := rowsOf(r, n)
+		dx, y := normal(r, rows*cols), normal(r, rows*cols)
+		Softmax(y, y, rows, cols)
+		AddSoftmaxGrad(dx, y, normal(r, rows*cols), rows, cols)
+		return dx
+	}},
 	{"Axpy", func(r *rand.Rand, n int, _ bool) []float32 {
 		x, y := normal(r, n), normal(r, n)
 		Axpy(0.7, x, y)

@@ -16,6 +16,8 @@ import (
 var families = map[string]func(isa){
 	"gemm":        gemmTiles,
 	"elementwise": elementwise,
+	"activations": activations,
+	"norms":       norms,
 	"cells":       cells,
 	"optimiser":   optimisers,
 	"functions":   unaries,

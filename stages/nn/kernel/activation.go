@@ -1,0 +1,124 @@
+package kernel
+
+import "math"
+
+// Gelu sets dst[i] = x[i]·Φ(x[i]) with the normal distribution's Φ by way of erf (Hendrycks and Gimpel 2016; PyTorch's GELU).
+func Gelu(dst, x []float32) { unary(active.gelu, dst, x) }
+
+// GeluTanh sets dst[i] to the tanh form of GELU, x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), which GPT-2 uses (PyTorch's
+// GELU(approximate="tanh"), Hugging Face's gelu_new).
+func GeluTanh(dst, x []float32) { unary(active.geluTanh, dst, x) }
+
+// Silu sets dst[i] = x[i]·σ(x[i]) (Elfwing et al. 2018; PyTorch's SiLU, also called swish).
+func Silu(dst, x []float32) { unary(active.silu, dst, x) }
+
+// AddProduct adds a[i]·b[i] to dst[i], rounding once.
+func AddProduct(dst, a, b []float32) { active.addProduct(dst, a[:len(dst)], b[:len(dst)]) }
+
+// AddReluGrad adds to dx the gradient of Relu at x: dy[i] where x[i] > 0.
+func AddReluGrad(dx, x, dy []float32) { active.addReluGrad(dx, x[:len(dx)], dy[:len(dx)]) }
+
+// AddSigmoidGrad adds to dx the gradient of Sigmoid, whose result was y: dy·y·(1-y).
+func AddSigmoidGrad(dx, y, dy []float32) { active.addSigmoidGrad(dx, y[:len(dx)], dy[:len(dx)]) }
+
+// AddTanhGrad adds to dx the gradient of Tanh, whose result was y: dy·(1-y²).
+func AddTanhGrad(dx, y, dy []float32) { active.addTanhGrad(dx, y[:len(dx)], dy[:len(dx)]) }
+
+// AddGeluGrad adds to dx the gradient of Gelu at x.
+func AddGeluGrad(dx, x, dy []float32) { gradient(active.addGeluGrad, dx, x, dy) }
+
+// AddGeluTanhGrad adds to dx the gradient of GeluTanh at x.
+func AddGeluTanhGrad(dx, x, dy []float32) { gradient(active.addGeluTanhGrad, dx, x, dy) }
+
+// AddSiluGrad adds to dx the gradient of Silu at x.
+func AddSiluGrad(dx, x, dy []float32) { gradient(active.addSiluGrad, dx, x, dy) }
+
+var gradientTasks freeList[gradientTask]
+
+// gradientTask is the gradient of a function of every element.
+type gradientTask struct {
+	f            func(dx, x, dy []float32)
+	dx, from, dy []float32
+}
+
+func (t *gradientTask) Range(lo, hi int) { t.f(t.dx[lo:hi], t.from[lo:hi], t.dy[lo:hi]) }
+
+func gradient(f func(dx, x, dy []float32), dx, x, dy []float32) {
+	n := len(dx)
+	parallel(&gradientTasks, n, unaryGrain, gradientTask{f: f, dx: dx, from: x[:n], dy: dy[:n]})
+}
+
+func geluPortable(dst, x []float32) {
+	apply(dst, x, func(v float64) float64 { return v * phi(v) })
+}
+
+// phi is the normal distribution function.
+func phi(v float64) float64 { return (1 + math.Erf(v/math.Sqrt2)) / 2 }
+
+// tanhForm returns the tanh in GeluTanh and the derivative of its argument.
+func tanhForm(v float64) (t, slope float64) {
+	root := math.Sqrt(2 / math.Pi)
+	return math.Tanh(root * (v + 0.044715*v*v*v)), root * (1 + 3*0.044715*v*v)
+}
+
+func geluTanhPortable(dst, x []float32) {
+	apply(dst, x, func(v float64) float64 {
+		t, _ := tanhForm(v)
+		return v / 2 * (1 + t)
+	})
+}
+
+func siluPortable(dst, x []float32) {
+	apply(dst, x, func(v float64) float64 { return v * sigmoid64(v) })
+}
+
+func addProductPortable(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] += a[i] * b[i]
+	}
+}
+
+func addReluGradPortable(dx, x, dy []float32) {
+	for i := range dx {
+		if x[i] > 0 {
+			dx[i] += dy[i]
+		}
+	}
+}
+
+func addSigmoidGradPortable(dx, y, dy []float32) {
+	for i := range dx {
+		dx[i] += dy[i] * y[i] * (1 - y[i])
+	}
+}
+
+func addTanhGradPortable(dx, y, dy []float32) {
+	for i := range dx {
+		dx[i] += dy[i] * (1 - y[i]*y[i])
+	}
+}
+
+// addSlopes adds dy times the derivative of a function, evaluated in float64.
+func addSlopes(dx, x, dy []float32, slope func(float64) float64) {
+	for i := range dx {
+		dx[i] += dy[i] * float32(slope(float64(x[i])))
+	}
+}
+
+func addGeluGradPortable(dx, x, dy []float32) {
+	addSlopes(dx, x, dy, func(v float64) float64 { return phi(v) + v*math.Exp(-v*v/2)/math.Sqrt(2*math.Pi) })
+}
+
+func addGeluTanhGradPortable(dx, x, dy []float32) {
+	addSlopes(dx, x, dy, func(v float64) float64 {
+		t, slope := tanhForm(v)
+		return (1 + t + v*(1-t*t)*slope) / 2
+	})
+}
+
+func addSiluGradPortable(dx, x, dy []float32) {
+	addSlopes(dx, x, dy, func(v float64) float64 {
+		y := sigmoid64(v)
+		return y * (1 + v*(1-y))
+	})
+}
