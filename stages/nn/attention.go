@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 )
 
 func init() {
@@ -103,14 +102,4 @@ func (l *MultiHeadAttention) Forward(p *Pass, x *Tensor) *Tensor {
 		qkv = rotate(p, qkv, h, l.RopeBase)
 	}
 	return affine(p, attend(p, qkv, h, l.Causal, l.Dropout), l.outWeight, l.outBias)
-}
-
-// prefixed puts a name before those of the parameters of a part of a layer.
-func prefixed(name string, params []*Param) []*Param {
-	for _, p := range params {
-		if !strings.HasPrefix(p.Name, name+".") {
-			p.Name = name + "." + p.Name
-		}
-	}
-	return params
 }

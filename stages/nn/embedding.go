@@ -23,7 +23,7 @@ type Embedding struct {
 	weight *Param // (vocab, dim)
 }
 
-func (l *Embedding) readsTokens() {}
+func (l *Embedding) readsTokens() bool { return true }
 
 // OutShape returns (batch, time, dim).
 func (l *Embedding) OutShape(in Shape, _ Context) (Shape, error) {

@@ -29,6 +29,6 @@ type stateless struct{}
 func (stateless) Build(Shape, Context, *rand.Rand) error { return nil }
 func (stateless) Params() []*Param                       { return nil }
 
-// tokenReader is implemented by layers whose input is token ids and not
+// tokenReader is implemented by layers whose input may be token ids and not
 // numbers.
-type tokenReader interface{ readsTokens() }
+type tokenReader interface{ readsTokens() bool }

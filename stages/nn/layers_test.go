@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -77,7 +79,7 @@ func smallExample(f taggedField) string {
 	if f.value.CanInt() {
 		return "4"
 	}
-	if f.value.Kind() == reflect.Slice {
+	if f.value.Type() == reflect.TypeFor[[]int]() {
 		return "[2]"
 	}
 	return f.tag.Get("example")
@@ -87,7 +89,12 @@ func (f taggedField) setText(t *testing.T, text string) {
 	t.Helper()
 	data, err := json.Marshal(text)
 	if f.value.Kind() != reflect.String {
-		data = []byte(text)
+		data = bareWord.ReplaceAllFunc([]byte(text), func(word []byte) []byte {
+			if json.Valid(word) {
+				return word // true, false, null
+			}
+			return []byte(strconv.Quote(string(word)))
+		})
 	}
 	if f.value.Kind() == reflect.Slice {
 		f.value.SetZero() // else the array of the default would be written into
@@ -99,6 +106,9 @@ func (f taggedField) setText(t *testing.T, text string) {
 		t.Fatalf("%s: %v", f.name, err)
 	}
 }
+
+// bareWord finds what YAML's flow style spells without quotes and JSON does not.
+var bareWord = regexp.MustCompile(`\b[a-z_][a-z_0-9]*\b`)
 
 func choices(f taggedField) []string {
 	switch {

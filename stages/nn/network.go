@@ -59,7 +59,7 @@ func Check(in Input, c Context, layers []Layer) ([]Shape, error) {
 }
 
 func checkLayer(l Layer, i int, in Input, shape Shape, c Context) (Shape, error) {
-	_, reads := l.(tokenReader)
+	reads := readsTokens(l)
 	switch {
 	case i == 0 && in.Tokens && !reads:
 		return nil, errors.New("cannot read token ids; begin with an embedding")

@@ -134,3 +134,16 @@ for name, config in {
     "transformer_relu": {"activation": "relu", "norm": "rms", "norm_first": False},
 }.items():
     CASES[name] = classify([5, 8], {"transformer_block": {"heads": 2, **config}}, MEAN)
+
+CONV = {"filters": 4, "kernel_size": [3], "padding": "same", "use_bias": False}
+CASES["residual"] = classify([4, 4, 3], {"residual": {
+    "layers": [{"conv2d": {**CONV, "strides": [2]}}, {"batch_norm": {}}, {"activation": {}}, {"conv2d": CONV}, {"batch_norm": {}}],
+    "shortcut": [{"conv2d": {**CONV, "kernel_size": [1], "strides": [2]}}, {"batch_norm": {}}],
+    "activation": "relu"}}, MEAN)
+CASES["residual_plain"] = classify([6], {"residual": {"layers": [{"dense": {"units": 6, "activation": "tanh"}}]}})
+CASES["branches"] = read({"branches": {"branches": [
+    [{"conv1d": {"filters": 3, "kernel_size": [2], "activation": "relu"}}, {"global_max_pool": {}}],
+    [{"lstm": {"units": 4}}], [{"global_avg_pool": {}}]]}}, padded=True)
+CASES["branches_of_tokens"] = read({"branches": {"branches": [
+    [{"embedding": {"dim": 3, "mask_zero": True}}, {"gru": {"units": 2}}], [{"embedding": {"dim": 2}}, MEAN]]}}, padded=True)
+CASES["branches_of_tokens"]["layers"].pop(0)

@@ -413,3 +413,49 @@ class TransformerBlock(Layer):
             else:
                 x = self.parts[norm](x + f(x), None)[0]
         return x, mask
+
+
+class Sequence:
+    """The layers of a list inside a layer."""
+
+    def __init__(self, specs, shape, case, rng):
+        self.layers, self.params = [], {}
+        for i, spec in enumerate(specs):
+            (kind, config), = spec.items()
+            made = LAYERS[kind](config, shape, case, rng)
+            shape = made.shape
+            self.layers.append(made)
+            self.params |= {f"{i}.{name}": value for name, value in made.params.items()}
+        self.shape = list(shape)
+
+    def __call__(self, x, mask):
+        for made in self.layers:
+            x, mask = made(x, mask)
+        return x, mask
+
+
+@layer("residual")
+class Residual(Layer):
+    def build(self, case, rng):
+        self.main = Sequence(self.config["layers"], self.shape, case, rng)
+        self.around = Sequence(self.config.get("shortcut", []), self.shape, case, rng)
+        for name, part in [("layers", self.main), ("shortcut", self.around)]:
+            self.params |= {f"{name}.{key}": value for key, value in part.params.items()}
+        self.shape = self.main.shape
+
+    def __call__(self, x, mask):
+        y, out_mask = self.main(x, mask)
+        return ACTIVATIONS[self.config.get("activation", "linear")](y + self.around(x, mask)[0]), out_mask
+
+
+@layer("branches")
+class Branches(Layer):
+    def build(self, case, rng):
+        self.parts = [Sequence(specs, self.shape, case, rng) for specs in self.config["branches"]]
+        for i, part in enumerate(self.parts):
+            self.params |= {f"{i}.{key}": value for key, value in part.params.items()}
+        self.shape = self.parts[0].shape[:-1] + [sum(part.shape[-1] for part in self.parts)]
+
+    def __call__(self, x, mask):
+        outs = [part(x, mask) for part in self.parts]
+        return torch.cat([y for y, _ in outs], -1), outs[0][1]
