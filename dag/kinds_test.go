@@ -140,6 +140,17 @@ func (k *drawKind) Run(_ context.Context, env *Env) error {
 	return write(env, Out, fmt.Sprint(env.Seed))
 }
 
+// diceKind is not deterministic.
+type diceKind struct{}
+
+func (k *diceKind) Ports() (in, out []Port) {
+	return []Port{{Name: "in", Type: artifacts.File}}, []Port{{Name: Out, Type: artifacts.File}}
+}
+func (k *diceKind) Check(*Check) {}
+func (k *diceKind) Run(_ context.Context, env *Env) error {
+	return write(env, Out, fmt.Sprint(ran.Add(1)))
+}
+
 func write(env *Env, port, s string) error {
 	t := artifacts.File
 	if port == "size" {
@@ -158,6 +169,7 @@ func testKinds() *Kinds {
 		Info{Name: "read", Version: 1, New: func() Kind { return &readKind{} }},
 		Info{Name: "join", Version: 1, New: func() Kind { return &joinKind{} }},
 		Info{Name: "trouble", Version: 1, New: func() Kind { return &troubleKind{} }},
+		Info{Name: "dice", Version: 1, New: func() Kind { return &diceKind{} }},
 		Info{Name: "tell", Version: 1, Effect: true, New: func() Kind { return &effectKind{} }},
 		Info{Name: "draw", Version: 1, Seeded: true, New: func() Kind { return &drawKind{} }},
 	)

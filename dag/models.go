@@ -30,6 +30,7 @@ type ModelVersion struct {
 	Ref     artifacts.Ref
 	Metrics map[string]float64
 	Aliases []string
+	Created bool // by this call, as opposed to found
 }
 
 // NewModelVersion is what a stage registers.

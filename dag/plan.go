@@ -37,9 +37,8 @@ type Planned struct {
 
 // PlanOptions say what to plan.
 type PlanOptions struct {
-	Store   *artifacts.Store
-	Targets []string
-	Force   bool
+	Store *artifacts.Store
+	Selection
 	// Last finds the key that a stage had in the newest run of the pipeline.
 	Last func(stage string) (artifacts.Key, bool)
 }
@@ -47,18 +46,18 @@ type PlanOptions struct {
 // Plan tells what Run would do, without doing it. Files outside the store are
 // fingerprinted; nothing else is read.
 func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
-	targets, err := p.targets(o.Targets)
+	c, err := p.choose(o.Selection)
 	if err != nil {
 		return nil, err
 	}
 	w := worker{store: o.Store, seed: p.Seed, now: time.Now}
 	outputs := map[*Stage]map[string]artifacts.Ref{}
 	var plan []Planned
-	for _, s := range p.Upstream(targets...) {
+	for _, s := range c.stages {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		one, out, err := planStage(&w, s, outputs, o)
+		one, out, err := planStage(&w, s, outputs, c.force[s], o.Last)
 		if err != nil {
 			return nil, StageError{s.Name, err}
 		}
@@ -71,9 +70,9 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 }
 
 // planStage plans one stage; the outputs are nil where they are not known yet.
-func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, o PlanOptions) (Planned, map[string]artifacts.Ref, error) {
+func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, force bool, last func(string) (artifacts.Key, bool)) (Planned, map[string]artifacts.Ref, error) {
 	one := Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionRun}
-	past := w.past(s, o.Last)
+	past := w.past(s, last)
 	one.Last = past.took()
 	if waits := waitsFor(s, outputs); len(waits) > 0 {
 		one.Action, one.Why = ActionWait, waits
@@ -98,7 +97,7 @@ func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref,
 	switch {
 	case s.Info.Effect:
 		one.Why = []string{"has an effect outside the store: runs each time"}
-	case o.Force:
+	case force:
 		one.Why = []string{"forced"}
 	case s.NoCache:
 		one.Why = []string{"cache: false"}

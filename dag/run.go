@@ -15,14 +15,14 @@ import (
 
 // RunOptions say how a pipeline is run.
 type RunOptions struct {
-	ID        string // of the run
-	Store     *artifacts.Store
-	Models    Models // the registry, for stages with an effect
-	Sink      Sink   // takes the events, from one goroutine
-	Targets   []string
+	ID     string // of the run
+	Store  *artifacts.Store
+	Models Models // the registry, for stages with an effect
+	Sink   Sink   // takes the events, from one goroutine
+	Selection
 	Jobs      int  // stages at a time; 0 means one for each core
-	Force     bool // run even what the store has
 	KeepGoing bool // after a failure, run what does not depend on it
+	Verify    bool // run what the store has once more and compare the bytes
 	Now       func() time.Time
 }
 
@@ -63,25 +63,13 @@ func Run(ctx context.Context, p *Pipeline, o RunOptions) (*Result, error) {
 	if o.Sink == nil {
 		o.Sink = Sinks{}
 	}
-	targets, err := p.targets(o.Targets)
+	chosen, err := p.choose(o.Selection)
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{pipeline: p, options: o, result: &Result{Outputs: map[string]map[string]artifacts.Ref{}},
+	r := &runner{pipeline: p, options: o, chosen: chosen, result: &Result{Outputs: map[string]map[string]artifacts.Ref{}},
 		outputs: map[*Stage]map[string]artifacts.Ref{}, waiting: map[*Stage]int{}, ended: map[*Stage]bool{}, messages: make(chan message, 64), over: make(chan struct{})}
-	return r.run(ctx, p.Upstream(targets...))
-}
-
-func (p *Pipeline) targets(names []string) ([]*Stage, error) {
-	var out []*Stage
-	for _, n := range names {
-		s := p.Stage(n)
-		if s == nil {
-			return nil, fmt.Errorf("pipeline %q has no stage %q", p.Name, n)
-		}
-		out = append(out, s)
-	}
-	return out, nil
+	return r.run(ctx)
 }
 
 // runner owns the state of a run; only the goroutine in run touches it.
@@ -89,9 +77,9 @@ func (p *Pipeline) targets(names []string) ([]*Stage, error) {
 type runner struct {
 	pipeline *Pipeline
 	options  RunOptions
+	chosen   *chosen
 	result   *Result
 
-	stages   []*Stage // that take part, in order
 	waiting  map[*Stage]int
 	outputs  map[*Stage]map[string]artifacts.Ref
 	ended    map[*Stage]bool
@@ -108,10 +96,10 @@ type message struct {
 	done  *work
 }
 
-func (r *runner) run(ctx context.Context, stages []*Stage) (*Result, error) {
+func (r *runner) run(ctx context.Context) (*Result, error) {
 	started := r.options.Now()
-	r.stages, r.running = stages, map[*Stage]*work{}
-	r.emit(Event{Time: started, Type: RunStarted, Pipeline: r.pipeline.Name, Stages: len(stages)})
+	r.running = map[*Stage]*work{}
+	r.emit(Event{Time: started, Type: RunStarted, Pipeline: r.pipeline.Name, Stages: len(r.chosen.stages)})
 	r.prepare()
 	workCtx, stopWork := context.WithCancel(ctx)
 	defer stopWork()
@@ -138,21 +126,18 @@ func (r *runner) run(ctx context.Context, stages []*Stage) (*Result, error) {
 
 // prepare counts what each stage waits for and finds who can start.
 func (r *runner) prepare() {
-	part := make(map[*Stage]bool, len(r.stages))
-	for _, s := range r.stages {
-		part[s] = true
-	}
-	depth := make(map[*Stage]int, len(r.stages))
-	for i := len(r.stages) - 1; i >= 0; i-- {
-		s := r.stages[i]
+	stages := r.chosen.stages
+	depth := make(map[*Stage]int, len(stages))
+	for i := len(stages) - 1; i >= 0; i-- {
+		s := stages[i]
 		for _, u := range s.users {
-			if part[u] {
+			if r.chosen.part[u] {
 				depth[s] = max(depth[s], depth[u]+1)
 			}
 		}
 	}
 	r.ready.depth = depth
-	for _, s := range r.stages {
+	for _, s := range stages {
 		r.waiting[s] = len(s.In)
 		if len(s.In) == 0 {
 			heap.Push(&r.ready, s)
@@ -179,7 +164,8 @@ func (r *runner) dispatch(ctx context.Context) {
 
 // work is the body of a worker.
 func (r *runner) work(ctx context.Context, w *work) {
-	wk := worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, force: r.options.Force, now: r.options.Now,
+	wk := worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, now: r.options.Now,
+		force: r.chosen.force[w.stage], cacheOnly: r.chosen.before[w.stage], verify: r.options.Verify,
 		emit: func(e Event) { r.send(message{event: e}) }}
 	w.outcome = wk.do(ctx, w.stage, w.inputs, func(k artifacts.Key) string {
 		return filepath.Join(r.options.Store.Dir(), "scratch", string(k))
@@ -265,7 +251,7 @@ func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error)
 	if ctx.Err() == nil && len(res.Failures) > 0 {
 		why = fmt.Sprintf("not started: stage %q failed", res.Failures[0].Stage)
 	}
-	for _, s := range r.stages {
+	for _, s := range r.chosen.stages {
 		if !r.ended[s] {
 			r.skip(s, why)
 		}

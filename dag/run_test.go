@@ -228,7 +228,7 @@ func TestTargetsAndForce(t *testing.T) {
 	src := "pipeline: p\nstages:\n  a: { uses: draw }\n  b: { uses: join, in: a }\n  c: { uses: join, in: b }\n"
 	_, rec, err := runIt(t, s, src, func(o *RunOptions) { o.Targets = []string{"b"} })
 	expect(t, rec, err, "a=finished b=finished")
-	_, rec, err = runIt(t, s, src, func(o *RunOptions) { o.Force = true })
+	_, rec, err = runIt(t, s, src, func(o *RunOptions) { o.Force = []string{ForceAll} })
 	expect(t, rec, err, "a=finished b=finished c=finished")
 	if _, _, err := runIt(t, s, src, func(o *RunOptions) { o.Targets = []string{"z"} }); err == nil {
 		t.Error("an unknown target was accepted")
@@ -323,5 +323,39 @@ func TestJournalReadsBack(t *testing.T) {
 	}
 	if got.ends() != rec.ends() || len(got.events) != len(rec.events) {
 		t.Errorf("journal has %d events, the run had %d", len(got.events), len(rec.events))
+	}
+}
+
+func TestForceOfOneStageSparesTheOthers(t *testing.T) {
+	s := testStore(t)
+	src := "pipeline: p\nstages:\n  a: { uses: draw }\n  b: { uses: join, in: a }\n  c: { uses: join, in: b }\n  d: { uses: join, in: a, with: { suffix: x } }\n"
+	runIt(t, s, src, nil)
+	// b gives the same bytes again, so c is spared as well.
+	_, rec, err := runIt(t, s, src, func(o *RunOptions) { o.Force = []string{"b"} })
+	expect(t, rec, err, "a=cached b=finished c=cached d=cached")
+}
+
+func TestFromTakesWhatIsBeforeFromTheStore(t *testing.T) {
+	s := testStore(t)
+	src := "pipeline: p\nstages:\n  a: { uses: draw }\n  b: { uses: join, in: a }\n  c: { uses: join, in: b, with: { suffix: y } }\n  d: { uses: join, in: a, with: { suffix: x } }\n"
+	_, _, err := runIt(t, s, src, func(o *RunOptions) { o.From = []string{"b"} })
+	if err == nil || !strings.Contains(err.Error(), `stage "a": its result is not in the store`) {
+		t.Errorf("an empty store: %v", err)
+	}
+	runIt(t, s, src, func(o *RunOptions) { o.Targets = []string{"a"} })
+	_, rec, err := runIt(t, s, src, func(o *RunOptions) { o.From = []string{"b"} })
+	expect(t, rec, err, "a=cached b=finished c=finished")
+}
+
+func TestVerifyFindsWhatIsNotDeterministic(t *testing.T) {
+	s := testStore(t)
+	src := "pipeline: p\nstages:\n  a: { uses: draw }\n  b: { uses: dice, in: a }\n"
+	runIt(t, s, src, nil)
+	_, rec, err := runIt(t, s, src, func(o *RunOptions) { o.Verify = true })
+	if err == nil || !strings.Contains(err.Error(), `stage "b": it gives other bytes than before`) {
+		t.Errorf("error = %v", err)
+	}
+	if got := rec.ends(); got != "a=finished b=failed" {
+		t.Errorf("stages ended %s", got)
 	}
 }

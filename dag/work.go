@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -36,9 +37,12 @@ type worker struct {
 	store  *artifacts.Store
 	seed   uint64
 	models Models
-	force  bool
 	now    func() time.Time
 	emit   func(Event)
+
+	force     bool // run it though the store has the result
+	cacheOnly bool // it comes before where the run begins
+	verify    bool // run a hit again and compare
 }
 
 // describe fingerprints the files that a stage reads and composes its key.
@@ -81,8 +85,7 @@ func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref) (*Descrip
 }
 
 // do brings a stage to its end: from the store where its key is known, else
-// by running it. Two processes with the same key share the work: the second
-// waits for the first and finds its record.
+// by running it.
 func (w *worker) do(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, scratch func(artifacts.Key) string) (o outcome) {
 	started := w.now()
 	defer func() {
@@ -101,19 +104,25 @@ func (w *worker) do(ctx context.Context, s *Stage, inputs map[string][]artifacts
 	}
 	o.key, o.externals = key, prints
 	cacheable := !s.Info.Effect && !s.NoCache
+	var stored *outcome
 	if cacheable {
-		if !w.force && w.replay(key, &o) {
-			return o
-		}
-		unlock, err := w.store.LockKey(ctx, key)
+		unlock, hit, err := w.look(ctx, key, &o)
 		if err != nil {
 			o.err = err
 			return o
 		}
 		defer unlock()
-		if !w.force && w.replay(key, &o) {
+		if hit && !w.verify {
 			return o
 		}
+		if hit {
+			kept := o
+			stored = &kept
+		}
+	}
+	if w.cacheOnly {
+		o.err = errors.New("its result is not in the store, and the run begins after it; run without --from")
+		return o
 	}
 	w.run(ctx, s, inputs, scratch(key), &o)
 	if o.err != nil {
@@ -125,10 +134,36 @@ func (w *worker) do(ctx context.Context, s *Stage, inputs map[string][]artifacts
 			return o
 		}
 	}
-	if cacheable {
+	if stored != nil {
+		o.err = sameOutputs(stored.outputs, o.outputs)
+	} else if cacheable {
 		o.err = w.record(key, s, description, started, &o)
 	}
 	return o
+}
+
+// look finds a key in the store. On a miss the key stays locked until unlock,
+// so that two processes share the work: the second waits for the first and
+// finds its record.
+func (w *worker) look(ctx context.Context, key artifacts.Key, o *outcome) (unlock func(), hit bool, err error) {
+	if !w.force && w.replay(key, o) {
+		return func() {}, true, nil
+	}
+	unlock, err = w.store.LockKey(ctx, key)
+	if err != nil {
+		return nil, false, err
+	}
+	return unlock, !w.force && w.replay(key, o), nil
+}
+
+// sameOutputs compares what a stage gave again with what the store has.
+func sameOutputs(before, after map[string]artifacts.Ref) error {
+	for _, port := range sortedKeys(before) {
+		if a, b := before[port].Digest, after[port].Digest; a != b {
+			return fmt.Errorf("it gives other bytes than before: output %q was %s and is now %s; either the stage is not deterministic or the store was changed", port, a, b)
+		}
+	}
+	return nil
 }
 
 // replay fills an outcome from the store; false means a miss.

@@ -31,12 +31,14 @@ func (m *models) Resolve(ctx context.Context, name string) (*dag.ModelVersion, e
 // Register implements dag.Models.
 func (m *models) Register(ctx context.Context, n dag.NewModelVersion) (*dag.ModelVersion, error) {
 	m.recorder.Flush()
-	v, _, err := m.registry.RegisterVersion(ctx, registry.NewVersion{Model: n.Model, RunID: m.run, Ref: n.Ref, User: m.recorder.start.User,
+	v, created, err := m.registry.RegisterVersion(ctx, registry.NewVersion{Model: n.Model, RunID: m.run, Ref: n.Ref, User: m.recorder.start.User,
 		Signature: n.Signature, Metrics: n.Metrics, Description: n.Description, Tags: registry.Pairs(n.Tags)})
 	if err != nil {
 		return nil, err
 	}
-	return version(v), nil
+	out := version(v)
+	out.Created = created
+	return out, nil
 }
 
 // SetAlias implements dag.Models.

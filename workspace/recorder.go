@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"runtime"
@@ -42,12 +43,20 @@ func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
 	r := &recorder{
 		registry: w.Registry, exp: p.ExperimentName(),
 		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: p.Name, PipelineText: string(p.File.Data), User: username(),
-			Params: params(p), Tags: registry.Pairs(p.Tags), Process: &self},
+			Params: params(p), Tags: registry.Pairs(tags(p, o)), Process: &self},
 		pending: map[string]*registry.StageRecord{}, stages: map[string]registry.Stage{},
 		wake: make(chan struct{}, 1), flushed: make(chan chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	go r.write()
 	return r
+}
+
+// tags joins the pipeline's tags with the run's own, which win.
+func tags(p *dag.Pipeline, o RunOptions) map[string]string {
+	all := make(map[string]string, len(p.Tags)+len(o.Tags))
+	maps.Copy(all, p.Tags)
+	maps.Copy(all, o.Tags)
+	return all
 }
 
 func params(p *dag.Pipeline) []registry.Pair {

@@ -2,20 +2,35 @@ package workspace
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"pipe/dag"
 )
 
 // RunOptions say how a pipeline is run here.
 type RunOptions struct {
-	Name      string // of the run; "" lets the registry choose
-	Targets   []string
+	Name string // of the run; "" lets the registry choose
+	dag.Selection
 	Jobs      int
-	Force     bool
 	KeepGoing bool
-	Sink      dag.Sink // sees the events beside the journal and the registry
+	Verify    bool
+	Tags      map[string]string // beside those of the pipeline
+	Sink      dag.Sink          // sees the events beside the journal and the registry
 }
+
+// Request is what was asked for when a run began. It is kept in the run's
+// folder, so that the run can be retried.
+type Request struct {
+	File   string            `json:"file"`
+	Params map[string]string `json:"params,omitempty"`
+	dag.Selection
+}
+
+const requestFile = "request.json"
 
 // Run runs a pipeline. The run's id is given even where it failed; the error
 // is that of dag.Run, or says what could not be written down.
@@ -25,6 +40,9 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	if err != nil {
 		return "", nil, err
 	}
+	if err := w.keepRequest(id, p, o.Selection); err != nil {
+		return "", nil, errors.Join(err, journal.Close())
+	}
 	rec := w.record(p, id, o)
 	sinks := dag.Sinks{journal, rec}
 	if o.Sink != nil {
@@ -32,7 +50,37 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	}
 	res, err = dag.Run(ctx, p, dag.RunOptions{
 		ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: sinks,
-		Targets: o.Targets, Jobs: o.Jobs, Force: o.Force, KeepGoing: o.KeepGoing,
+		Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify,
 	})
 	return id, res, errors.Join(err, rec.Close(), journal.Close())
+}
+
+func (w *Workspace) keepRequest(id string, p *dag.Pipeline, sel dag.Selection) error {
+	r := Request{File: p.File.Name, Selection: sel, Params: map[string]string{}}
+	for _, q := range p.Params {
+		if q.Set {
+			r.Params[q.Name] = q.Text()
+		}
+	}
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(w.RunDir(id), requestFile), b, 0o666)
+	}
+	if err != nil {
+		return fmt.Errorf("keep what the run was asked for: %w", err)
+	}
+	return nil
+}
+
+// Request reads what a run was asked for.
+func (w *Workspace) Request(id string) (*Request, error) {
+	b, err := os.ReadFile(filepath.Join(w.RunDir(id), requestFile))
+	if err != nil {
+		return nil, fmt.Errorf("the run's folder does not say what was asked for: %w", err)
+	}
+	var r Request
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%s of run %s is damaged: %w", requestFile, id, err)
+	}
+	return &r, nil
 }

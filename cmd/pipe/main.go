@@ -121,6 +121,7 @@ func report(w io.Writer, err error) int {
 	var wrong *text.Error
 	var usage usageError
 	var corrupt *artifacts.CorruptError
+	var unknown *dag.UnknownStageError
 	switch {
 	case err == nil:
 		return exitDone
@@ -133,7 +134,7 @@ func report(w io.Writer, err error) int {
 	case errors.Is(err, dag.ErrInterrupted), errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "interrupted: what was finished is kept, the next run continues from there")
 		return exitInterrupted
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage), errors.As(err, &unknown), strings.HasPrefix(err.Error(), "unknown command"):
 		fmt.Fprintln(w, "pipe:", err)
 		return exitUsage
 	case errors.As(err, &corrupt):

@@ -14,7 +14,7 @@ import (
 
 func (a *app) planCommand() *cobra.Command {
 	var given []string
-	var asJSON bool
+	var asJSON, force bool
 	o := dag.PlanOptions{}
 	c := &cobra.Command{
 		Use:   "plan FILE [STAGE…]",
@@ -36,26 +36,33 @@ func (a *app) planCommand() *cobra.Command {
 			}
 			defer w.Close()
 			o.Targets = args[1:]
-			plan, err := w.Plan(ctx, p, o)
-			if err != nil {
-				return err
+			if force {
+				o.Force = []string{dag.ForceAll}
 			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), plan)
-			}
-			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, s := range plan {
-				last := ""
-				if s.Last > 0 {
-					last = "took " + s.Last.Round(time.Millisecond).String()
-				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Action, s.Name, s.Kind, strings.Join(s.Why, "; "), last)
-			}
-			return t.Flush()
+			return showPlan(cmd, w, p, o, asJSON)
 		},
 	}
 	c.Flags().StringArrayVarP(&given, "param", "p", nil, "set a param of the pipeline: name=value")
-	c.Flags().BoolVar(&o.Force, "force", false, "plan to run every stage")
+	c.Flags().BoolVar(&force, "force", false, "plan to run every stage")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+func showPlan(cmd *cobra.Command, w *workspace.Workspace, p *dag.Pipeline, o dag.PlanOptions, asJSON bool) error {
+	plan, err := w.Plan(cmd.Context(), p, o)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(cmd.OutOrStdout(), plan)
+	}
+	t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	for _, s := range plan {
+		last := ""
+		if s.Last > 0 {
+			last = "took " + s.Last.Round(time.Millisecond).String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Action, s.Name, s.Kind, strings.Join(s.Why, "; "), last)
+	}
+	return t.Flush()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +17,7 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	var given []string
-	var o workspace.RunOptions
-	var asJSON, quiet bool
+	r := &runner{app: a}
 	c := &cobra.Command{
 		Use:   "run FILE [STAGE…]",
 		Short: "Run a pipeline: all that is not up to date",
@@ -30,48 +29,82 @@ only what they need.`,
   pipe run pipelines/textclass.yaml evaluate`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			params, err := parseParams(given)
-			if err != nil {
-				return err
+			r.Targets = append(r.Targets, args[1:]...)
+			if r.watch {
+				return r.watchFile(cmd, args[0])
 			}
-			p, err := workspace.Load(ctx, args[0], params)
-			if err != nil {
-				return err
-			}
-			o.Targets = args[1:]
-			for _, t := range o.Targets {
-				if p.Stage(t) == nil {
-					return usageError{fmt.Errorf("pipeline %q has no stage %q", p.Name, t)}
-				}
-			}
-			w, err := workspace.Open(ctx, a.store)
-			if err != nil {
-				return err
-			}
-			defer w.Close()
-			v := newView(cmd.OutOrStdout(), p, asJSON, quiet)
-			o.Sink = v
-			id, res, err := w.Run(ctx, p, o)
-			v.Close()
-			if asJSON || res == nil {
-				return shown(err, asJSON)
-			}
-			for _, f := range res.Failures {
-				fmt.Fprintf(cmd.ErrOrStderr(), "pipe: stage %q failed: %v\n", f.Stage, f.Err)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s  (run %s)\n", view.Summary(res), id[:8])
-			return shown(err, len(res.Failures) > 0)
+			return r.once(cmd, args[0])
 		},
 	}
-	c.Flags().StringArrayVarP(&given, "param", "p", nil, "set a param of the pipeline: name=value")
-	c.Flags().IntVarP(&o.Jobs, "jobs", "j", 0, "stages to run at a time (default: one for each core)")
-	c.Flags().BoolVar(&o.Force, "force", false, "run every stage, whatever the store has")
-	c.Flags().BoolVarP(&o.KeepGoing, "keep-going", "k", false, "after a failure, run what does not depend on it")
-	c.Flags().StringVar(&o.Name, "name", "", "a name for the run")
-	c.Flags().BoolVar(&asJSON, "json", false, "print events as lines of JSON")
-	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the summary only")
+	f := c.Flags()
+	f.StringArrayVarP(&r.given, "param", "p", nil, "set a param of the pipeline: name=value")
+	f.StringArrayVar(&r.Targets, "until", nil, "run what this stage needs, and the stage (as a STAGE argument)")
+	f.StringArrayVar(&r.From, "from", nil, "begin at this stage: what it needs must be in the store")
+	f.StringArrayVar(&r.Force, "force", nil, "run this stage whatever the store has; without a name, every stage")
+	f.Lookup("force").NoOptDefVal = dag.ForceAll
+	f.BoolVar(&r.Verify, "verify", false, "run what the store has once more, and compare the bytes")
+	f.IntVarP(&r.Jobs, "jobs", "j", 0, "stages to run at a time (default: one for each core)")
+	f.BoolVarP(&r.KeepGoing, "keep-going", "k", false, "after a failure, run what does not depend on it")
+	f.StringVar(&r.Name, "name", "", "a name for the run")
+	f.BoolVar(&r.dryRun, "dry-run", false, "only tell what would run, and why (as pipe plan)")
+	f.BoolVar(&r.watch, "watch", false, "run again whenever the pipeline or a file that it reads changes")
+	f.BoolVar(&r.json, "json", false, "print events as lines of JSON")
+	f.BoolVarP(&r.quiet, "quiet", "q", false, "print the summary only")
 	return c
+}
+
+// runner holds the flags of the commands that run pipelines.
+type runner struct {
+	app *app
+	workspace.RunOptions
+	given               []string
+	json, quiet, dryRun bool
+	watch               bool
+}
+
+// once loads the file and runs it.
+func (r *runner) once(cmd *cobra.Command, file string) error {
+	ctx := cmd.Context()
+	params, err := parseParams(r.given)
+	if err != nil {
+		return err
+	}
+	p, err := workspace.Load(ctx, file, params)
+	if err != nil {
+		return err
+	}
+	if err := p.CheckSelection(r.Selection); err != nil {
+		return err
+	}
+	w, err := workspace.Open(ctx, r.app.store)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if r.dryRun {
+		return showPlan(cmd, w, p, dag.PlanOptions{Selection: r.Selection}, r.json)
+	}
+	return r.execute(ctx, cmd, w, p)
+}
+
+// execute runs a checked pipeline and shows how it goes.
+func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, p *dag.Pipeline) error {
+	v := newView(cmd.OutOrStdout(), p, r.json, r.quiet)
+	o := r.RunOptions
+	o.Sink = v
+	if r.Sink != nil {
+		o.Sink = dag.Sinks{v, r.Sink}
+	}
+	id, res, err := w.Run(ctx, p, o)
+	v.Close()
+	if r.json || res == nil {
+		return shown(err, r.json)
+	}
+	for _, f := range res.Failures {
+		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: stage %q failed: %v\n", f.Stage, f.Err)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s  (run %s)\n", view.Summary(res), short(id))
+	return shown(err, len(res.Failures) > 0)
 }
 
 // shown marks an error whose text the user has seen, so that only the exit
