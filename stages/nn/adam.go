@@ -43,6 +43,7 @@ type AdamW struct {
 	Beta2        float32 `yaml:"beta_2" doc:"decay of the mean of squared gradients" default:"0.999" min:"0" below:"1"`
 	Epsilon      float32 `yaml:"epsilon" doc:"what keeps the divisor from zero" default:"1e-07" above:"0"`
 	WeightDecay  float32 `yaml:"weight_decay" doc:"share by which a step shrinks the weights, times the learning rate" default:"0.004" min:"0"`
+	MatricesOnly bool    `yaml:"decay_matrices_only" doc:"whether biases, and the scales of norms, do not decay" default:"false"`
 }
 
 // Slots returns the two moments.
@@ -50,8 +51,12 @@ func (*AdamW) Slots() []string { return []string{"m", "v"} }
 
 // Update makes one step.
 func (o *AdamW) Update(p *Param, slots [][]float32, step int, factor float32) {
+	decay := o.WeightDecay
+	if o.MatricesOnly && len(p.Shape) < 2 {
+		decay = 0
+	}
 	kernel.Adam(p.Data, p.Grad, slots[0], slots[1], o.LearningRate*factor, o.Beta1, o.Beta2,
-		epsilonAt(step, o.Epsilon, o.Beta2), o.WeightDecay, true, step)
+		epsilonAt(step, o.Epsilon, o.Beta2), decay, true, step)
 }
 
 // epsilonAt turns an epsilon that is added before the correction of the second

@@ -13,7 +13,7 @@ func trainingStep(b *testing.B, n *Network, loss Loss, data *Examples) {
 	tr := mustTrainer(b, n, cfg)
 	tr.visitOrder(data.Len())
 	step := func() {
-		if _, _, err := tr.step(context.Background(), data, tr.order); err != nil {
+		if _, err := tr.step(context.Background(), data, tr.order, 1); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -58,7 +58,7 @@ func (l *BinaryCrossentropy) Forward(p *Pass, y *Tensor, t *Target) *Tensor {
 	}
 	loss := scalar(p, sum)
 	if p.train {
-		*record[lossNode](p, loss) = lossNode{x, grad}
+		*record[lossNode](p, loss) = lossNode{x, loss, grad}
 	}
 	return loss
 }

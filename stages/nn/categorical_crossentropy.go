@@ -68,7 +68,7 @@ func (l *CategoricalCrossentropy) Forward(p *Pass, y *Tensor, t *Target) *Tensor
 	}
 	loss := scalar(p, sum)
 	if p.train {
-		*record[lossNode](p, loss) = lossNode{x, probabilities}
+		*record[lossNode](p, loss) = lossNode{x, loss, probabilities}
 	}
 	return loss
 }

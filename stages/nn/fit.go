@@ -37,7 +37,7 @@ func (t *Trainer) epoch(ctx context.Context, train, validation Source, cb Callba
 		}
 		first := t.state.Step * size
 		begin := t.now()
-		m, rows, err := t.step(ctx, train, t.order[first:min(first+size, len(t.order))])
+		result, err := t.step(ctx, train, t.order[first:min(first+size, len(t.order))], steps)
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,8 @@ func (t *Trainer) epoch(ctx context.Context, train, validation Source, cb Callba
 		t.state.Step++
 		t.state.Seconds = before + end.Sub(start).Seconds()
 		if cb.Step != nil {
-			cb.Step(StepResult{t.state.Epoch + 1, t.state.Step, steps, m, rows, rate(rows, end.Sub(begin).Seconds())})
+			result.RowsPerSecond = rate(result.Rows, end.Sub(begin).Seconds())
+			cb.Step(result)
 		}
 		if cb.Checkpoint != nil {
 			if err := cb.Checkpoint(t); err != nil {
@@ -91,12 +92,43 @@ func (t *Trainer) visitOrder(n int) {
 }
 
 // step makes one update of the weights.
-func (t *Trainer) step(ctx context.Context, src Source, examples []int) (Metrics, int, error) {
+func (t *Trainer) step(ctx context.Context, src Source, examples []int, steps int) (StepResult, error) {
+	for _, q := range t.params {
+		clear(q.Grad)
+	}
+	var all sums
+	micro := t.cfg.MicroBatch
+	if micro == 0 {
+		micro = len(examples)
+	}
+	for lo := 0; lo < len(examples); lo += micro {
+		part := examples[lo:min(lo+micro, len(examples))]
+		if err := t.addGradients(ctx, src, part, lo/micro, float32(len(part))/float32(len(examples)), &all); err != nil {
+			return StepResult{}, err
+		}
+	}
+	norm := gradientNorm(t.params)
+	if t.cfg.ClipNorm > 0 {
+		clip(t.params, norm, t.cfg.ClipNorm)
+	}
+	factor := t.cfg.Schedule.At(t.progress(steps))
+	t.state.Updates++
+	for i, q := range t.params {
+		t.cfg.Optimizer.Update(q, t.slots[i], t.state.Updates, float32(factor))
+	}
+	t.state.Sums.addAll(all)
+	return StepResult{Epoch: t.state.Epoch + 1, Step: t.state.Step + 1, Steps: steps, Metrics: all.metrics(),
+		GradientNorm: norm, LearningRate: factor, Rows: len(examples)}, nil
+}
+
+// addGradients runs some examples forward and backward and adds share times the
+// gradients of their mean loss to those of the batch.
+func (t *Trainer) addGradients(ctx context.Context, src Source, examples []int, micro int, share float32, all *sums) error {
 	n, p := t.net, t.pass
 	p.Reset()
-	p.Seed(t.cfg.Seed, t.state.Epoch, t.state.Step)
+	p.Seed(t.cfg.Seed, t.state.Epoch, t.state.Step, micro)
 	if err := n.loadBatch(ctx, p, &t.batch, src, examples); err != nil {
-		return Metrics{}, 0, fmt.Errorf("epoch %d, step %d: %w", t.state.Epoch+1, t.state.Step+1, err)
+		return fmt.Errorf("epoch %d, step %d: %w", t.state.Epoch+1, t.state.Step+1, err)
 	}
 	x := t.batch.input
 	for i, l := range n.Layers {
@@ -107,22 +139,12 @@ func (t *Trainer) step(ctx context.Context, src Source, examples []int) (Metrics
 	loss := t.cfg.Loss.Forward(p, x, &t.target)
 	value := float64(loss.Data[0])
 	if !finite(value) {
-		return Metrics{}, 0, t.nonFinite(value)
+		return t.nonFinite(value)
 	}
-	for _, q := range t.params {
-		clear(q.Grad)
-	}
-	p.Backward(loss)
-	if t.cfg.ClipNorm > 0 {
-		clipNorm(t.params, t.cfg.ClipNorm)
-	}
-	t.state.Updates++
-	for i, q := range t.params {
-		t.cfg.Optimizer.Update(q, t.slots[i], t.state.Updates, 1)
-	}
+	p.backward(loss, share)
 	right, rows := t.target.correct(x, threshold(t.cfg.Loss))
-	t.state.Sums.add(value, len(examples), right, rows)
-	return Metrics{value, float64(right) / float64(max(rows, 1))}, len(examples), nil
+	all.add(value, len(examples), right, rows)
+	return nil
 }
 
 // loadBatch lets the source fill a batch with its targets.

@@ -215,7 +215,7 @@ func checkGradients(t *testing.T, l Layer, in Input, c Context, masked bool) {
 		direction[i] = float32(rng.NormFloat64())
 	}
 	loss := scalar(p, 0)
-	*record[lossNode](p, loss) = lossNode{y, direction}
+	*record[lossNode](p, loss) = lossNode{y, loss, direction}
 	p.Backward(loss)
 	dx := append([]float32(nil), x.Grad()...)
 	var grads [][]float32
@@ -307,5 +307,9 @@ func TestDefaultsAreWhatTheTagsSay(t *testing.T) {
 	for _, kind := range OptimizerKinds() {
 		o, err := NewOptimizer(kind)
 		check(kind, o, err)
+	}
+	for _, kind := range ScheduleKinds() {
+		s, err := NewSchedule(kind)
+		check(kind, s, err)
 	}
 }

@@ -3,6 +3,8 @@ package nn
 import (
 	"fmt"
 	"math"
+
+	"pipe/stages/nn/kernel"
 )
 
 // Loss measures how far the output of a network is from its target.
@@ -73,15 +75,13 @@ func scalar(p *Pass, v float64) *Tensor {
 
 // lossNode adds a gradient that the loss has computed together with its value.
 type lossNode struct {
-	x    *Tensor
-	grad []float32
+	x, loss *Tensor
+	grad    []float32
 }
 
 func (n *lossNode) backward() {
 	if dx := n.x.gradient(); dx != nil {
-		for i, g := range n.grad {
-			dx[i] += g
-		}
+		kernel.Axpy(n.loss.grad[0], n.grad, dx)
 	}
 }
 

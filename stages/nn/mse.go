@@ -37,7 +37,7 @@ func (*MSE) Forward(p *Pass, y *Tensor, t *Target) *Tensor {
 	}
 	loss := scalar(p, sum)
 	if p.train {
-		*record[lossNode](p, loss) = lossNode{y, grad}
+		*record[lossNode](p, loss) = lossNode{y, loss, grad}
 	}
 	return loss
 }

@@ -1,6 +1,10 @@
 package nn
 
-import "math"
+import (
+	"math"
+
+	"pipe/stages/nn/kernel"
+)
 
 // Optimizer says how a parameter follows its gradient. The configuration is the
 // struct; whatever is remembered from step to step lies in slots, which belong
@@ -15,27 +19,22 @@ type Optimizer interface {
 	Update(p *Param, slots [][]float32, step int, factor float32)
 }
 
-// clipNorm scales all gradients down so that the norm of all of them together is
-// at most limit (Pascanu et al. 2013), and returns the norm before.
-func clipNorm(params []*Param, limit float64) float64 {
-	norm := gradientNorm(params)
-	if norm > limit {
-		scale := float32(limit / (norm + 1e-6))
-		for _, p := range params {
-			for i := range p.Grad {
-				p.Grad[i] *= scale
-			}
-		}
+// clip scales all gradients down so that the norm of all of them together, which
+// is given, is at most limit (Pascanu et al. 2013).
+func clip(params []*Param, norm, limit float64) {
+	if norm <= limit {
+		return
 	}
-	return norm
+	for _, p := range params {
+		kernel.Scale(float32(limit/norm), p.Grad)
+	}
 }
 
+// gradientNorm returns the norm of all gradients together.
 func gradientNorm(params []*Param) float64 {
 	var sum float64
 	for _, p := range params {
-		for _, g := range p.Grad {
-			sum += float64(g) * float64(g)
-		}
+		sum += float64(kernel.Dot(p.Grad, p.Grad))
 	}
 	return math.Sqrt(sum)
 }

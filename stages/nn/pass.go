@@ -59,10 +59,10 @@ func (p *Pass) Reset() {
 	p.tensors.reset()
 }
 
-// Seed makes the random draws of the pass a function of the seed, the epoch and
-// the step.
-func (p *Pass) Seed(seed uint64, epoch, step int) {
-	p.pcg.Seed(derive(seed, "pass", epoch, step))
+// Seed makes the random draws of the pass a function of the seed and of counters,
+// such as the epoch and the step.
+func (p *Pass) Seed(seed uint64, counters ...int) {
+	p.pcg.Seed(derive(seed, "pass", counters...))
 }
 
 // record appends a node of type N, whose output is out, to the tape and returns
@@ -88,8 +88,11 @@ func record[N any, P interface {
 // Backward computes the gradient of loss, a tensor with one element, with
 // respect to every tensor of the pass and every trained parameter, whose Grad
 // it adds to.
-func (p *Pass) Backward(loss *Tensor) {
-	loss.gradient()[0] = 1
+func (p *Pass) Backward(loss *Tensor) { p.backward(loss, 1) }
+
+// backward computes the gradients of share times the loss.
+func (p *Pass) backward(loss *Tensor, share float32) {
+	loss.gradient()[0] = share
 	for i := p.used - 1; i >= 0; i-- {
 		if e := p.tape[i]; e.out.grad != nil {
 			e.node.backward()

@@ -25,6 +25,7 @@ var (
 	layers     = newRegistry[Layer]("layer")
 	losses     = newRegistry[Loss]("loss")
 	optimizers = newRegistry[Optimizer]("optimizer")
+	schedules  = newRegistry[Schedule]("schedule")
 )
 
 // RegisterLayer makes a kind of layer known by the name that pipelines and
@@ -39,6 +40,9 @@ func RegisterLoss(name string, maker func() Loss) { losses.register(name, maker)
 // RegisterOptimizer is RegisterLayer for optimisers.
 func RegisterOptimizer(name string, maker func() Optimizer) { optimizers.register(name, maker) }
 
+// RegisterSchedule is RegisterLayer for schedules of the learning rate.
+func RegisterSchedule(name string, maker func() Schedule) { schedules.register(name, maker) }
+
 // LayerKinds returns the sorted names of all kinds of layers.
 func LayerKinds() []string { return layers.kinds() }
 
@@ -48,6 +52,9 @@ func LossKinds() []string { return losses.kinds() }
 // OptimizerKinds returns the sorted names of all optimisers.
 func OptimizerKinds() []string { return optimizers.kinds() }
 
+// ScheduleKinds returns the sorted names of all schedules.
+func ScheduleKinds() []string { return schedules.kinds() }
+
 // NewLayer returns a layer of the named kind with its defaults.
 func NewLayer(name string) (Layer, error) { return layers.create(name) }
 
@@ -56,6 +63,9 @@ func NewLoss(name string) (Loss, error) { return losses.create(name) }
 
 // NewOptimizer returns the named optimiser with its defaults.
 func NewOptimizer(name string) (Optimizer, error) { return optimizers.create(name) }
+
+// NewSchedule returns the named schedule with its defaults.
+func NewSchedule(name string) (Schedule, error) { return schedules.create(name) }
 
 // LayerKind returns the name under which the layer's type is registered.
 func LayerKind(l Layer) string { return layers.kindOf(l) }

@@ -15,57 +15,16 @@ type FitConfig struct {
 	Loss      Loss
 	Optimizer Optimizer
 
+	Schedule     Schedule  // of the learning rate, nil for a constant one
 	KeepOrder    bool      // the examples are not shuffled
+	MicroBatch   int       // examples at once, whose gradients add up to a batch's; 0 for all
 	ClipNorm     float64   // gradients are scaled down to this norm, 0 for never
 	ClassWeights []float32 // one for each class, nil for 1
+	Frozen       Frozen    // parameters that keep their values
 	Stopping     Stopping
 
 	// Now tells the time for rates and durations; nil leaves them zero.
 	Now func() time.Time
-}
-
-// Stopping says when a training ends early and which weights it ends with.
-type Stopping struct {
-	Monitor     string  `yaml:"monitor" doc:"what should improve" default:"val_loss" enum:"val_loss,val_accuracy,loss,accuracy"`
-	Patience    int     `yaml:"patience" doc:"epochs without improvement after which the training stops; 0 for never" default:"0" min:"0"`
-	MinDelta    float64 `yaml:"min_delta" doc:"what counts as an improvement" default:"0" min:"0"`
-	RestoreBest bool    `yaml:"restore_best" doc:"whether the training ends with the weights of the best epoch" default:"false"`
-}
-
-// Metrics are the mean loss over some rows, and the share of them that are
-// answered with the right label (0 where targets are numbers).
-type Metrics struct {
-	Loss     float64 `json:"loss"`
-	Accuracy float64 `json:"accuracy"`
-}
-
-// StepResult tells of one step. Metrics are those of the step's batch.
-type StepResult struct {
-	Epoch, Step, Steps int // the first epoch and the first step are 1
-	Metrics
-	Rows          int     // examples in the batch
-	RowsPerSecond float64 // 0 without a clock
-}
-
-// EpochResult tells of one epoch. Metrics are means over the epoch, taken while
-// the weights changed.
-type EpochResult struct {
-	Epoch int `json:"epoch"`
-	Metrics
-	Validation    *Metrics `json:"validation,omitempty"`
-	Seconds       float64  `json:"seconds"`
-	RowsPerSecond float64  `json:"rows_per_second"`
-	Best          bool     `json:"best"` // the best epoch so far
-}
-
-// Callbacks are told how a training goes. Each may be nil.
-type Callbacks struct {
-	Step  func(StepResult)
-	Epoch func(EpochResult)
-
-	// Checkpoint is called after every step and every epoch, when WriteState may
-	// be called. An error ends the training.
-	Checkpoint func(*Trainer) error
 }
 
 // Trainer trains one network. Between steps all that the rest of the training
@@ -83,6 +42,8 @@ type Trainer struct {
 	target  Target
 	outputs []*Tensor // of each layer in the last step
 	order   []int
+
+	monitored []float64 // by finished epoch
 }
 
 // trainerState is what a checkpoint holds besides arrays.
@@ -114,6 +75,13 @@ func (s *sums) add(loss float64, examples, right, rows int) {
 	s.Rows += rows
 }
 
+func (s *sums) addAll(o sums) {
+	s.Loss += o.Loss
+	s.Examples += o.Examples
+	s.Right += o.Right
+	s.Rows += o.Rows
+}
+
 func (s *sums) metrics() Metrics {
 	return Metrics{s.Loss / float64(max(s.Examples, 1)), float64(s.Right) / float64(max(s.Rows, 1))}
 }
@@ -133,13 +101,20 @@ func NewTrainer(n *Network, cfg FitConfig) (*Trainer, error) {
 	if err := CheckLoss(cfg.Loss, n.Layers, n.shapes, n.Context); err != nil {
 		return nil, err
 	}
+	if err := cfg.Frozen.check(n.params); err != nil {
+		return nil, err
+	}
+	if cfg.Schedule == nil {
+		cfg.Schedule = &Constant{}
+	}
 	if cfg.Stopping.Monitor == "" {
 		cfg.Stopping.Monitor = "val_loss"
 	}
 	t := &Trainer{net: n, cfg: cfg, pass: NewTrainingPass()}
 	t.state.Format = stateFormat
 	for _, p := range n.params {
-		if p.Trainable {
+		p.Grad = nil // another trainer may have left one
+		if p.Trainable && !cfg.Frozen.holds(p) {
 			t.params = append(t.params, p)
 		}
 	}
@@ -168,46 +143,17 @@ func (t *Trainer) BestEpoch() int { return t.state.Best }
 // StoppedEarly reports whether patience ran out.
 func (t *Trainer) StoppedEarly() bool { return t.state.Stopped }
 
-// judge decides whether the epoch that just ended is the best and whether it is
-// the last.
-func (t *Trainer) judge(r *EpochResult) {
-	s, m := t.cfg.Stopping, r.Metrics
-	if s.Monitor == "val_loss" || s.Monitor == "val_accuracy" {
-		if r.Validation == nil {
-			return
-		}
-		m = *r.Validation
+// progress tells the schedule where the training stands. History does not change
+// within an epoch, so what it monitors is gathered once for each.
+func (t *Trainer) progress(steps int) Progress {
+	if len(t.monitored) > len(t.state.History) {
+		t.monitored = t.monitored[:0]
 	}
-	value, better := m.Loss, t.state.Value-s.MinDelta
-	if s.Monitor == "val_accuracy" || s.Monitor == "accuracy" {
-		value, better = -m.Accuracy, t.state.Value-s.MinDelta
+	for i := len(t.monitored); i < len(t.state.History); i++ {
+		value, _ := t.cfg.Stopping.monitored(&t.state.History[i])
+		t.monitored = append(t.monitored, value)
 	}
-	if t.state.Best == 0 || value < better {
-		r.Best = true
-		t.state.Best, t.state.Value = r.Epoch, value
-		if s.RestoreBest {
-			t.keepBest()
-		}
-	}
-	t.state.Stopped = s.Patience > 0 && r.Epoch-t.state.Best >= s.Patience
-}
-
-func (t *Trainer) keepBest() {
-	if t.best == nil {
-		t.best = make([][]float32, len(t.net.params))
-		for i, p := range t.net.params {
-			t.best[i] = make([]float32, len(p.Data))
-		}
-	}
-	for i, p := range t.net.params {
-		copy(t.best[i], p.Data)
-	}
-}
-
-func (t *Trainer) restoreBest() {
-	for i, values := range t.best {
-		copy(t.net.params[i].Data, values)
-	}
+	return Progress{t.state.Updates, steps * t.cfg.Epochs, t.state.Epoch, t.monitored}
 }
 
 // nonFinite names the first layer whose output is not finite.

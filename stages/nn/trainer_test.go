@@ -241,7 +241,7 @@ func TestTrainingStepAllocatesNothing(t *testing.T) {
 	data := countingTask(16, 9, 1)
 	tr.visitOrder(data.Len())
 	step := func() {
-		if _, _, err := tr.step(context.Background(), data, tr.order); err != nil {
+		if _, err := tr.step(context.Background(), data, tr.order, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
