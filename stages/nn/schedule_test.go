@@ -41,7 +41,7 @@ func TestScheduleReachesTheOptimizer(t *testing.T) {
 	n := countingNetwork(t, 1)
 	before := weightBytes(t, n)
 	cfg := countingConfig()
-	cfg.Epochs, cfg.Schedule = 1, &StepDecay{Epochs: 1, Factor: 1e-30}
+	cfg.Epochs, cfg.Schedule = 1, &StepDecay{Epochs: 1, Factor: 1e-60}
 	tr := mustTrainer(t, n, cfg)
 	tr.state.Epoch, tr.cfg.Epochs = 1, 2
 	var rates []float64
@@ -49,7 +49,7 @@ func TestScheduleReachesTheOptimizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(before, weightBytes(t, n)) || len(rates) != 2 || rates[0] != 1e-30 {
+	if !bytes.Equal(before, weightBytes(t, n)) || len(rates) != 2 || rates[0] != 1e-60 {
 		t.Errorf("a rate of nearly 0 changes the weights; told rates %v", rates)
 	}
 }
