@@ -19,7 +19,7 @@ func reportPage(m *model.Model, digest artifacts.Digest, x *examination, r *scor
 		inputs = append(inputs, c.Name)
 	}
 	p := &report.Page{
-		Title:    fmt.Sprintf("%s from %s", m.Target().Name, strings.Join(inputs, ", ")),
+		Title:    fmt.Sprintf("Predicting %s from %s", m.Target().Name, strings.Join(inputs, ", ")),
 		Subtitle: fmt.Sprintf("A model for %s, measured on %d rows that it did not learn from.", r.Task, r.Rows),
 		Result:   r, History: learningCurves(m.History()), Mistakes: x.worst.list, Points: x.sample.points,
 		Facts: facts(m, digest, r),

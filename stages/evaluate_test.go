@@ -33,7 +33,7 @@ func TestEvaluateWritesAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"<h1>label from text</h1>", "Confusion matrix", "Accuracy", "Loss", "embedding", "categorical_crossentropy", "adam (", m.Digest.Short()} {
+	for _, part := range []string{"<h1>Predicting label from text</h1>", "Confusion matrix", "Accuracy", "Loss", "embedding", "categorical_crossentropy", "adam (", m.Digest.Short()} {
 		if !strings.Contains(string(page), part) {
 			t.Errorf("the report lacks %q", part)
 		}

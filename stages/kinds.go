@@ -9,9 +9,9 @@ func Kinds() *dag.Kinds {
 	return dag.NewKinds(
 		cleanKind,
 		evaluateKind,
+		trainKind,
 		predictKind,
 		registerKind,
-		trainKind,
 		sourceArrowKind,
 		sourceCSVKind,
 		sourceFileKind,

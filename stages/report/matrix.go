@@ -16,7 +16,7 @@ type matrix struct {
 	Font          string
 	Rows, Columns []heading
 	Cells         []cell
-	Grid          []string // x or y of the lines between cells, as a path
+	Grid          []string // lines between the cells, as paths
 }
 
 type heading struct {
@@ -41,6 +41,7 @@ const (
 	cellLargest  = 52.0
 	cellSmallest = 10.0
 	cellForText  = 21.0
+	cellForGrid  = 15.0 // smaller ones have a frame around all only
 	labelLength  = 26
 )
 
@@ -111,11 +112,14 @@ func grid(left, top, side float64, columns, rows int) []string {
 	var out []string
 	right, bottom := left+side*float64(columns), top+side*float64(rows)
 	for j := range columns + 1 {
-		x := px(left + float64(j)*side)
-		out = append(out, "M"+x+" "+px(top)+"V"+px(bottom))
+		if side >= cellForGrid || j == 0 || j == columns {
+			out = append(out, "M"+px(left+float64(j)*side)+" "+px(top)+"V"+px(bottom))
+		}
 	}
 	for i := range rows + 1 {
-		out = append(out, "M"+px(left)+" "+px(top+float64(i)*side)+"H"+px(right))
+		if side >= cellForGrid || i == 0 || i == rows {
+			out = append(out, "M"+px(left)+" "+px(top+float64(i)*side)+"H"+px(right))
+		}
 	}
 	return out
 }
