@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 )
 
 func init() {
@@ -25,7 +26,7 @@ func (l *Branches) make() ([]sequence, error) {
 	made := make([]sequence, len(l.Branches))
 	for i, stack := range l.Branches {
 		var err error
-		if made[i], err = newSequence(stack); err != nil {
+		if made[i], err = stack.sequence(strconv.Itoa(i) + "."); err != nil {
 			return nil, fmt.Errorf("branch %d: %w", i+1, err)
 		}
 	}
@@ -40,7 +41,7 @@ func (l *Branches) readsTokens() bool {
 		return false
 	}
 	for _, s := range made {
-		if len(s) > 0 && readsTokens(s[0]) {
+		if s.readsTokens() {
 			return true
 		}
 	}
@@ -56,10 +57,10 @@ func (l *Branches) OutShape(in Shape, c Context) (Shape, error) {
 	var out Shape
 	width, reads := 0, l.readsTokens()
 	for i, s := range made {
-		if reads && (len(s) == 0 || !readsTokens(s[0])) {
+		if reads && !s.readsTokens() {
 			return nil, fmt.Errorf("branch %d must begin with an embedding, as the others do", i+1)
 		}
-		shape, err := s.outShape(in, c)
+		shape, err := s.OutShape(in, c)
 		if err != nil {
 			return nil, fmt.Errorf("branch %d: %w", i+1, err)
 		}
@@ -83,10 +84,9 @@ func (l *Branches) Build(in Shape, c Context, rng *rand.Rand) (err error) {
 		return err
 	}
 	for i, s := range l.built {
-		if err := s.build(in, c, rng); err != nil {
+		if err := s.Build(in, c, rng); err != nil {
 			return fmt.Errorf("branch %d: %w", i+1, err)
 		}
-		prefixed(fmt.Sprint(i), s.params())
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (l *Branches) Build(in Shape, c Context, rng *rand.Rand) (err error) {
 func (l *Branches) Params() []*Param {
 	var all []*Param
 	for _, s := range l.built {
-		all = append(all, s.params()...)
+		all = append(all, s.Params()...)
 	}
 	return all
 }
@@ -105,7 +105,7 @@ func (l *Branches) Forward(p *Pass, x *Tensor) *Tensor {
 	outs := make([]*Tensor, 0, 8) // stays on the stack for up to eight branches
 	width := 0
 	for _, s := range l.built {
-		y := s.forward(p, x)
+		y := s.Forward(p, x)
 		outs = append(outs, y)
 		width += y.Shape.Last()
 	}

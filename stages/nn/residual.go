@@ -13,12 +13,13 @@ func init() {
 // Residual adds its input to what layers make of it (He et al. 2016):
 // activation(x + layers(x)). Where the layers change the shape the shortcut, a
 // stack of its own, must change it too. The mask is that of the layers' output.
+// Parameters are named "layers.0.weight" and "shortcut.0.weight".
 type Residual struct {
 	Layers     Stack      `yaml:"layers" doc:"what is added to the input" required:"true" example:"[{dense: {units: 8}}]"`
 	Shortcut   Stack      `yaml:"shortcut" doc:"layers on the way around, for inputs of another shape" default:"[]"`
 	Activation Activation `yaml:"activation" doc:"what is applied to the sum" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,silu"`
 
-	main, around sequence
+	skip
 }
 
 // OutShape returns the shape that both ways give.
@@ -26,15 +27,52 @@ func (l *Residual) OutShape(in Shape, c Context) (Shape, error) {
 	if err := l.Activation.check(); err != nil {
 		return nil, err
 	}
-	main, around, err := l.make()
+	s, err := l.make()
 	if err != nil {
 		return nil, err
 	}
-	out, err := main.outShape(in, c)
+	return s.OutShape(in, c)
+}
+
+func (l *Residual) make() (skip, error) {
+	if len(l.Layers) == 0 {
+		return skip{}, errors.New("layers must not be empty")
+	}
+	main, err := l.Layers.sequence("layers.")
+	if err != nil {
+		return skip{}, err
+	}
+	around, err := l.Shortcut.sequence("shortcut.")
+	if err != nil {
+		return skip{}, fmt.Errorf("shortcut: %w", err)
+	}
+	return skip{main, around, l.Activation}, nil
+}
+
+// Build builds the layers and the shortcut.
+func (l *Residual) Build(in Shape, c Context, rng *rand.Rand) (err error) {
+	if l.skip, err = l.make(); err != nil {
+		return err
+	}
+	return l.skip.Build(in, c, rng)
+}
+
+func (l *Residual) endsWith() Activation { return l.Activation }
+
+// skip is two ways from the input to a sum, and what is applied to the sum. A way
+// without parts is the input itself.
+type skip struct {
+	main, around sequence
+	activation   Activation
+}
+
+// OutShape returns the shape that both ways give.
+func (s *skip) OutShape(in Shape, c Context) (Shape, error) {
+	out, err := s.main.OutShape(in, c)
 	if err != nil {
 		return nil, err
 	}
-	other, err := around.outShape(in, c)
+	other, err := s.around.OutShape(in, c)
 	if err != nil {
 		return nil, fmt.Errorf("shortcut: %w", err)
 	}
@@ -44,39 +82,15 @@ func (l *Residual) OutShape(in Shape, c Context) (Shape, error) {
 	return out, nil
 }
 
-func (l *Residual) make() (main, around sequence, err error) {
-	if len(l.Layers) == 0 {
-		return nil, nil, errors.New("layers must not be empty")
-	}
-	if main, err = newSequence(l.Layers); err != nil {
-		return nil, nil, err
-	}
-	if around, err = newSequence(l.Shortcut); err != nil {
-		return nil, nil, fmt.Errorf("shortcut: %w", err)
-	}
-	return main, around, nil
-}
-
-// Build builds the layers ("layers.0.weight") and the shortcut
-// ("shortcut.0.weight").
-func (l *Residual) Build(in Shape, c Context, rng *rand.Rand) (err error) {
-	if l.main, l.around, err = l.make(); err != nil {
-		return err
-	}
-	if err := errors.Join(l.main.build(in, c, rng), l.around.build(in, c, rng)); err != nil {
-		return err
-	}
-	prefixed("layers", l.main.params())
-	prefixed("shortcut", l.around.params())
-	return nil
+// Build builds both ways.
+func (s *skip) Build(in Shape, c Context, rng *rand.Rand) error {
+	return errors.Join(s.main.Build(in, c, rng), s.around.Build(in, c, rng))
 }
 
 // Params returns those of the layers and of the shortcut.
-func (l *Residual) Params() []*Param { return append(l.main.params(), l.around.params()...) }
+func (s *skip) Params() []*Param { return append(s.main.Params(), s.around.Params()...) }
 
-// Forward computes the layer.
-func (l *Residual) Forward(p *Pass, x *Tensor) *Tensor {
-	return l.Activation.apply(p, add(p, l.main.forward(p, x), l.around.forward(p, x)))
+// Forward computes both ways and their sum.
+func (s *skip) Forward(p *Pass, x *Tensor) *Tensor {
+	return s.activation.apply(p, add(p, s.main.Forward(p, x), s.around.Forward(p, x)))
 }
-
-func (l *Residual) endsWith() Activation { return l.Activation }

@@ -5,92 +5,100 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 )
 
 // Stack is a list of layers inside a layer, each {kind: {field: value}} as plain
 // data: whoever decodes the file around it needs to know nothing of layers.
 type Stack []map[string]any
 
-// layers makes the layers of the stack, with their defaults.
-func (s Stack) layers() ([]Layer, error) {
-	made := make([]Layer, len(s))
+// sequence makes the layers of the stack, with their defaults, under names that
+// are a prefix and their places.
+func (s Stack) sequence(prefix string) (sequence, error) {
+	made := make(sequence, len(s))
 	for i, item := range s {
 		data, err := json.Marshal(item)
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
-		if made[i], err = unmarshalKind(data, NewLayer); err != nil {
+		l, err := unmarshalKind(data, NewLayer)
+		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
+		made[i] = part{prefix + strconv.Itoa(i), l}
 	}
 	return made, nil
 }
 
-// sequence is layers that follow one another inside a layer. Its parameters are
-// named by the place of their layer: "0.weight".
-type sequence []Layer
+// sequence is layers that follow one another inside a layer. The names of their
+// parameters begin with the name of their part.
+type sequence []part
 
-// newSequence makes the layers of a stack.
-func newSequence(s Stack) (sequence, error) {
-	made, err := s.layers()
-	return made, err
+type part struct {
+	name  string
+	layer Layer
 }
 
-// outShape follows a shape through the layers.
-func (s sequence) outShape(in Shape, c Context) (Shape, error) {
-	for i, l := range s {
+// OutShape follows a shape through the parts.
+func (s sequence) OutShape(in Shape, c Context) (Shape, error) {
+	for i, part := range s {
 		var err error
-		if i > 0 && readsTokens(l) {
+		if i > 0 && readsTokens(part.layer) {
 			err = fmt.Errorf("needs token ids, got numbers of shape %v", in)
 		} else {
-			in, err = l.OutShape(in, c)
+			in, err = part.layer.OutShape(in, c)
 		}
 		if err != nil {
-			return nil, &LayerError{i, LayerKind(l), err}
+			return nil, &LayerError{i, LayerKind(part.layer), err}
 		}
 	}
 	return in, nil
 }
 
-func (s sequence) build(in Shape, c Context, rng *rand.Rand) error {
-	for i, l := range s {
-		out, err := l.OutShape(in, c)
+// Build builds the parts one after the other.
+func (s sequence) Build(in Shape, c Context, rng *rand.Rand) error {
+	for i, part := range s {
+		out, err := part.layer.OutShape(in, c)
 		if err == nil && out.Last() == Unknown {
 			err = errors.New("needs the number of classes, which is not known")
 		}
 		if err == nil {
-			err = l.Build(in, c, rng)
+			err = part.layer.Build(in, c, rng)
 		}
 		if err != nil {
-			return &LayerError{i, LayerKind(l), err}
+			return &LayerError{i, LayerKind(part.layer), err}
 		}
-		prefixed(fmt.Sprint(i), l.Params())
+		part.prefix()
 		in = out
 	}
 	return nil
 }
 
-func (s sequence) params() []*Param {
+// prefix puts the name of a part before those of its parameters.
+func (part part) prefix() {
+	for _, p := range part.layer.Params() {
+		p.Name = part.name + "." + p.Name
+	}
+}
+
+// Params returns those of all parts.
+func (s sequence) Params() []*Param {
 	var all []*Param
-	for _, l := range s {
-		all = append(all, l.Params()...)
+	for _, part := range s {
+		all = append(all, part.layer.Params()...)
 	}
 	return all
 }
 
-func (s sequence) forward(p *Pass, x *Tensor) *Tensor {
-	for _, l := range s {
-		x = l.Forward(p, x)
+// Forward runs the parts one after the other.
+func (s sequence) Forward(p *Pass, x *Tensor) *Tensor {
+	for _, part := range s {
+		x = part.layer.Forward(p, x)
 	}
 	return x
 }
 
-// prefixed puts a name before those of parameters.
-func prefixed(name string, params []*Param) {
-	for _, p := range params {
-		p.Name = name + "." + p.Name
-	}
-}
+func (s sequence) readsTokens() bool { return len(s) > 0 && readsTokens(s[0].layer) }
 
 // readsTokens reports whether the input of a layer is token ids and not numbers.
 func readsTokens(l Layer) bool {

@@ -80,7 +80,7 @@ func (l *TransformerBlock) Build(in Shape, c Context, rng *rand.Rand) error {
 		err = errors.Join(err, l.gate.Build(in, c, rng))
 	}
 	for _, part := range l.parts() {
-		prefixed(part.name, part.layer.Params())
+		part.prefix()
 	}
 	return err
 }
@@ -92,13 +92,8 @@ func (l *TransformerBlock) norm() Layer {
 	return &LayerNorm{Epsilon: l.Epsilon}
 }
 
-type part struct {
-	name  string
-	layer Layer
-}
-
-func (l *TransformerBlock) parts() []part {
-	parts := []part{{"attention", l.attention}, {"norm1", l.norm1}, {"up", l.up}, {"down", l.down}, {"norm2", l.norm2}}
+func (l *TransformerBlock) parts() sequence {
+	parts := sequence{{"attention", l.attention}, {"norm1", l.norm1}, {"up", l.up}, {"down", l.down}, {"norm2", l.norm2}}
 	if l.gate != nil {
 		parts = append(parts, part{"gate", l.gate})
 	}
@@ -106,13 +101,7 @@ func (l *TransformerBlock) parts() []part {
 }
 
 // Params returns the parameters of all parts, "attention.in_proj.weight" first.
-func (l *TransformerBlock) Params() []*Param {
-	var all []*Param
-	for _, part := range l.parts() {
-		all = append(all, part.layer.Params()...)
-	}
-	return all
-}
+func (l *TransformerBlock) Params() []*Param { return l.parts().Params() }
 
 // Forward computes the layer.
 func (l *TransformerBlock) Forward(p *Pass, x *Tensor) *Tensor {
