@@ -5,6 +5,7 @@ import (
 	"html"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
@@ -76,7 +77,7 @@ func (n normalizer) apply(text string) string {
 // (section 3.13 of the standard), with the two rules that look beyond one
 // character: the final sigma and the dot of İ.
 func Lower(text string) string {
-	if strings.ContainsAny(text, "Σİ") {
+	if strings.Contains(text, "Σ") || strings.Contains(text, "İ") {
 		// A Caser keeps state while it works, so it cannot be shared.
 		c := cases.Lower(language.Und)
 		return c.String(text)
@@ -84,14 +85,14 @@ func Lower(text string) string {
 	return strings.ToLower(text)
 }
 
+// appendLower is append(dst, Lower(text)...) for an empty dst, without another
+// allocation where all is ASCII.
 func appendLower(dst []byte, text string) []byte {
 	for i := range len(text) {
-		if text[i] >= 0x80 {
+		c := text[i]
+		if c >= utf8.RuneSelf {
 			return append(dst[:0], Lower(text)...)
 		}
-	}
-	for i := range len(text) {
-		c := text[i]
 		if 'A' <= c && c <= 'Z' {
 			c += 'a' - 'A'
 		}
@@ -121,14 +122,23 @@ func collapseSpace(text string) string {
 	return b.String()
 }
 
+// needsCollapse tells whether collapseSpace would change the text.
 func needsCollapse(text string) bool {
 	before := true
-	for _, r := range text {
-		space := unicode.IsSpace(r)
-		if space && (before || r != ' ') {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= utf8.RuneSelf:
+			return true // rather look closely than decode twice
+		case c == ' ':
+			if before {
+				return true
+			}
+			before = true
+		case '\t' <= c && c <= '\r':
 			return true
+		default:
+			before = false
 		}
-		before = space
 	}
 	return before && text != ""
 }
