@@ -20,11 +20,13 @@ type gemmLoops struct {
 	vector func(k, n int, x, b *float32, bStep int, y *float32)
 }
 
-// Block sizes: a panel of A (kBlock·width floats) stays in the first-level cache while it sweeps over a block of B (kBlock·nBlock floats)
-// in the second level. Caches of 32 KiB and 512 KiB, the least that processors with AVX2 have had for years, are half full.
+// Block sizes: while one panel of A (kBlock·width floats) stays in the first-level cache, it sweeps over a block of B (kBlock·nBlock
+// floats, three quarters of a MiB) in the second level. The panels of mBlock rows of A are packed once for all blocks of B and wait in
+// the third level.
 const (
-	kBlock = 256
-	nBlock = 512
+	kBlock = 512
+	nBlock = 384
+	mBlock = 2048
 )
 
 // blockSize cuts size into equal blocks of at most limit, whole units each.
@@ -66,7 +68,7 @@ type product struct {
 	across  int // parts that the columns are split into
 }
 
-// workspace is where a goroutine packs its panels.
+// workspace is where a goroutine packs its operands.
 type workspace struct {
 	a, b []float32
 	call product
@@ -74,16 +76,13 @@ type workspace struct {
 
 var workspaces freeList[workspace]
 
-// takeWorkspace returns a workspace with its panels.
-func takeWorkspace() *workspace {
-	w := workspaces.take()
-	if w.a == nil {
-		// One allocation of this size begins at a page, so both panels are aligned to cache lines.
-		const panel = kBlock * 16
-		buf := make([]float32, panel+kBlock*nBlock)
-		w.a, w.b = buf[:panel], buf[panel:]
+// atLeast returns a buffer of n floats or more, buf if it is long enough.
+func atLeast(buf []float32, n int) []float32 {
+	if len(buf) < n {
+		// Rounding up makes buffers of nearly equal sizes one, and large ones begin at a page and so at a cache line.
+		return make([]float32, (n+1<<14-1)>>14<<14)
 	}
-	return w
+	return buf
 }
 
 func (w *workspace) release() {
@@ -99,7 +98,7 @@ func part(size, unit, parts, i int) (lo, hi int) {
 
 // multiply computes a product without keeping its slices.
 func multiply(p product) {
-	w := takeWorkspace()
+	w := workspaces.take()
 	w.call = p
 	w.call.run(w)
 	w.release()
@@ -141,7 +140,7 @@ func (p *product) grid(parts int) (down, across int) {
 
 // Range computes the parts [lo, hi) of the grid of down × across parts.
 func (p *product) Range(lo, hi int) {
-	w := takeWorkspace()
+	w := workspaces.take()
 	for i := lo; i < hi; i++ {
 		r0, r1 := part(p.m, 1, p.down, i/p.across)
 		c0, c1 := part(p.n, 2*p.loops.width, p.across, i%p.across)
@@ -164,17 +163,20 @@ func (p *product) compute(w *workspace) {
 		p.vector()
 		return
 	}
-	nStep, kStep := blockSize(p.n, nBlock, nr), blockSize(p.k, kBlock, 1)
-	for j := 0; j < p.n; j += nStep {
-		n := min(nStep, p.n-j)
+	mStep, nStep, kStep := blockSize(p.m, mBlock, 1), blockSize(p.n, nBlock, nr), blockSize(p.k, kBlock, 1)
+	for i := 0; i < p.m; i += mStep {
 		for q := 0; q < p.k; q += kStep {
-			k := min(kStep, p.k-q)
-			b := p.b.at(q, j)
-			if pack {
-				p.loops.pack(w.b, b, k, n)
-				b = matrix{data: w.b, ld: nr, panel: nr * k}
+			rows, k := min(mStep, p.m-i), min(kStep, p.k-q)
+			a := p.left(w, p.a.at(i, q), rows, k)
+			for j := 0; j < p.n; j += nStep {
+				n, b := min(nStep, p.n-j), p.b.at(q, j)
+				if pack {
+					w.b = atLeast(w.b, k*(n+nr))
+					p.loops.pack(w.b, b, k, n)
+					b = matrix{data: w.b, ld: nr, panel: nr * k}
+				}
+				p.sweep(a, b, p.c.at(i, j), rows, n, k, p.load || q > 0)
 			}
-			p.sweep(w, b, p.c.at(0, j), p.a.at(0, q), n, k, p.load || q > 0)
 		}
 	}
 }
@@ -187,37 +189,57 @@ func (p *product) vector() {
 	p.loops.vector(p.k, p.n, &p.a.data[0], &p.b.data[0], p.b.ld, &p.c.data[0])
 }
 
-// sweep multiplies all rows of A, k deep, by one block of B.
-func (p *product) sweep(w *workspace, b, c, a matrix, n, k int, load bool) {
+// left is a block of A laid out for the tiles: in place where it lies right, else packed in panels.
+type left struct {
+	data  []float32
+	step  int // distance of two columns
+	panel int // distance of two panels; 0 in place, where rows are adjacent
+}
+
+// tileCount is how many tiles rows are cut into, of heights that differ by one at most.
+func (p *product) tileCount(rows int) int {
+	return (rows + len(p.loops.tiles) - 1) / len(p.loops.tiles)
+}
+
+// left lays out rows of A, k deep.
+func (p *product) left(w *workspace, a matrix, rows, k int) left {
+	if p.alpha == 1 {
+		if a.trans && p.n <= 4*p.loops.width {
+			return left{data: a.data, step: a.ld}
+		}
+		if !a.trans && p.m == 1 {
+			return left{data: a.data, step: 1}
+		}
+	}
+	tiles, width := p.tileCount(rows), p.loops.width
+	w.a = atLeast(w.a, tiles*width*k)
+	for t := range tiles {
+		lo, hi := rows*t/tiles, rows*(t+1)/tiles
+		from, to := a.at(lo, 0), &w.a[t*width*k]
+		if a.trans {
+			p.loops.copy(to, width, &from.data[0], a.ld, hi-lo, k, p.alpha)
+		} else {
+			p.loops.transpose(to, width, &from.data[0], a.ld, hi-lo, k, p.alpha)
+		}
+	}
+	return left{data: w.a, step: width, panel: width * k}
+}
+
+// sweep multiplies rows of A, k deep, by a block of B.
+func (p *product) sweep(a left, b, c matrix, rows, n, k int, load bool) {
 	bPanel := b.panel
 	if bPanel == 0 {
 		bPanel = 2 * p.loops.width
 	}
-	tiles := (p.m + len(p.loops.tiles) - 1) / len(p.loops.tiles)
+	tiles := p.tileCount(rows)
 	for t := range tiles {
-		lo, hi := p.m*t/tiles, p.m*(t+1)/tiles
-		panel, aStep := p.panelA(w, a.at(lo, 0), hi-lo, k, n)
-		p.loops.tiles[hi-lo-1](k, n, &panel[0], aStep, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
-	}
-}
-
-// panelA returns rows of A laid out for a tile: in place where they lie right, else packed.
-func (p *product) panelA(w *workspace, a matrix, rows, k, n int) (panel []float32, step int) {
-	if p.alpha == 1 {
-		if a.trans && n <= 4*p.loops.width {
-			return a.data, a.ld
+		lo, hi := rows*t/tiles, rows*(t+1)/tiles
+		at := lo
+		if a.panel > 0 {
+			at = t * a.panel
 		}
-		if !a.trans && rows == 1 {
-			return a.data, 1
-		}
+		p.loops.tiles[hi-lo-1](k, n, &a.data[at], a.step, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
 	}
-	width := p.loops.width
-	if a.trans {
-		p.loops.copy(&w.a[0], width, &a.data[0], a.ld, rows, k, p.alpha)
-	} else {
-		p.loops.transpose(&w.a[0], width, &a.data[0], a.ld, rows, k, p.alpha)
-	}
-	return w.a, width
 }
 
 // pack lays the k×n block of B out in panels of NR columns, the last one filled with zeros where B is not transposed.
