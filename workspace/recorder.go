@@ -35,7 +35,10 @@ type recorder struct {
 	err     error
 }
 
-// gather is how long small changes are collected before they are written.
+// heartbeat is how often a run tells other machines that it goes on.
+const heartbeat = 30 * time.Second
+
+// gatherFor is how long small changes are collected before they are written.
 const gatherFor = 100 * time.Millisecond
 
 func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
@@ -151,8 +154,14 @@ func (r *recorder) write() {
 	defer close(r.done)
 	ctx := context.Background() // a run that is interrupted is written down, too
 	r.err = r.create(ctx)
+	alive := time.NewTicker(heartbeat)
+	defer alive.Stop()
 	for {
 		select {
+		case <-alive.C:
+			if r.err == nil {
+				r.err = r.registry.Heartbeat(ctx, r.start.ID)
+			}
 		case <-r.wake:
 			select {
 			case <-time.After(gatherFor):

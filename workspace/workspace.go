@@ -46,6 +46,10 @@ func Open(ctx context.Context, dir string) (*Workspace, error) {
 		store.Close()
 		return nil, err
 	}
+	// Runs whose process was killed are told apart from those that go on.
+	if _, err := reg.Reap(ctx); err != nil {
+		return nil, errors.Join(err, reg.Close(), store.Close())
+	}
 	return &Workspace{Dir: dir, Store: store, Registry: reg, Kinds: stages.Kinds()}, nil
 }
 
@@ -75,7 +79,12 @@ func Load(ctx context.Context, path string, params map[string]string) (*dag.Pipe
 	if err != nil {
 		return nil, fmt.Errorf("read the pipeline: %w", err)
 	}
-	return dag.Load(ctx, &text.File{Name: path, Data: data}, dag.LoadOptions{Kinds: stages.Kinds(), Params: params})
+	return LoadText(ctx, path, data, params)
+}
+
+// LoadText checks a pipeline whose text is at hand; name stands in messages.
+func LoadText(ctx context.Context, name string, data []byte, params map[string]string) (*dag.Pipeline, error) {
+	return dag.Load(ctx, &text.File{Name: name, Data: data}, dag.LoadOptions{Kinds: stages.Kinds(), Params: params})
 }
 
 // nearFile suggests a file of a similar name in the same folder.

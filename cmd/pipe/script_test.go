@@ -34,7 +34,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitCode,
-			"kill": startAndKill,
+			"strike": startAndKill,
 		},
 	})
 }
@@ -59,10 +59,10 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // startAndKill starts a command and sends a signal to it once a file is there:
-// kill INT file command… (or KILL). The exit code goes to the file "code".
+// strike INT file command… (or KILL). The exit code goes to the file "code".
 func startAndKill(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: kill SIGNAL file command…")
+		ts.Fatalf("usage: strike SIGNAL file command…")
 	}
 	signal := map[string]os.Signal{"INT": os.Interrupt, "KILL": os.Kill}[args[0]]
 	path, err := lookPath(ts, args[2])

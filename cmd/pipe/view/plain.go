@@ -17,11 +17,14 @@ type Plain struct {
 	width  int // of the longest stage name
 }
 
-// NewPlain makes a line-by-line view of a pipeline's run.
+// NewPlain makes a line-by-line view of a pipeline's run; the pipeline only
+// lends the width of its stages' names and may be nil.
 func NewPlain(w io.Writer, p *dag.Pipeline) *Plain {
 	v := &Plain{w: w, stages: map[string]*stage{}}
-	for _, s := range p.Stages {
-		v.width = max(v.width, len(s.Name))
+	if p != nil {
+		for _, s := range p.Stages {
+			v.width = max(v.width, len(s.Name))
+		}
 	}
 	return v
 }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"pipe/workspace"
+)
+
+func (a *app) cancelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel RUN",
+		Short: "Stop a run; what is finished is kept",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withRun(cmd, args[0], func(w *workspace.Workspace, id string) error {
+				if err := w.Cancel(cmd.Context(), id); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "run %s was told to stop\n", short(id))
+				return err
+			})
+		},
+	}
+}
+
+// withRun opens the workspace and finds a run by its id or the beginning of it.
+func (a *app) withRun(cmd *cobra.Command, prefix string, do func(w *workspace.Workspace, id string) error) error {
+	w, err := workspace.OpenExisting(cmd.Context(), a.store)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	r, err := w.Registry.Run(cmd.Context(), prefix)
+	if err != nil {
+		return err
+	}
+	return do(w, r.ID)
+}
