@@ -13,6 +13,7 @@ import (
 type Draft struct {
 	store   *Store
 	ref     Ref
+	want    *Ref        // what the bytes must turn out to be; nil when they may be anything
 	stream  *hashStream // bytes that did not fit in buf; nil while all do
 	buf     []byte
 	file    *os.File // the temporary file of a large artifact
@@ -164,6 +165,9 @@ func (d *Draft) finish() error {
 	d.ref.Size = d.size()
 	if d.stream == nil {
 		d.ref.Digest = digestOf(d.buf)
+		if err := d.checkWanted(); err != nil {
+			return err
+		}
 		return d.store.putObject(d.ref, d.buf)
 	}
 	if len(d.buf) > 0 {
@@ -173,10 +177,21 @@ func (d *Draft) finish() error {
 	}
 	d.ref.Digest = d.stream.sum()
 	d.stream = nil
+	if err := d.checkWanted(); err != nil {
+		return err
+	}
 	if err := d.file.Sync(); err != nil {
 		return err
 	}
 	return d.store.adopt(d.ref, d.file.Name())
+}
+
+func (d *Draft) checkWanted() error {
+	if d.want == nil || d.want.Digest == d.ref.Digest && d.want.Size == d.ref.Size {
+		return nil
+	}
+	return fmt.Errorf("what came for object %s of %d bytes has the digest %s after %d bytes",
+		d.want.Digest, d.want.Size, d.ref.Digest, d.ref.Size)
 }
 
 // Abort forgets the draft.

@@ -109,7 +109,7 @@ func (c *collector) scan(ctx context.Context) error {
 	return c.store.walk(ctx, keysDir, func(f storedFile) error {
 		r := &storedRecord{storedFile: f}
 		if record, err := c.store.loadRecord(Key(f.name)); err == nil {
-			r.sound, r.refs = true, slices.Collect(record.refs)
+			r.sound, r.refs = true, slices.Collect(record.Artifacts)
 		}
 		c.records[Key(f.name)] = r
 		return nil

@@ -24,7 +24,7 @@ func (s *Store) Lookup(k Key) (*Record, bool) {
 	if err != nil {
 		return nil, false
 	}
-	for ref := range r.refs {
+	for ref := range r.Artifacts {
 		if !s.present(ref) {
 			return nil, false
 		}
@@ -96,7 +96,7 @@ func (s *Store) Record(k Key, r *Record) error {
 	}
 	defer s.gcLock.release()
 	s.leases.take(leaseKey, string(k))
-	for ref := range r.refs {
+	for ref := range r.Artifacts {
 		if !s.present(ref) {
 			return fmt.Errorf("record of key %s: %w", k, &MissingError{Digest: ref.Digest})
 		}

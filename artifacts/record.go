@@ -144,15 +144,3 @@ func (r *Record) validate() error {
 	}
 	return nil
 }
-
-// refs calls yield for every artifact that the record names.
-func (r *Record) refs(yield func(Ref) bool) {
-	for _, ref := range r.Outputs {
-		if !yield(ref) {
-			return
-		}
-	}
-	if r.Log != nil {
-		yield(*r.Log)
-	}
-}
