@@ -156,28 +156,53 @@ func (t Tree) Read(ctx context.Context, folders []string, yield func([]Declarati
 }
 
 // Tops lists what is directly below the root and is read: folders with
-// packages, at any depth, and Go files. The names are sorted.
+// packages, at any depth, and Go files. The names are sorted. It looks no
+// further than to the first Go file of each folder.
 func (t Tree) Tops() ([]string, error) {
-	folders, err := t.Folders()
+	entries, err := os.ReadDir(t.Root)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the Go source tree: %w", err)
 	}
 	var out []string
-	for _, f := range folders {
-		if f != "." {
-			out = append(out, strings.SplitN(f, "/", 2)[0])
-			continue
-		}
-		entries, err := os.ReadDir(t.Root)
-		if err != nil {
-			return nil, fmt.Errorf("read the Go source tree: %w", err)
-		}
-		for _, e := range entries {
+	for _, e := range entries {
+		if !e.IsDir() {
 			if counts(e) {
 				out = append(out, e.Name())
 			}
+			continue
+		}
+		p := filepath.Join(t.Root, e.Name())
+		if t.skips(p, e.Name()) {
+			continue
+		}
+		found, err := t.hasPackage(p)
+		if err != nil {
+			return nil, fmt.Errorf("read the Go source tree: %w", err)
+		}
+		if found {
+			out = append(out, e.Name())
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	return out, nil
+}
+
+// hasPackage tells whether there is a Go file in a folder or below.
+func (t Tree) hasPackage(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(entries, counts) {
+		return true, nil
+	}
+	for _, e := range entries {
+		p := filepath.Join(dir, e.Name())
+		if !e.IsDir() || t.skips(p, e.Name()) {
+			continue
+		}
+		if found, err := t.hasPackage(p); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
 }
