@@ -29,11 +29,7 @@ func (s *Store) putObject(ref Ref, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := s.adopt(ref, f.Name()); err != nil {
-		return err
-	}
-	s.flushLater(ref.Digest)
-	return nil
+	return s.adopt(ref, f.Name())
 }
 
 // holdSound leases the object if the store has it undamaged.
@@ -75,5 +71,6 @@ func (s *Store) adopt(ref Ref, temp string) error {
 		return fmt.Errorf("object %s: wrote %d bytes and found %d", ref.Digest, ref.Size, info.Size())
 	}
 	s.setVerified(ref.Digest, info)
+	s.flushLater(ref.Digest)
 	return nil
 }

@@ -7,14 +7,14 @@ import (
 	"os"
 )
 
-// A flush waits for the disk, a millisecond or more, whatever its size. Large
-// objects are flushed one by one before they get their name. Small ones are
-// not: they are flushed together, before the record of a stage that took
-// longer than a flush does, before anything outside relies on them (Flush), and
-// at Close. A power failure before that costs at most stages that are quickly
-// run again, because what it leaves of an object has the wrong size or the
-// wrong digest, and so is never used. The death of the process alone loses
-// nothing: the kernel has the bytes.
+// A flush waits for the disk, a millisecond or more, whatever its size. The
+// bytes of large objects are flushed one by one before they get their name.
+// All names, and the bytes of small objects, are flushed together: before the
+// record of a stage that took longer than a flush does, before anything outside
+// relies on them (Flush), and at Close. A power failure before that costs at
+// most stages that are quickly run again, because what it leaves of an object
+// has the wrong size or the wrong digest, and so is never used. The death of
+// the process alone loses nothing: the kernel has the bytes.
 
 func (s *Store) flushLater(d Digest) {
 	s.mu.Lock()

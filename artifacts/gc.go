@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -34,6 +35,7 @@ type GCOptions struct {
 type GCReport struct {
 	RemovedRecords, RemovedObjects int
 	RemovedBytes                   int64
+	RemovedQuarantined             int // damaged objects
 	KeptRecords, KeptObjects       int
 	KeptBytes                      int64
 }
@@ -245,6 +247,26 @@ func (c *collector) sweep(ctx context.Context) error {
 		c.report.RemovedObjects++
 		c.report.RemovedBytes += size
 	}
+	return c.sweepQuarantine(ctx)
+}
+
+// sweepQuarantine removes damaged objects that nobody has looked at for MaxAge.
+func (c *collector) sweepQuarantine(ctx context.Context) error {
+	dir := filepath.Join(c.store.dir, quarantineDir)
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || c.opt.MaxAge > 0 && c.store.now().Sub(info.ModTime()) < c.opt.MaxAge {
+			continue
+		}
+		if err := c.remove(ctx, filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+		c.report.RemovedQuarantined++
+	}
 	return nil
 }
 
@@ -252,8 +274,5 @@ func (c *collector) remove(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil || c.opt.DryRun {
 		return err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return os.RemoveAll(path)
 }

@@ -232,3 +232,22 @@ func TestGCWaitsForUsersAndIsNotStarved(t *testing.T) {
 		t.Errorf("gc beside a user: %v", err)
 	}
 }
+
+func TestGCEmptiesTheQuarantine(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".pipe")
+	s := openStore(t, dir)
+	ref := mustPut(t, s, []byte("content"))
+	damage(t, s.objectPath(ref.Digest), func(b []byte) []byte { return b[1:] })
+	if _, err := s.Open(ref); err == nil {
+		t.Fatal("a damaged object was opened")
+	}
+	if st, err := s.Stats(context.Background()); err != nil || st != (Stats{Quarantined: 1, Sessions: 1}) {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if r := gc(t, s, Roots{}, GCOptions{MaxAge: time.Hour}); r.RemovedQuarantined != 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := gc(t, s, Roots{}, GCOptions{}); r.RemovedQuarantined != 1 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,7 +1,9 @@
 package artifacts
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -63,10 +65,12 @@ func removeDeadSessions(tmp string) error {
 }
 
 // sessionAlive reports whether a process holds the lock of the session in dir.
+// A session that cannot be looked at, because it is another user's, counts as
+// alive: that costs space, the opposite could cost a run.
 func sessionAlive(dir string) bool {
-	f, err := os.OpenFile(filepath.Join(dir, sessionLock), os.O_RDWR, 0)
+	f, err := os.Open(filepath.Join(dir, sessionLock))
 	if err != nil {
-		return false
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	defer f.Close()
 	got, err := tryLock(f, exclusive)

@@ -44,7 +44,7 @@ type Store struct {
 
 	mu        sync.Mutex
 	verified  map[Digest]identity   // objects whose bytes this process has hashed
-	unflushed map[Digest]bool       // objects that may not be on the disk yet
+	unflushed map[Digest]bool       // objects whose bytes or names may not be on the disk yet
 	manifests map[Digest]folderList // parsed manifests: immutable, and asked for at each look-up
 
 	stats     statCache
@@ -63,7 +63,9 @@ const (
 // processes left in tmp/ is removed. The error says what to do when dir is no
 // folder, cannot be written, or holds a store that a newer pipe wrote.
 //
-// Close the store to save the fingerprints of outside files.
+// Close the store to save the fingerprints of outside files. What was used or
+// committed through it is kept from being collected until then, so a process
+// that lives long opens the store once for each run.
 func Open(dir string) (*Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

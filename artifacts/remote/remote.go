@@ -47,7 +47,8 @@ const (
 func Open(ctx context.Context, address string) (*Remote, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("remote %q: %w", address, err)
+		// Without the address, which may hold a password.
+		return nil, fmt.Errorf("the address of the remote is no URL: %w", errors.Unwrap(err))
 	}
 	name := u.Redacted()
 	if u.Scheme == "" {
