@@ -18,12 +18,16 @@ import (
 // gate is what the condition of an alias came to.
 type gate struct {
 	moves   bool
+	already bool   // the version has the alias
 	verdict string // why, without what follows from it
 }
 
 // text says what becomes of the alias and why.
 func (g gate) text(alias string, version int) string {
-	if g.moves {
+	switch {
+	case g.already:
+		return fmt.Sprintf("version %d is %s already", version, alias)
+	case g.moves:
 		return fmt.Sprintf("%s: %s → version %d", g.verdict, alias, version)
 	}
 	return fmt.Sprintf("%s: version %d does not become %s", g.verdict, version, alias)
@@ -42,7 +46,7 @@ func (r *Register) judge(ctx context.Context, env *dag.Env, entry *dag.NewModelV
 	case err != nil:
 		return gate{}, fmt.Errorf("look up %s@%s: %w", r.Model, r.Alias, err)
 	case champion != nil && champion.Ref.Digest == entry.Ref.Digest:
-		return gate{verdict: fmt.Sprintf("it is %s already", r.Alias)}, nil
+		return gate{already: true}, nil
 	case r.When == "":
 		return gate{moves: true, verdict: "there is no condition"}, nil
 	}

@@ -106,7 +106,7 @@ func TestRegisterMovesTheAliasToTheBetterModel(t *testing.T) {
 		{1, 0.8, Registered{"toy", 2, "champion", true, "accuracy is 0.8; no version is champion yet; the condition holds: champion → version 2"}},
 		{2, 0.7, Registered{"toy", 3, "champion", false, "accuracy is 0.7, version 2 (champion) has 0.8; the condition does not hold: version 3 does not become champion"}},
 		{3, 0.9, Registered{"toy", 4, "champion", true, "accuracy is 0.9, version 2 (champion) has 0.8; the condition holds: champion → version 4"}},
-		{3, 0.9, Registered{"toy", 4, "champion", false, "it is champion already: version 4 does not become champion"}},
+		{3, 0.9, Registered{"toy", 4, "champion", false, "version 4 is champion already"}},
 	} {
 		got, err := r.run(t, better, models[step.model], map[string]dag.Float{"accuracy": step.accuracy})
 		if err != nil {
