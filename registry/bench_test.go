@@ -38,7 +38,7 @@ func BenchmarkLogMetric(b *testing.B) {
 				run := must(r.CreateRun(context.Background(), NewRun{}))(b)
 				for pb.Next() {
 					i := n.Add(1)
-					ok(b, r.LogMetrics(context.Background(), run.ID, []Metric{{"loss", float64(i), epoch, i}}))
+					ok(b, r.LogMetrics(context.Background(), run.ID, []Metric{dot("loss", float64(i), epoch, i)}))
 				}
 			})
 		})
@@ -52,7 +52,7 @@ func BenchmarkLogBatch1000(b *testing.B) {
 	defer processorTime(b)()
 	for i := 0; b.Loop(); i++ {
 		for j := range list {
-			list[j] = Metric{fmt.Sprintf("m%d", j%10), float64(j), epoch, int64(i*1000 + j)}
+			list[j] = dot(fmt.Sprintf("m%d", j%10), float64(j), epoch, int64(i*1000+j))
 		}
 		ok(b, r.LogMetrics(context.Background(), run.ID, list))
 	}
@@ -99,7 +99,7 @@ func fillRuns(tb testing.TB, r *Registry, n int) int64 {
 				}
 				var list []Metric
 				for k := range 10 {
-					list = append(list, Metric{fmt.Sprintf("m%d", k), rng.Float64(), epoch, 1})
+					list = append(list, dot(fmt.Sprintf("m%d", k), rng.Float64(), epoch, 1))
 				}
 				if err := putMetrics(t, active{run.seq, e.ID}, list); err != nil {
 					return err

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"database/sql"
 )
 
 // LogInputs records which datasets a run read. The same dataset again adds its
@@ -44,22 +45,30 @@ func putInput(t *tx, a active, in DatasetInput) error {
 	return nil
 }
 
-func inputsOf(q querier, seq int64) ([]DatasetInput, error) {
-	var ids []int64
-	rows, err := q.query(`SELECT d.id, d.name, d.digest, d.source_type, d.source, d.schema, d.profile
-		FROM inputs i JOIN datasets d ON d.id = i.dataset WHERE i.run = ? ORDER BY d.id`, seq)
-	list, err := collect(rows, err, func(scan scanner) (in DatasetInput, err error) {
-		var id int64
-		d := &in.Dataset
-		err = scan(&id, &d.Name, &d.Digest, &d.SourceType, &d.Source, &d.Schema, &d.Profile)
-		ids = append(ids, id)
-		return in, err
-	})
-	for i, id := range ids {
-		if err != nil {
-			break
-		}
-		list[i].Tags, err = pairs(q.query("SELECT key, value FROM input_tags WHERE run = ? AND dataset = ? ORDER BY key", seq, id))
+// attachInputs reads the datasets of a page of runs.
+func attachInputs(q querier, ids string, at map[int64]*Run) error {
+	rows, err := q.query(`SELECT i.run, d.name, d.digest, d.source_type, d.source, d.schema, d.profile, g.key, g.value
+		FROM inputs i JOIN datasets d ON d.id = i.dataset LEFT JOIN input_tags g ON g.run = i.run AND g.dataset = i.dataset
+		WHERE i.run IN (SELECT value FROM json_each(?)) ORDER BY i.run, i.dataset, g.key`, ids)
+	if err != nil {
+		return err
 	}
-	return list, err
+	defer rows.Close()
+	for rows.Next() {
+		var run int64
+		var d Dataset
+		var key, value sql.NullString
+		if err := rows.Scan(&run, &d.Name, &d.Digest, &d.SourceType, &d.Source, &d.Schema, &d.Profile, &key, &value); err != nil {
+			return err
+		}
+		list := &at[run].Inputs
+		if n := len(*list); n == 0 || (*list)[n-1].Dataset != d {
+			*list = append(*list, DatasetInput{Dataset: d})
+		}
+		if key.Valid {
+			in := &(*list)[len(*list)-1]
+			in.Tags = append(in.Tags, Pair{key.String, value.String})
+		}
+	}
+	return rows.Err()
 }

@@ -55,9 +55,6 @@ func detail(q querier, seq int64) (d RunDetail, err error) {
 	if d.Stages, err = stagesOf(q, seq); err != nil {
 		return d, err
 	}
-	if d.Inputs, err = inputsOf(q, seq); err != nil {
-		return d, err
-	}
 	rows, err := q.query(`SELECT m.name, v.version FROM versions v JOIN models m ON m.id = v.model
 		WHERE v.run_id = ? ORDER BY m.name, v.version`, d.ID)
 	d.Versions, err = collect(rows, err, func(scan scanner) (v VersionName, err error) {

@@ -43,7 +43,7 @@ func writeAndAcknowledge(path string) error {
 	for client := range 4 {
 		go func() {
 			for i := 0; ; i++ {
-				if err := r.LogMetrics(ctx, run.ID, []Metric{{fmt.Sprint("m", client), float64(i), time.UnixMilli(int64(i)), int64(i)}}); err != nil {
+				if err := r.LogMetrics(ctx, run.ID, []Metric{dot(fmt.Sprint("m", client), float64(i), time.UnixMilli(int64(i)), int64(i))}); err != nil {
 					failed <- err
 					return
 				}
@@ -117,7 +117,7 @@ func TestTwoProcesses(t *testing.T) {
 	mine := must(r.CreateRun(ctx, NewRun{}))(t)
 	_, lines, theirs := child(t, path)
 	for i := range 100 {
-		ok(t, r.LogMetrics(ctx, mine.ID, []Metric{{"m", 1, time.UnixMilli(int64(i)), int64(i)}}))
+		ok(t, r.LogMetrics(ctx, mine.ID, []Metric{dot("m", 1, time.UnixMilli(int64(i)), int64(i))}))
 		if !lines.Scan() {
 			t.Fatal("the other process stopped")
 		}

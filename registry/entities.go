@@ -99,6 +99,11 @@ type Run struct {
 	Tags           []Pair           `json:"tags,omitempty"`
 	// Metrics is the latest point of each series, by (step, time, value).
 	Metrics []Metric `json:"metrics,omitempty"`
+	// Inputs are datasets; ModelInputs and ModelOutputs are MLflow's logged
+	// models.
+	Inputs       []DatasetInput `json:"inputs,omitempty"`
+	ModelInputs  []RunModel     `json:"model_inputs,omitempty"`
+	ModelOutputs []RunModel     `json:"model_outputs,omitempty"`
 
 	seq int64
 }
@@ -106,10 +111,9 @@ type Run struct {
 // RunDetail is a run with all that belongs to it.
 type RunDetail struct {
 	Run
-	PipelineText string         `json:"pipeline_text,omitempty"`
-	Stages       []Stage        `json:"stages,omitempty"`
-	Inputs       []DatasetInput `json:"inputs,omitempty"`
-	Versions     []VersionName  `json:"versions,omitempty"` // what the run registered
+	PipelineText string        `json:"pipeline_text,omitempty"`
+	Stages       []Stage       `json:"stages,omitempty"`
+	Versions     []VersionName `json:"versions,omitempty"` // what the run registered
 }
 
 // Metric is one point of a series. Time has a resolution of milliseconds;
@@ -119,7 +123,13 @@ type Metric struct {
 	Value float64
 	Time  time.Time
 	Step  int64
+	// About is the logged model that a new point also says something about;
+	// nil for most, and for points that are read.
+	About *About
 }
+
+// About links a metric to a logged model and the dataset it was measured on.
+type About struct{ ModelID, DatasetName, DatasetDigest string }
 
 // MarshalJSON writes NaN and the infinities, which JSON lacks, as strings.
 func (m Metric) MarshalJSON() ([]byte, error) {

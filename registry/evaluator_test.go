@@ -12,18 +12,18 @@ import (
 )
 
 // holds evaluates a filter for one run.
-func holds(x filter.Expr, run *Run, inputs []DatasetInput) bool {
+func holds(x filter.Expr, run *Run) bool {
 	switch x := x.(type) {
 	case filter.And:
-		return !slices.ContainsFunc(x, func(e filter.Expr) bool { return !holds(e, run, inputs) })
+		return !slices.ContainsFunc(x, func(e filter.Expr) bool { return !holds(e, run) })
 	case filter.Or:
-		return slices.ContainsFunc(x, func(e filter.Expr) bool { return holds(e, run, inputs) })
+		return slices.ContainsFunc(x, func(e filter.Expr) bool { return holds(e, run) })
 	case filter.Not:
-		return !holds(x.X, run, inputs)
+		return !holds(x.X, run)
 	}
 	c := x.(*filter.Compare)
 	if c.Field.Kind == filter.Dataset {
-		return slices.ContainsFunc(inputs, func(in DatasetInput) bool {
+		return slices.ContainsFunc(run.Inputs, func(in DatasetInput) bool {
 			value := map[string]string{"name": in.Dataset.Name, "digest": in.Dataset.Digest}
 			value["context"], _ = Value(in.Tags, "mlflow.data.context")
 			return holdsText(c, value[c.Field.Name])

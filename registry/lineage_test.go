@@ -98,7 +98,7 @@ func TestStageStatesReplaceEachOther(t *testing.T) {
 	ok(t, r.PutStage(ctx, run.ID, Stage{Name: "twin", Kind: "nn.train", State: StageRunning, Started: epoch, Inputs: s.Inputs}))
 	done := s
 	done.State, done.Finished, done.Outputs = StageDone, epoch, step("", "", nil, []int{2}).Stage.Outputs
-	ok(t, r.PutStage(ctx, run.ID, done, Metric{"loss", 1, epoch, 0}))
+	ok(t, r.PutStage(ctx, run.ID, done, dot("loss", 1, epoch, 0)))
 	ok(t, r.FinishRun(ctx, run.ID, Killed, epoch, "stopped"))
 
 	d := must(r.Run(ctx, run.ID))(t)

@@ -49,6 +49,9 @@ func (r *Registry) LogBatch(ctx context.Context, id string, metrics []Metric, pa
 		if err := putMetrics(t, a, metrics); err != nil {
 			return err
 		}
+		if err := putModelMetrics(t, id, metrics); err != nil {
+			return err
+		}
 		return putTags(t, a, tags)
 	})
 }
@@ -121,7 +124,7 @@ func (p point) metric(key string) Metric {
 	if p.nan {
 		p.value = math.NaN()
 	}
-	return Metric{key, p.value, time.UnixMilli(p.time).UTC(), p.step}
+	return Metric{Key: key, Value: p.value, Time: time.UnixMilli(p.time).UTC(), Step: p.step}
 }
 
 // later is MLflow's order of points: by step, then time, then value.

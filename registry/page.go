@@ -31,7 +31,13 @@ func attach(q querier, list []Run) error {
 			return err
 		}
 	}
-	return attachMetrics(q, string(ids), at)
+	if err := attachMetrics(q, string(ids), at); err != nil {
+		return err
+	}
+	if err := attachInputs(q, string(ids), at); err != nil {
+		return err
+	}
+	return attachModels(q, string(ids), at)
 }
 
 func attachPairs(q querier, query, ids string, at map[int64]*Run, list func(*Run) *[]Pair) error {

@@ -112,9 +112,9 @@ func TestRunKeepsEverything(t *testing.T) {
 		Git: Git{Commit: "abc", Branch: "main", Dirty: true}, Host: Host{Name: "h", Cores: 2},
 		Params: []Pair{{"b", "2"}, {"a", "1"}}, Tags: []Pair{{"t", "x"}},
 	}))(t)
-	ok(t, r.LogMetrics(ctx, run.ID, []Metric{{"loss", 2, epoch, 1}, {"loss", 3, epoch, 0}, {"acc", math.Inf(1), epoch, 0}, {"loss", 2, epoch, 1}}))
+	ok(t, r.LogMetrics(ctx, run.ID, []Metric{dot("loss", 2, epoch, 1), dot("loss", 3, epoch, 0), dot("acc", math.Inf(1), epoch, 0), dot("loss", 2, epoch, 1)}))
 	ok(t, r.LogParams(ctx, run.ID, []Pair{{"a", "1"}}))
-	wantKind(t, r.LogBatch(ctx, run.ID, []Metric{{"never", 1, epoch, 0}}, []Pair{{"a", "2"}}, nil), ErrConflict)
+	wantKind(t, r.LogBatch(ctx, run.ID, []Metric{dot("never", 1, epoch, 0)}, []Pair{{"a", "2"}}, nil), ErrConflict)
 	ok(t, r.SetTags(ctx, run.ID, []Pair{{"t", "y"}, {runNameTag, "renamed"}}))
 	ok(t, r.LogInputs(ctx, run.ID, []DatasetInput{{Dataset{Name: "d", Digest: "1"}, []Pair{{"mlflow.data.context", "training"}}}}))
 	ok(t, r.FinishRun(ctx, run.ID, Failed, end, "boom"))
@@ -125,9 +125,9 @@ func TestRunKeepsEverything(t *testing.T) {
 			ArtifactURI:    "mlflow-artifacts:/0/" + run.ID + "/artifacts",
 			PipelineDigest: d.PipelineDigest, Git: Git{"abc", "main", true}, Host: Host{Name: "h", Cores: 2},
 			Params: []Pair{{"a", "1"}, {"b", "2"}}, Tags: []Pair{{runNameTag, "renamed"}, {"t", "y"}},
-			Metrics: []Metric{{"acc", math.Inf(1), epoch, 0}, {"loss", 2, epoch, 1}}, seq: run.seq},
+			Metrics: []Metric{dot("acc", math.Inf(1), epoch, 0), dot("loss", 2, epoch, 1)}, seq: run.seq,
+			Inputs: []DatasetInput{{Dataset{Name: "d", Digest: "1"}, []Pair{{"mlflow.data.context", "training"}}}}},
 		PipelineText: "stages: {}\n",
-		Inputs:       []DatasetInput{{Dataset{Name: "d", Digest: "1"}, []Pair{{"mlflow.data.context", "training"}}}},
 	}
 	if !reflect.DeepEqual(d, want) {
 		t.Fatalf("got  %+v\nwant %+v", d, want)
@@ -157,8 +157,8 @@ func TestRunErrors(t *testing.T) {
 		"bad id":             {second(r.CreateRun(ctx, NewRun{ID: "../x"})), ErrInvalid},
 		"bad status":         {second(r.CreateRun(ctx, NewRun{Status: "DONE"})), ErrInvalid},
 		"unknown experiment": {second(r.CreateRun(ctx, NewRun{Experiment: 7})), ErrNotFound},
-		"metric, no run":     {r.LogMetrics(ctx, "nope", []Metric{{"k", 1, epoch, 0}}), ErrNotFound},
-		"metric, no name":    {r.LogMetrics(ctx, a.ID, []Metric{{"", 1, epoch, 0}}), ErrInvalid},
+		"metric, no run":     {r.LogMetrics(ctx, "nope", []Metric{dot("k", 1, epoch, 0)}), ErrNotFound},
+		"metric, no name":    {r.LogMetrics(ctx, a.ID, []Metric{dot("", 1, epoch, 0)}), ErrInvalid},
 		"tag not there":      {r.DeleteTag(ctx, a.ID, "x"), ErrNotFound},
 	} {
 		if !errors.Is(c.err, c.kind) {
@@ -183,12 +183,12 @@ func TestLatestMetric(t *testing.T) {
 		points []Metric
 		want   Metric
 	}{
-		"step first":  {[]Metric{{"m", 1, at(9), 1}, {"m", 2, at(1), 2}}, Metric{"m", 2, at(1), 2}},
-		"then time":   {[]Metric{{"m", 9, at(1), 1}, {"m", 2, at(2), 1}}, Metric{"m", 2, at(2), 1}},
-		"then value":  {[]Metric{{"m", 9, at(1), 1}, {"m", 2, at(1), 1}}, Metric{"m", 9, at(1), 1}},
-		"late point":  {[]Metric{{"m", 9, at(1), 5}, {"m", 2, at(2), 4}}, Metric{"m", 9, at(1), 5}},
-		"negative":    {[]Metric{{"m", 1, at(1), -5}, {"m", 2, at(1), -6}}, Metric{"m", 1, at(1), -5}},
-		"nan is kept": {[]Metric{{"m", 1, at(1), 0}, {"m", math.NaN(), at(2), 1}}, Metric{"m", math.NaN(), at(2), 1}},
+		"step first":  {[]Metric{dot("m", 1, at(9), 1), dot("m", 2, at(1), 2)}, dot("m", 2, at(1), 2)},
+		"then time":   {[]Metric{dot("m", 9, at(1), 1), dot("m", 2, at(2), 1)}, dot("m", 2, at(2), 1)},
+		"then value":  {[]Metric{dot("m", 9, at(1), 1), dot("m", 2, at(1), 1)}, dot("m", 9, at(1), 1)},
+		"late point":  {[]Metric{dot("m", 9, at(1), 5), dot("m", 2, at(2), 4)}, dot("m", 9, at(1), 5)},
+		"negative":    {[]Metric{dot("m", 1, at(1), -5), dot("m", 2, at(1), -6)}, dot("m", 1, at(1), -5)},
+		"nan is kept": {[]Metric{dot("m", 1, at(1), 0), dot("m", math.NaN(), at(2), 1)}, dot("m", math.NaN(), at(2), 1)},
 	} {
 		for _, batch := range []bool{true, false} {
 			run := must(r.CreateRun(ctx, NewRun{}))(t)
@@ -206,4 +206,9 @@ func TestLatestMetric(t *testing.T) {
 			}
 		}
 	}
+}
+
+// dot is a point of a series.
+func dot(key string, value float64, at time.Time, step int64) Metric {
+	return Metric{Key: key, Value: value, Time: at, Step: step}
 }

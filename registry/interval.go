@@ -1,0 +1,63 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+)
+
+// HistoryInterval returns the points of a series with first <= step <= last,
+// by step and time, at most about limit of them: where there are more, the
+// series is cut into runs of equal length, of which the least and the greatest
+// value stay, so that no peak vanishes from a chart. The first and the last
+// point are always there.
+func (r *Registry) HistoryInterval(ctx context.Context, id, key string, first, last int64, limit int) (list []Metric, err error) {
+	err = r.view(ctx, func(t *tx) error {
+		seq, err := seqOf(t, id)
+		if err != nil {
+			return err
+		}
+		var series int64
+		err = t.row("SELECT id FROM series WHERE run = ? AND key = ?", seq, key).Scan(&series)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		rows, err := t.query(`SELECT step, time, value, nan FROM points WHERE series = ? AND step BETWEEN ? AND ? ORDER BY step, time, value`,
+			series, first, last)
+		if list, err = points(key, rows, err); err == nil {
+			list = thin(list, limit)
+		}
+		return err
+	})
+	return list, err
+}
+
+// thin keeps the least and greatest of each of limit/2 parts, in order.
+func thin(list []Metric, limit int) []Metric {
+	if len(list) <= limit || limit < 4 {
+		return list[:min(len(list), max(limit, 0))]
+	}
+	parts := limit/2 - 1 // the ends take two
+	kept := append(make([]Metric, 0, limit), list[0])
+	inner := list[1 : len(list)-1]
+	for i := range parts {
+		part := inner[i*len(inner)/parts : (i+1)*len(inner)/parts]
+		low, high := 0, 0
+		for j, m := range part {
+			if m.Value < part[low].Value || math.IsNaN(part[low].Value) {
+				low = j
+			}
+			if m.Value > part[high].Value || math.IsNaN(part[high].Value) {
+				high = j
+			}
+		}
+		kept = append(kept, part[min(low, high)])
+		if low != high {
+			kept = append(kept, part[max(low, high)])
+		}
+	}
+	return append(kept, list[len(list)-1])
+}
