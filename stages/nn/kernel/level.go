@@ -51,7 +51,7 @@ var portable = loops{
 	addReluGrad: addReluGradPortable, addSigmoidGrad: addSigmoidGradPortable, addTanhGrad: addTanhGradPortable,
 	addGeluGrad: addGeluGradPortable, addGeluTanhGrad: addGeluTanhGradPortable, addSiluGrad: addSiluGradPortable,
 	subScalar: subScalarPortable, normRow: normRowPortable, normRowGrad: normRowGradPortable, softmaxRowGrad: softmaxRowGradPortable,
-	adam: adamPortable, sgd: sgdPortable, momentum: momentumPortable, nesterov: nesterovPortable,
+	adam: adamPortable, sgd: sgdPortable, momentum: momentumPortable, nesterov: nesterovPortable, burn: burnPortable,
 }
 
 // levels are the sets that this machine can run, the best last.

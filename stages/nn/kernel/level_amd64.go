@@ -21,7 +21,7 @@ func assembled() []*loops {
 		addReluGrad: addReluGradAVX2, addSigmoidGrad: addSigmoidGradAVX2, addTanhGrad: addTanhGradAVX2,
 		addGeluGrad: addGeluGradAVX2, addGeluTanhGrad: addGeluTanhGradAVX2, addSiluGrad: addSiluGradAVX2,
 		subScalar: subScalarAVX2, normRow: normRowAVX2, normRowGrad: normRowGradAVX2, softmaxRowGrad: softmaxRowGradAVX2,
-		adam: adamAVX2, sgd: sgdAVX2, momentum: sgdMomentumAVX2, nesterov: sgdNesterovAVX2,
+		adam: adamAVX2, sgd: sgdAVX2, momentum: sgdMomentumAVX2, nesterov: sgdNesterovAVX2, burn: burnAVX2,
 		gemm: &gemmLoops{
 			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2, deal: packRowAVX2, vector: gemmVectorAVX2,
 			tiles: []gemmTile{gemm1RowsAVX2, gemm2RowsAVX2, gemm3RowsAVX2, gemm4RowsAVX2, gemm5RowsAVX2, gemm6RowsAVX2},
@@ -40,7 +40,7 @@ func assembled() []*loops {
 		addReluGrad: addReluGradAVX512, addSigmoidGrad: addSigmoidGradAVX512, addTanhGrad: addTanhGradAVX512,
 		addGeluGrad: addGeluGradAVX512, addGeluTanhGrad: addGeluTanhGradAVX512, addSiluGrad: addSiluGradAVX512,
 		subScalar: subScalarAVX512, normRow: normRowAVX512, normRowGrad: normRowGradAVX512, softmaxRowGrad: softmaxRowGradAVX512,
-		adam: adamAVX512, sgd: sgdAVX512, momentum: sgdMomentumAVX512, nesterov: sgdNesterovAVX512,
+		adam: adamAVX512, sgd: sgdAVX512, momentum: sgdMomentumAVX512, nesterov: sgdNesterovAVX512, burn: burnAVX512,
 		gemm: &gemmLoops{
 			width: 16, copy: packCopyAVX512, transpose: packTransposeAVX512, deal: packRowAVX512, vector: gemmVectorAVX512,
 			tiles: []gemmTile{

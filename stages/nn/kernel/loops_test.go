@@ -356,3 +356,23 @@ func BenchmarkLoops(b *testing.B) {
 		})
 	}
 }
+
+func TestBurnCountsItsOperations(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		if got := Burn(0); got != 0 {
+			t.Errorf("no round is %d operations", got)
+		}
+		one := Burn(1)
+		if got := Burn(1000); one < 2*burnChains || got != 1000*one {
+			t.Errorf("one round is %d operations, a thousand are %d", one, got)
+		}
+	})
+}
+
+func BenchmarkBurn(b *testing.B) {
+	operations := 0
+	for b.Loop() {
+		operations += Burn(100000)
+	}
+	b.ReportMetric(float64(operations)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}

@@ -58,7 +58,7 @@ func ulps(got float32, exact float64) float64 {
 }
 
 // The default step is a prime, so that every pattern of low bits occurs; -sweep=1 takes some minutes.
-var sweepStep = flag.Uint64("sweep", 9973, "check the transcendental functions on every n-th float")
+var sweepStep = flag.Uint64("sweep", 40009, "check the transcendental functions on every n-th float")
 
 func TestTranscendentalErrors(t *testing.T) {
 	for _, f := range functions {

@@ -18,6 +18,7 @@ var families = map[string]func(isa){
 	"elementwise": elementwise,
 	"activations": activations,
 	"norms":       norms,
+	"burn":        burns,
 	"cells":       cells,
 	"optimiser":   optimisers,
 	"functions":   unaries,
