@@ -38,6 +38,7 @@ type loops struct {
 	sgd      func(p, g []float32, k *[3]float32)       // see sgdTask
 	momentum func(p, g, buf []float32, k *[3]float32)
 	nesterov func(p, g, buf []float32, k *[3]float32)
+	burn     func(rounds int) // see Burn
 }
 
 // portable serves machines for which no assembly is written, and is what the tests compare the others with.
