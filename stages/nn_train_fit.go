@@ -40,7 +40,7 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 	}
 	saved := &checkpoint{path: filepath.Join(scratch, "training.safetensors"), every: t.checkpointEvery, now: time.Now}
 	if err := saved.load(trainer); err == nil {
-		env.Logf("continue an interrupted training after %d epochs and %d steps", len(trainer.History()), trainer.Updates())
+		env.Logf("continue an interrupted training in epoch %d, after %d steps in all", len(trainer.History())+1, trainer.Updates())
 		for _, e := range trainer.History() {
 			t.reportEpoch(env, e)
 		}

@@ -73,7 +73,7 @@ func TestInterruptedTrainingEndsWithTheSameBits(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("continued: %s, %v; in one go: %s", got.Short(), err, want.Short())
 	}
-	if !strings.Contains(log, "continue an interrupted training after 11 epochs") || strings.Count(log, "\nepoch ") != 40 {
+	if !strings.Contains(log, "continue an interrupted training in epoch 12, after 209 steps") || strings.Count(log, "\nepoch ") != 40 {
 		t.Errorf("the log is\n%s", log)
 	}
 }
