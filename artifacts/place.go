@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // Link puts a stored artifact of one file at path, for a program that wants a
@@ -31,4 +32,14 @@ func (s *Store) Link(ref Ref, path string) error {
 		return fmt.Errorf("place an artifact at %s: %w", path, err)
 	}
 	return nil
+}
+
+// TempDir makes a folder for files of this process, with an absolute path. It
+// goes when the process ends, if not before.
+func (s *Store) TempDir() (string, error) {
+	path, err := filepath.Abs(s.session.tempPath())
+	if err != nil {
+		return "", err
+	}
+	return path, os.Mkdir(path, 0o777)
 }

@@ -39,6 +39,7 @@ type Env struct {
 	last    time.Time // of the last progress event
 	idle    bool      // an effect that was there already
 	log     *bytes.Buffer
+	temps   []string
 }
 
 type draft struct {
@@ -222,6 +223,19 @@ func (e *Env) Scratch() (string, error) {
 	return e.scratch, nil
 }
 
+// Temp is a new folder for files of this execution; it is removed when the
+// stage ends.
+func (e *Env) Temp() (string, error) {
+	dir, err := e.store.TempDir()
+	if err != nil {
+		return "", fmt.Errorf("create a folder for the files of a stage: %w", err)
+	}
+	e.mu.Lock()
+	e.temps = append(e.temps, dir)
+	e.mu.Unlock()
+	return dir, nil
+}
+
 // Metric reports one point of a series.
 func (e *Env) Metric(name string, value float64, step int64) {
 	e.LogMetrics([]Metric{{Name: name, Value: Float(value), Step: step}})
@@ -310,6 +324,9 @@ func (e *Env) execute(ctx context.Context, k Kind) (out map[string]artifacts.Ref
 		}
 		if err != nil {
 			e.abort()
+		}
+		for _, dir := range e.temps {
+			_ = os.RemoveAll(dir) // what stays is swept with the process's temporary folder
 		}
 	}()
 	if err := k.Run(ctx, e); err != nil {

@@ -29,6 +29,7 @@ type Description struct {
 	Seed      *uint64                       `json:"seed,omitempty"`
 	Inputs    map[string][]artifacts.Digest `json:"inputs,omitempty"`
 	Externals []ExternalFile                `json:"externals,omitempty"`
+	Variables map[string]string             `json:"variables,omitempty"` // of the environment
 }
 
 // ExternalFile is a file outside the store as a key sees it.
@@ -65,7 +66,10 @@ func canonicalConfig(k Kind) (json.RawMessage, error) {
 	return canonical(reflect.ValueOf(k))
 }
 
-var pathType = reflect.TypeFor[Path]()
+var (
+	pathType  = reflect.TypeFor[Path]()
+	pathsType = reflect.TypeFor[[]Path]()
+)
 
 func canonical(v reflect.Value) (json.RawMessage, error) {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
@@ -98,7 +102,7 @@ func canonicalStruct(v reflect.Value) (json.RawMessage, error) {
 	b.WriteByte('{')
 	for _, f := range fields {
 		fv := v.FieldByIndex(f.Index)
-		if f.Type == pathType || fv.IsZero() {
+		if f.Type == pathType || f.Type == pathsType || fv.IsZero() {
 			continue
 		}
 		if err := writeMember(&b, f.Name, fv); err != nil {
@@ -158,7 +162,7 @@ func canonicalMap(v reflect.Value) (json.RawMessage, error) {
 	return b.Bytes(), nil
 }
 
-// paths lists the fields of type Path that are set, by name.
+// paths lists the fields of type Path and []Path that are set, by name.
 func paths(k Kind) (fields []string, values []string) {
 	v := reflect.ValueOf(k)
 	for v.Kind() == reflect.Pointer {
@@ -167,10 +171,18 @@ func paths(k Kind) (fields []string, values []string) {
 	if v.Kind() != reflect.Struct {
 		return nil, nil
 	}
+	add := func(name, path string) {
+		if path != "" {
+			fields, values = append(fields, name), append(values, path)
+		}
+	}
 	for _, f := range text.Fields(v.Type()) {
-		if f.Type == pathType {
-			if p := v.FieldByIndex(f.Index).String(); p != "" {
-				fields, values = append(fields, f.Name), append(values, p)
+		switch fv := v.FieldByIndex(f.Index); f.Type {
+		case pathType:
+			add(f.Name, fv.String())
+		case pathsType:
+			for _, p := range fv.Interface().([]Path) {
+				add(f.Name, string(p))
 			}
 		}
 	}

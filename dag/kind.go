@@ -33,6 +33,10 @@ type Port struct {
 	Doc      string
 }
 
+// Wildcard as the name of an input port stands for any number of inputs whose
+// names the pipeline chooses; its type "" takes every type.
+const Wildcard = "*"
+
 // Out is the name of the output of a kind that has only one: `in: clean` means
 // `in: clean.out`.
 const Out = "out"
@@ -98,3 +102,7 @@ type External interface {
 	// and must not change while the stage runs.
 	Externals() ([]string, error)
 }
+
+// Surrounded is implemented by kinds whose outputs depend on variables of the
+// environment; their values are part of the key.
+type Surrounded interface{ Environment() []string }

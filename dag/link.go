@@ -40,15 +40,18 @@ func (l *loader) linkStage(p *Pipeline, s *Stage, in *text.Node, ports []Port, n
 	case in == nil || in.Kind == text.Scalar && in.Value == nil:
 	case in.Kind == text.Mapping:
 		for i, k := range in.Keys {
-			j := slices.IndexFunc(ports, func(p Port) bool { return p.Name == k.Raw })
-			if j < 0 {
+			port, ok := findPort(ports, k.Raw)
+			if !ok {
 				l.unknownPort(s, k, ports)
 				continue
 			}
-			connect(ports[j], in.Items[i])
+			connect(port, in.Items[i])
 		}
 	case len(ports) == 0:
 		l.errorf(in, "unknown-port", "stage %q: %s takes no input", s.Name, s.Info.Name)
+	case ports[0].Name == Wildcard:
+		port, _ := findPort(ports, "in")
+		connect(port, in)
 	default:
 		connect(ports[0], in)
 	}
@@ -61,6 +64,20 @@ func (l *loader) linkStage(p *Pipeline, s *Stage, in *text.Node, ports []Port, n
 			l.problems.Add(&text.Problem{Code: "missing-input", Pos: at.Pos, Text: fmt.Sprintf("stage %q: input %q (a %s) is not connected", s.Name, port.Name, port.Type), Hint: port.Doc})
 		}
 	}
+}
+
+// findPort finds an input by name; a wildcard takes every name.
+func findPort(ports []Port, name string) (Port, bool) {
+	for _, p := range ports {
+		if p.Name == name {
+			return p, true
+		}
+		if p.Name == Wildcard && identifier.MatchString(name) {
+			p.Name = name
+			return p, true
+		}
+	}
+	return Port{}, false
 }
 
 func (l *loader) unknownPort(s *Stage, k *text.Node, ports []Port) {
@@ -115,7 +132,7 @@ func (l *loader) resolve(p *Pipeline, s *Stage, port Port, n *text.Node, names [
 	if !ok {
 		return Edge{}, false
 	}
-	if found.Type != port.Type {
+	if found.Type != port.Type && port.Type != "" {
 		l.errorf(n, "type", "stage %q: input %q takes a %s, but %s.%s is a %s", s.Name, port.Name, port.Type, from.Name, found.Name, found.Type)
 		return Edge{}, false
 	}

@@ -27,6 +27,8 @@ type Signature struct {
 	// Tokens is how many different ids an integer tensor may hold, padding
 	// included; 0 for a tensor of floats.
 	Tokens int `json:"tokens,omitempty"`
+	// Target is the column that a model predicts, where data has it.
+	Target string `json:"target,omitempty"`
 	// Task is what a model does: "classification", "regression"…
 	Task string `json:"task,omitempty"`
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"os"
 	"time"
 
 	"pipe/artifacts"
@@ -60,6 +60,14 @@ func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref) (*Descrip
 		for port, refs := range inputs {
 			for _, r := range refs {
 				d.Inputs[port] = append(d.Inputs[port], r.Digest)
+			}
+		}
+	}
+	if x, ok := s.Kind.(Surrounded); ok {
+		d.Variables = map[string]string{}
+		for _, name := range x.Environment() {
+			if v, set := os.LookupEnv(name); set {
+				d.Variables[name] = v
 			}
 		}
 	}
@@ -242,8 +250,7 @@ func gather(s *Stage, outputs map[*Stage]map[string]artifacts.Ref) (map[string][
 		ref, ok := outputs[e.From][e.FromPort]
 		if !ok {
 			ports, _ := s.Kind.Ports()
-			i := slices.IndexFunc(ports, func(p Port) bool { return p.Name == e.Port })
-			if i >= 0 && ports[i].Optional {
+			if p, found := findPort(ports, e.Port); found && p.Optional {
 				continue
 			}
 			return nil, fmt.Errorf("input %q: stage %q wrote nothing to %q", e.Port, e.From.Name, e.FromPort)

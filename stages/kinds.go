@@ -9,6 +9,7 @@ func Kinds() *dag.Kinds {
 	return dag.NewKinds(
 		cleanKind,
 		evaluateKind,
+		execKind,
 		trainKind,
 		predictKind,
 		registerKind,

@@ -1,0 +1,210 @@
+package stages
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"pipe/artifacts"
+	"pipe/dag"
+)
+
+// program is one execution of the kind exec.
+type program struct {
+	exec      *Exec
+	dir       string // its files: inputs, outputs, manifest
+	variables []string
+	outputs   map[string]string // where each is to be
+	metrics   string
+
+	mu   sync.Mutex
+	said bytes.Buffer
+}
+
+func (p *program) set(name, value string) { p.variables = append(p.variables, name+"="+value) }
+
+// file writes a JSON file and names it in the environment.
+func (p *program) file(variable, name string, v any) error {
+	path := filepath.Join(p.dir, name)
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s for the program: %w", name, err)
+	}
+	p.set(variable, path)
+	return os.WriteFile(path, b, 0o666)
+}
+
+// patience is how long a program may take to end when it is told to.
+const patience = 400 * time.Millisecond
+
+// run starts the program in a process group of its own and waits for it.
+func (p *program) run(ctx context.Context, env *dag.Env) error {
+	args := p.exec.Command.Args
+	if args == nil {
+		args = []string{"/bin/sh", "-c", p.exec.Command.Shell}
+	}
+	c := exec.CommandContext(ctx, args[0], args[1:]...)
+	c.Env = p.variables
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
+	c.WaitDelay = patience
+	lines := &lineWriter{line: func(s string) { p.line(env, s) }}
+	c.Stdout, c.Stderr = lines, lines // one writer: os/exec then serialises
+	err := c.Run()
+	lines.end()
+	if c.Process != nil { // what the program left running in its group ends, too
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return fmt.Errorf("%s: %s%s", args[0], exit, p.lastWords())
+	case err != nil:
+		return fmt.Errorf("start %s: %w", args[0], err)
+	}
+	return nil
+}
+
+// maxLog bounds what of a program's output is kept.
+const maxLog = 8 << 20
+
+func (p *program) line(env *dag.Env, s string) {
+	if m, ok := metricLine(s); ok {
+		env.LogMetrics([]dag.Metric{m})
+	}
+	p.mu.Lock()
+	room := p.said.Len() < maxLog
+	if room {
+		p.said.WriteString(s + "\n")
+	}
+	p.mu.Unlock()
+	if room {
+		env.Logf("%s", s)
+	}
+}
+
+// metricLine reads "metric NAME VALUE" and "metric NAME STEP VALUE".
+func metricLine(s string) (m dag.Metric, ok bool) {
+	f := strings.Fields(s)
+	if len(f) < 3 || len(f) > 4 || f[0] != "metric" {
+		return m, false
+	}
+	v, err := strconv.ParseFloat(f[len(f)-1], 64)
+	if err != nil {
+		return m, false
+	}
+	m = dag.Metric{Name: f[1], Value: dag.Float(v)}
+	if len(f) == 4 {
+		if m.Step, err = strconv.ParseInt(f[2], 10, 64); err != nil {
+			return m, false
+		}
+	}
+	return m, true
+}
+
+// lastWords is the end of what the program printed, for the error.
+func (p *program) lastWords() string {
+	lines := strings.Split(strings.TrimSpace(p.said.String()), "\n")
+	if len(lines) > 5 {
+		lines = lines[len(lines)-5:]
+	}
+	if s := strings.Join(lines, "\n  "); s != "" {
+		return "; its last words:\n  " + s
+	}
+	return ""
+}
+
+// collect takes in what the program wrote.
+func (p *program) collect(env *dag.Env) error {
+	for name, o := range p.exec.Outputs {
+		path := p.outputs[name]
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the program did not write its output %q: nothing is at PIPE_OUTPUT_%s", name, strings.ToUpper(name))
+		}
+		var err error
+		if o.Type == "table" {
+			err = env.ImportTable(name, path)
+		} else {
+			err = env.Import(name, path, o.artifact(), o.Format)
+		}
+		if err != nil {
+			return fmt.Errorf("output %q: %w", name, err)
+		}
+	}
+	w, err := env.CreateFile(logPort, artifacts.File, "log")
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(p.said.Bytes()); err != nil {
+		return err
+	}
+	return p.readMetrics(env)
+}
+
+// readMetrics takes each number of the JSON object in metrics.json.
+func (p *program) readMetrics(env *dag.Env) error {
+	b, err := os.ReadFile(p.metrics)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var values map[string]json.Number
+	if err := json.Unmarshal(b, &values); err != nil {
+		return fmt.Errorf("metrics.json is not a JSON object of numbers: %w", err)
+	}
+	for _, name := range slices.Sorted(keysOf(values)) {
+		v, err := values[name].Float64()
+		if err != nil || math.IsInf(v, 0) {
+			return fmt.Errorf("metrics.json: %q is %s, which is no number", name, values[name])
+		}
+		env.Metric(name, v, 0)
+	}
+	return nil
+}
+
+// lineWriter hands on each line that is written to it.
+type lineWriter struct {
+	buf  bytes.Buffer
+	line func(string)
+}
+
+// maxLine bounds a line; a longer one is handed on in pieces.
+const maxLine = 64 << 10
+
+func (w *lineWriter) Write(b []byte) (int, error) {
+	w.buf.Write(b)
+	for {
+		i := bytes.IndexByte(w.buf.Bytes(), '\n')
+		if i < 0 && w.buf.Len() < maxLine {
+			return len(b), nil
+		}
+		if i < 0 || i > maxLine {
+			i = min(maxLine, w.buf.Len()-1)
+		}
+		w.line(strings.TrimRight(string(w.buf.Next(i+1)), "\r\n"))
+	}
+}
+
+func (w *lineWriter) end() {
+	if w.buf.Len() > 0 {
+		w.line(strings.TrimRight(w.buf.String(), "\r\n"))
+	}
+}
