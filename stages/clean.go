@@ -2,8 +2,8 @@ package stages
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -65,12 +65,12 @@ func (k *Clean) Check(c *dag.Check) {
 
 // Run implements dag.Kind.
 func (k *Clean) Run(ctx context.Context, env *dag.Env) (err error) {
-	r, err := env.Table("in")
+	s, err := openStream(env)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	c, err := k.cleaner(r.Schema())
+	defer s.close(&err)
+	c, err := k.cleaner(s.Schema())
 	if err != nil {
 		return err
 	}
@@ -78,18 +78,11 @@ func (k *Clean) Run(ctx context.Context, env *dag.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	for batch, err := range table.All(r) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = c.write(w, batch)
-		}
-		if err != nil {
-			return err
-		}
-		env.Progress(c.in, max(r.Rows(), 0), "rows")
+	if err := s.each(ctx, func(b batch) error { return c.write(w, b) }); err != nil {
+		return err
 	}
+	s.out = c.out
+	s.report()
 	c.report(env)
 	return nil
 }
@@ -105,7 +98,7 @@ type cleaner struct {
 	where      *rows.Filter
 	seen       *rows.Set
 
-	in, nulls, failed, repeated, out int64
+	nulls, failed, repeated, out int64
 }
 
 func (k *Clean) cleaner(s *arrow.Schema) (c *cleaner, err error) {
@@ -135,21 +128,16 @@ func (k *Clean) cleaner(s *arrow.Schema) (c *cleaner, err error) {
 	return c, err
 }
 
-// write cleans a batch. Its rows get their numbers in messages from the input.
-func (c *cleaner) write(w table.Writer, batch arrow.RecordBatch) error {
-	batch = c.normalize(batch)
+// write cleans a batch.
+func (c *cleaner) write(w table.Writer, b batch) error {
+	batch := c.normalize(b.RecordBatch)
 	defer batch.Release()
-	keep := make([]int, 0, batch.NumRows())
-	for i := range int(batch.NumRows()) {
-		if !anyNull(batch, c.notNull, i) {
-			keep = append(keep, i)
-		}
-	}
+	keep := slices.DeleteFunc(b.all(), func(i int) bool { return anyNull(batch, c.notNull, i) })
 	c.nulls += batch.NumRows() - int64(len(keep))
 	if c.where != nil {
 		before := len(keep)
 		var err error
-		if keep, err = c.where.Select(batch, keep, c.in+1); err != nil {
+		if keep, err = c.where.Select(batch, keep, b.first); err != nil {
 			return err
 		}
 		c.failed += int64(before - len(keep))
@@ -159,7 +147,6 @@ func (c *cleaner) write(w table.Writer, batch arrow.RecordBatch) error {
 		keep = c.seen.Distinct(batch, c.duplicates, keep)
 		c.repeated += int64(before - len(keep))
 	}
-	c.in += batch.NumRows()
 	c.out += int64(len(keep))
 	return writeRows(w, c.schema, batch, keep)
 }
@@ -197,8 +184,8 @@ func mapText(col *array.String, f func(string) string) arrow.Array {
 	return b.NewArray()
 }
 
+// report says why rows were dropped.
 func (c *cleaner) report(env *dag.Env) {
-	env.Logf("%d of %d rows remain", c.out, c.in)
 	for _, rule := range []struct {
 		dropped int64
 		why     string
@@ -211,6 +198,4 @@ func (c *cleaner) report(env *dag.Env) {
 			env.Logf("dropped %d rows: %s", rule.dropped, rule.why)
 		}
 	}
-	env.Metric("rows_in", float64(c.in), 0)
-	env.Metric("rows_out", float64(c.out), 0)
 }

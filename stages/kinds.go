@@ -8,11 +8,13 @@ import "pipe/dag"
 func Kinds() *dag.Kinds {
 	return dag.NewKinds(
 		cleanKind,
+		deriveKind,
 		evaluateKind,
 		execKind,
-		trainKind,
+		filterKind,
 		predictKind,
 		registerKind,
+		selectKind,
 		sourceArrowKind,
 		sourceCSVKind,
 		sourceFileKind,
@@ -22,5 +24,6 @@ func Kinds() *dag.Kinds {
 		sourceTSVKind,
 		splitKind,
 		textVectorizeKind,
+		trainKind,
 	)
 }

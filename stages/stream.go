@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"context"
 	"errors"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -10,6 +11,112 @@ import (
 	"pipe/dag"
 	"pipe/stages/rows"
 )
+
+// stream is a stage's work on one table, from the input "in" to the output
+// "out", a batch at a time.
+type stream struct {
+	table.Reader
+	env     *dag.Env
+	in, out int64 // rows so far
+}
+
+// batch is a batch of a stream; first is the number of its first row, from 1.
+type batch struct {
+	arrow.RecordBatch
+	first int64
+}
+
+// all lists the places of the batch's rows.
+func (b batch) all() []int {
+	out := make([]int, b.NumRows())
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// openStream opens the input "in".
+func openStream(env *dag.Env) (*stream, error) {
+	r, err := env.Table("in")
+	if err != nil {
+		return nil, err
+	}
+	return &stream{Reader: r, env: env}, nil
+}
+
+// close is deferred; an error of closing joins that of the stage.
+func (s *stream) close(err *error) { *err = errors.Join(*err, s.Close()) }
+
+// each calls f with each batch and reports progress.
+func (s *stream) each(ctx context.Context, f func(b batch) error) error {
+	for b, err := range table.All(s.Reader) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = f(batch{b, s.in + 1})
+		}
+		if err != nil {
+			return err
+		}
+		s.in += b.NumRows()
+		s.env.Progress(s.in, max(s.Rows(), 0), "rows")
+	}
+	return nil
+}
+
+// pick writes those rows of each batch that choose gives, in rising order,
+// under a schema with the same types.
+func (s *stream) pick(ctx context.Context, schema *arrow.Schema, choose func(b batch) ([]int, error)) error {
+	w, err := s.env.CreateTable(dag.Out, schema, table.Arrow)
+	if err != nil {
+		return err
+	}
+	err = s.each(ctx, func(b batch) error {
+		kept, err := choose(b)
+		if err != nil {
+			return err
+		}
+		s.out += int64(len(kept))
+		return writeRows(w, schema, b.RecordBatch, kept)
+	})
+	if err == nil {
+		s.report()
+	}
+	return err
+}
+
+// rewrite writes what f makes of each batch; f's batch is released here.
+func (s *stream) rewrite(ctx context.Context, schema *arrow.Schema, f func(b batch) (arrow.RecordBatch, error)) error {
+	w, err := s.env.CreateTable(dag.Out, schema, table.Arrow)
+	if err != nil {
+		return err
+	}
+	err = s.each(ctx, func(b batch) error {
+		made, err := f(b)
+		if err != nil {
+			return err
+		}
+		defer made.Release()
+		s.out += made.NumRows()
+		return w.Write(made)
+	})
+	if err == nil {
+		s.report()
+	}
+	return err
+}
+
+// report tells how many rows came and went.
+func (s *stream) report() {
+	if s.in == s.out {
+		s.env.Logf("%d rows", s.in)
+	} else {
+		s.env.Logf("%d of %d rows remain", s.out, s.in)
+	}
+	s.env.Metric("rows_in", float64(s.in), 0)
+	s.env.Metric("rows_out", float64(s.out), 0)
+}
 
 // project leaves all but the named columns out; with no names, all stay. The
 // result owns r, and after an error r is closed.
