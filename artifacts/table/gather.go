@@ -83,7 +83,7 @@ func gatherFixed(pieces []piece, n, width int) *memory.Buffer {
 	out := make([]byte, n*width)
 	at := 0
 	for _, p := range pieces {
-		if p.a != nil {
+		if p.a != nil && p.rows() > 0 { // without rows there may be no buffer
 			start := p.a.Data().Offset()
 			copy(out[at:], p.a.Data().Buffers()[1].Bytes()[(start+p.from)*width:(start+p.to)*width])
 			if p.a.NullN() > 0 {
@@ -103,7 +103,7 @@ func gatherBools(pieces []piece, n int) *memory.Buffer {
 	out := make([]byte, bitutil.BytesForBits(int64(n)))
 	row := 0
 	for _, p := range pieces {
-		if b, ok := p.a.(*array.Boolean); ok {
+		if b, ok := p.a.(*array.Boolean); ok && p.rows() > 0 {
 			for i := p.from; i < p.to; i++ {
 				if b.IsValid(i) && b.Value(i) {
 					bitutil.SetBit(out, row+i-p.from)

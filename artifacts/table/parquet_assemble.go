@@ -56,6 +56,9 @@ func fixedLists(t *arrow.FixedSizeListType, s slots, bitmap *memory.Buffer, null
 	values := array.MakeFromData(elem)
 	defer values.Release()
 	length := int(t.Len())
+	if most := 1 << 28; s.n > most/length {
+		return nil, fmt.Errorf("a batch has %d lists of %d elements; read with fewer rows in a batch", s.n, length)
+	}
 	var pieces []piece
 	for i := range s.n {
 		from, to := int(s.offsets[i]), int(s.offsets[i+1])

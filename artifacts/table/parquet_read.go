@@ -23,6 +23,9 @@ func openParquet(ra io.ReaderAt, size int64, name string, o Options) (_ Reader, 
 	if size == 0 {
 		return nil, fmt.Errorf("%s: is empty: it is no Parquet file", name)
 	}
+	if err := checkFooter(ra, size); err != nil {
+		return nil, damaged(name, "Parquet file", err)
+	}
 	f, err := parquet.OpenFile(ra, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
 	if err != nil {
 		return nil, damaged(name, "Parquet file", err)
@@ -43,7 +46,7 @@ func openParquet(ra io.ReaderAt, size int64, name string, o Options) (_ Reader, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	r := &parquetReader{name: name, file: f, o: o.withDefaults(), nodes: nodes, schema: schema}
+	r := &parquetReader{name: name, ra: ra, file: f, o: o.withDefaults(), nodes: nodes, schema: schema}
 	for _, g := range f.RowGroups() {
 		if n := g.NumRows(); n < 0 || n > f.NumRows()-r.rows {
 			return nil, damaged(name, "Parquet file", fmt.Errorf("its row groups do not have the %d rows of the file", f.NumRows()))
@@ -60,6 +63,7 @@ func openParquet(ra io.ReaderAt, size int64, name string, o Options) (_ Reader, 
 // other.
 type parquetReader struct {
 	name   string
+	ra     io.ReaderAt
 	file   *parquet.File
 	o      Options
 	nodes  []*fileNode
@@ -112,7 +116,9 @@ func (r *parquetReader) next() (err error) {
 		if r.group == len(r.file.RowGroups()) {
 			return io.EOF
 		}
-		r.openGroup(r.file.RowGroups()[r.group])
+		if err := r.openGroup(r.file.RowGroups()[r.group]); err != nil {
+			return damaged(r.name, "Parquet file", fmt.Errorf("row group %d: %w", r.group+1, err))
+		}
 		r.group++
 	}
 	n := min(r.left, r.want)
@@ -134,32 +140,43 @@ func (r *parquetReader) next() (err error) {
 	return nil
 }
 
-func (r *parquetReader) openGroup(g parquet.RowGroup) {
+func (r *parquetReader) openGroup(g parquet.RowGroup) error {
 	r.closeChunks()
 	r.byNode = map[*fileNode]*chunkReader{}
-	all := g.ColumnChunks()
+	metadata := r.file.Metadata().RowGroups[r.group].Columns
 	var size int64
-	var open func(n *fileNode)
-	open = func(n *fileNode) {
+	var open func(n *fileNode) error
+	open = func(n *fileNode) error {
 		for _, c := range n.children {
-			open(c)
+			if err := open(c); err != nil {
+				return err
+			}
 		}
 		if n.leaf == nil {
-			return
+			return nil
 		}
-		chunk := all[n.leaf.column.Index()].(*parquet.FileColumnChunk)
-		size += r.file.Metadata().RowGroups[r.group].Columns[n.leaf.column.Index()].MetaData.TotalUncompressedSize
+		index := n.leaf.column.Index()
+		m := &metadata[index].MetaData
+		if err := checkChunk(r.ra, r.file.Size(), m); err != nil {
+			return fmt.Errorf("column %q: %w", n.name, err)
+		}
+		size += m.TotalUncompressedSize
+		chunk := g.ColumnChunks()[index].(*parquet.FileColumnChunk)
 		c := &chunkReader{leaf: n.leaf, name: n.name, pages: chunk.Pages(), total: chunk.NumValues(), out: newSink(n)}
 		r.chunks = append(r.chunks, c)
 		r.byNode[n] = c
+		return nil
 	}
 	for _, n := range r.nodes {
-		open(n)
+		if err := open(n); err != nil {
+			return err
+		}
 	}
 	r.left = g.NumRows()
 	if r.want == 0 {
 		r.want = max(1, min(int64(r.o.BatchRows), r.o.BatchBytes*r.left/max(size, 1)))
 	}
+	return nil
 }
 
 // readChunks reads n rows of every column, in parallel since they are independent.

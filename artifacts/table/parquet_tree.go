@@ -140,6 +140,9 @@ func (n *fileNode) group(c *parquet.Column, hint arrow.DataType) error {
 
 func (n *fileNode) scalar(c *parquet.Column, hint arrow.DataType) error {
 	n.leaf = &fileLeaf{column: c, maxRep: byte(c.MaxRepetitionLevel()), maxDef: byte(c.MaxDefinitionLevel())}
+	if kind := c.Type().Kind(); kind == parquet.FixedLenByteArray && c.Type().Length() > widthLimit {
+		return fmt.Errorf("its values have %d bytes each, the limit is %d", c.Type().Length(), widthLimit)
+	}
 	t, err := scalarType(c.Type())
 	if err != nil {
 		return err

@@ -94,38 +94,46 @@ func (w *parquetWriter) start(plain []bool) error {
 // emit writes one row group. Columns are independent of each other until the group is
 // put together, so they are encoded in parallel and the bytes are the same.
 func (w *parquetWriter) emit(group []arrow.RecordBatch, rows int) error {
-	columns := make([]arrow.Array, w.chunks.schema.NumFields())
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
 	if w.out == nil {
-		plain := make([]bool, len(columns))
-		for i := range columns {
+		plain := make([]bool, w.chunks.schema.NumFields())
+		for i := range plain {
 			plain[i] = repeatsLittle(group, i)
 		}
 		if err := w.start(plain); err != nil {
 			return err
 		}
 	}
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	writers := w.out.ColumnWriters()
-	for i := range columns {
-		g.Go(func() error {
-			a := w.chunks.column(group, i)
-			defer a.Release()
-			for _, l := range w.leaves {
-				if l.path[0] != i {
-					continue
-				}
-				if err := l.write(writers[l.index], a); err != nil {
-					return fmt.Errorf("column %q: %w", w.chunks.schema.Field(i).Name, err)
-				}
-			}
-			return nil
-		})
+	for i := range w.chunks.schema.NumFields() {
+		g.Go(func() error { return w.column(group, i, writers) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return w.out.Flush()
+}
+
+// column encodes one column. It runs in a goroutine of its own, where a panic would end
+// the process instead of the stage.
+func (w *parquetWriter) column(group []arrow.RecordBatch, i int, writers []*parquet.ColumnWriter) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("column %q cannot be encoded: %v", w.chunks.schema.Field(i).Name, p)
+		}
+	}()
+	a := w.chunks.column(group, i)
+	defer a.Release()
+	for _, l := range w.leaves {
+		if l.path[0] != i {
+			continue
+		}
+		if err := l.write(writers[l.index], a); err != nil {
+			return fmt.Errorf("column %q: %w", w.chunks.schema.Field(i).Name, err)
+		}
+	}
+	return nil
 }
 
 // repeatsLittle reports whether a column of text has so many different values among
