@@ -24,12 +24,24 @@ func (s *Store) Lookup(k Key) (*Record, bool) {
 	if err != nil {
 		return nil, false
 	}
-	for ref := range r.Artifacts {
-		if !s.present(ref) {
-			return nil, false
-		}
+	if s.missing(r) != "" {
+		return nil, false
 	}
 	return r, true
+}
+
+// missing returns an artifact that r names and the store has not in full, or
+// nothing. Any will do, so that no order is needed.
+func (s *Store) missing(r *Record) Digest {
+	for _, ref := range r.Outputs {
+		if !s.present(ref) {
+			return ref.Digest
+		}
+	}
+	if r.Log != nil && !s.present(*r.Log) {
+		return r.Log.Digest
+	}
+	return ""
 }
 
 // touchInterval is how exact the time of a record's last use is. The collector
@@ -96,10 +108,8 @@ func (s *Store) Record(k Key, r *Record) error {
 	}
 	defer s.gcLock.release()
 	s.leases.take(leaseKey, string(k))
-	for ref := range r.Artifacts {
-		if !s.present(ref) {
-			return fmt.Errorf("record of key %s: %w", k, &MissingError{Digest: ref.Digest})
-		}
+	if d := s.missing(r); d != "" {
+		return fmt.Errorf("record of key %s: %w", k, &MissingError{Digest: d})
 	}
 	mode := syncNever
 	if r.Finished.Sub(r.Started) >= slowStage {
