@@ -3,6 +3,8 @@ package stages
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -95,14 +97,14 @@ func (t *Train) checkNetwork(c *dag.Check, s *dag.Signature) {
 	if len(s.Shape) == 0 || len(t.Layers) == 0 {
 		return
 	}
-	in := nn.Input{Tokens: s.Tokens != 0, Shape: s.Shape}
+	in := nn.Input{Tokens: s.Tokens != 0, Shape: standIn(s)}
 	context := nn.Context{Vocab: max(s.Tokens, 0)}
 	layers := t.Layers.list()
 	shapes, err := nn.Check(in, context, layers)
 	var le *nn.LayerError
 	switch {
 	case errors.As(err, &le):
-		c.Hintf("shape", layerField(le.Index, le.Kind), chain(in, layers, shapes), "%s %v", le.Kind, le.Err)
+		c.Hintf("shape", layerField(le.Index, le.Kind), chain(in, layers, shapes), "%s %s", le.Kind, hideWidth(le.Err.Error()))
 		return
 	case err != nil:
 		c.Errorf("layers", "%v", err)
@@ -135,6 +137,22 @@ func (t *Train) checkOutput(c *dag.Check, in nn.Input, layers []nn.Layer, shapes
 
 func (t *Train) lossOf() nn.Loss { _, l := only(t.Loss); return l }
 
+// anyWidth stands for the number of features where only fitting will tell it:
+// layers must know the width of numbers to be checked.
+const anyWidth = 1_000_003
+
+func standIn(s *dag.Signature) []int {
+	shape := slices.Clone(s.Shape)
+	if last := len(shape) - 1; s.Tokens == 0 && shape[last] == nn.Unknown {
+		shape[last] = anyWidth
+	}
+	return shape
+}
+
+func hideWidth(message string) string {
+	return strings.ReplaceAll(message, strconv.Itoa(anyWidth), "?")
+}
+
 func layerField(i int, kind string) string { return fmt.Sprintf("layers[%d].%s", i, kind) }
 
 // chain shows the shapes on the way: "input (?, 40) → embedding (?, 40, 128)".
@@ -151,5 +169,5 @@ func chain(in nn.Input, layers []nn.Layer, shapes []nn.Shape) string {
 	if len(shapes) < len(layers) {
 		fmt.Fprintf(&b, " → %s ✗", nn.LayerKind(layers[len(shapes)]))
 	}
-	return b.String()
+	return hideWidth(b.String())
 }

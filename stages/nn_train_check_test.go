@@ -20,6 +20,11 @@ func wordsSignature() *dag.Signature {
 	}
 }
 
+// features is a transform that gives numbers.
+func features(width int) dag.Signature {
+	return dag.Signature{Inputs: wordsSignature().Inputs, Outputs: []dag.Column{{Name: "features", Type: "float32"}}, Shape: []int{width}}
+}
+
 func tableSchema(origin string, fields ...arrow.Field) dag.Schema {
 	return dag.Schema{Type: artifacts.Table, Origin: origin, Table: arrow.NewSchema(fields, nil)}
 }
@@ -54,7 +59,12 @@ func TestCheckTrain(t *testing.T) {
 					in[p] = dag.Schema{Type: s.Type}
 				}
 			}},
+		{name: "number of features not known before fitting", with: written("  - dropout: { rate: 0.2 }\n  - dense: { units: classes, activation: softmax }", "categorical_crossentropy", "adam"), label: text,
+			change: func(in map[string]dag.Schema) { *in["transform"].Signature = features(-1) }},
 
+		{name: "numbers into a recurrent layer", with: written("  - dropout: { rate: 0.2 }\n  - lstm: { units: 4 }", "categorical_crossentropy", "adam"), label: text,
+			change: func(in map[string]dag.Schema) { *in["transform"].Signature = features(-1) },
+			want:   "layers[1].lstm: lstm needs input of shape (batch, time, features), got (?, ?) (numbers (?, ?) → dropout (?, ?) → lstm ✗)"},
 		{name: "layer does not fit", with: written(lstm+"  - lstm: { units: 4 }", "categorical_crossentropy", "adam"), label: text,
 			want: "layers[2].lstm: lstm needs input of shape (batch, time, features), got (?, 16) (token ids (?, 40) → embedding (?, 40, 8) → lstm (?, 16) → lstm ✗)"},
 		{name: "no embedding", with: written("  - lstm: { units: 4 }", "categorical_crossentropy", "adam"), label: text,

@@ -20,15 +20,54 @@ import (
 
 // examples is a table in the form that the network reads.
 type examples struct {
-	nn.Examples
-	input   transform.Input
-	target  arrow.DataType
-	classes []string         // sorted; nil for a regression
-	index   map[string]int32 // of the classes
+	nn.Examples            // but for the numbers that a network reads
+	numbers     numberRows // those
+	ids         transform.Input
+	target      arrow.DataType
+	classes     []string         // sorted; nil for a regression
+	index       map[string]int32 // of the classes
 }
 
 func (e *examples) bytes() int {
-	return 4 * (len(e.Tokens) + len(e.Features) + len(e.Labels) + len(e.Values))
+	return 4*(len(e.Tokens)+len(e.Labels)+len(e.Values)) + e.numbers.bytes()
+}
+
+// Batch implements nn.Source.
+func (e *examples) Batch(ctx context.Context, numbers []int, b *nn.Batch) error {
+	for i, n := range numbers {
+		if b.Features != nil {
+			e.numbers.write(b.Features[i*e.numbers.width:(i+1)*e.numbers.width], n)
+		}
+	}
+	rest := *b
+	rest.Features = nil
+	return e.Examples.Batch(ctx, numbers, &rest)
+}
+
+// applyRows is how many rows are transformed at once: a row of numbers may be
+// long before its zeros are left out.
+const applyRows = 256
+
+// apply transforms a batch whose first row has the number first.
+func (e *examples) apply(fitted transform.Transform, batch arrow.RecordBatch, first int64) error {
+	if e.numbers.width == 0 {
+		err := fitted.Apply(&e.ids, batch, first)
+		e.Count, e.Tokens = e.ids.Rows, e.ids.IDs
+		return err
+	}
+	var in transform.Input
+	for at := int64(0); at < batch.NumRows(); at += applyRows {
+		in.Reset()
+		some := batch.NewSlice(at, min(at+applyRows, batch.NumRows()))
+		err := fitted.Apply(&in, some, first+at)
+		some.Release()
+		if err != nil {
+			return err
+		}
+		e.numbers.add(in.Values)
+		e.Count += in.Rows
+	}
+	return nil
 }
 
 // readExamples reads a table batch by batch. The classes are those of known, or
@@ -58,16 +97,15 @@ func (t *Train) readExamples(ctx context.Context, env *dag.Env, port string, fit
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		first := int64(e.input.Rows) + 1
-		if err := fitted.Apply(&e.input, batch, first); err != nil {
+		first := int64(e.Count) + 1
+		if err := e.apply(fitted, batch, first); err != nil {
 			return nil, fmt.Errorf("%s: %w", port, err)
 		}
 		if err := t.addTargets(e, batch.Column(at[0]), first, known != nil); err != nil {
 			return nil, fmt.Errorf("%s: %w", port, err)
 		}
-		env.Progress(int64(e.input.Rows), max(r.Rows(), 0), "rows of "+port+" read")
+		env.Progress(int64(e.Count), max(r.Rows(), 0), "rows of "+port+" read")
 	}
-	e.Count, e.Tokens, e.Features = e.input.Rows, e.input.IDs, e.input.Values
 	if e.Count == 0 {
 		return nil, fmt.Errorf("%s has no rows", port)
 	}
@@ -88,18 +126,19 @@ func (t *Train) checkType(d arrow.DataType) error {
 	return nil
 }
 
-// reserve makes room at once where the number of rows is known: growing a large
-// slice holds it twice for a moment.
+// reserve prepares for rows of the transform's shape, and makes room at once
+// where their number is known: growing a large slice holds it twice for a moment.
 func (e *examples) reserve(s dag.Signature, rows int64, task string) {
 	const most = 1 << 31 // a wrong count in a file must not exhaust the memory
-	size := int64(nn.Shape(s.Shape).Size())
-	if rows <= 0 || rows > most/max(size, 1) {
+	size := nn.Shape(s.Shape).Size()
+	if s.Tokens == 0 {
+		e.numbers.width = size
+	}
+	if rows <= 0 || rows > most/int64(max(size, 1)) {
 		return
 	}
 	if s.Tokens > 0 {
-		e.input.IDs = make([]int32, 0, rows*size)
-	} else {
-		e.input.Values = make([]float32, 0, rows*size)
+		e.ids.IDs = make([]int32, 0, rows*int64(size))
 	}
 	if task == score.Classification {
 		e.Labels = make([]int32, 0, rows)

@@ -36,7 +36,9 @@ func (m *Model) PredictText(ctx context.Context, text string) (*Answer, error) {
 		return nil, fmt.Errorf("the model does not read one text but the columns %s", strings.Join(names, ", "))
 	}
 	return m.one(ctx, func(in *transform.Input) error {
-		if v, ok := m.transform.(*transform.Vectorizer); ok {
+		if v, ok := m.transform.(interface {
+			AppendText(dst *transform.Input, text string)
+		}); ok {
 			v.AppendText(in, text)
 			return nil
 		}
@@ -51,6 +53,7 @@ func (m *Model) one(ctx context.Context, fill func(*transform.Input) error) (*An
 	if err := fill(&w.input); err != nil {
 		return nil, err
 	}
+	w.answers.reset()
 	if err := m.run(ctx, w, 1, &w.answers); err != nil {
 		return nil, err
 	}

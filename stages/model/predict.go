@@ -25,6 +25,10 @@ type Predictions struct {
 	Values []float64
 }
 
+func (p *Predictions) reset() {
+	p.Rows, p.Best, p.Probabilities, p.Values = 0, p.Best[:0], p.Probabilities[:0], p.Values[:0]
+}
+
 // Row gives the probabilities of row i.
 func (p *Predictions) Row(i int) []float32 {
 	n := len(p.Probabilities) / p.Rows
@@ -38,8 +42,9 @@ type work struct {
 	answers  Predictions
 }
 
-// stepRows is how many rows go through the network at once: enough to fill the
-// matrix products, few enough to stay in the cache.
+// stepRows is how many rows are transformed and go through the network at once:
+// enough to fill the matrix products, few enough to stay in the cache, whatever
+// the length of a row.
 const stepRows = 64
 
 // Predict answers the rows of a batch, which may have more columns than the
@@ -48,17 +53,26 @@ const stepRows = 64
 func (m *Model) Predict(ctx context.Context, batch arrow.RecordBatch, first int64, out *Predictions) error {
 	w := m.works.Get().(*work)
 	defer m.works.Put(w)
-	w.input.Reset()
-	if err := m.transform.Apply(&w.input, batch, first); err != nil {
-		return err
+	out.reset()
+	for at := int64(0); at < batch.NumRows(); at += stepRows {
+		w.input.Reset()
+		some := batch.NewSlice(at, min(at+stepRows, batch.NumRows()))
+		err := m.transform.Apply(&w.input, some, first+at)
+		some.Release()
+		if err != nil {
+			return err
+		}
+		if err := m.run(ctx, w, first+at, out); err != nil {
+			return err
+		}
 	}
-	return m.run(ctx, w, first, out)
+	return nil
 }
 
-// run sends the transformed rows through the network.
+// run sends the transformed rows through the network and appends the answers.
 func (m *Model) run(ctx context.Context, w *work, first int64, out *Predictions) error {
 	w.examples = nn.Examples{Count: w.input.Rows, Tokens: w.input.IDs, Features: w.input.Values}
-	out.Rows, out.Best, out.Probabilities, out.Values = w.input.Rows, out.Best[:0], out.Probabilities[:0], out.Values[:0]
+	out.Rows += w.input.Rows
 	width := m.network.OutShape().Last()
 	return m.network.Predict(ctx, &w.examples, stepRows, func(start int, y []float32) error {
 		for at := 0; at < len(y); at += width {
