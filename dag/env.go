@@ -72,6 +72,15 @@ func (e *Env) Table(port string) (table.Reader, error) {
 	return OpenTable(e.store, ref, port)
 }
 
+// TableAt opens table i of an input that takes many.
+func (e *Env) TableAt(port string, i int) (table.Reader, error) {
+	refs := e.inputs[port]
+	if i < 0 || i >= len(refs) {
+		return nil, fmt.Errorf("input %q has %d tables, not a table %d", port, len(refs), i)
+	}
+	return OpenTable(e.store, refs[i], fmt.Sprintf("%s[%d]", port, i))
+}
+
 // OpenTable opens a stored table; name stands in messages.
 func OpenTable(s *artifacts.Store, ref artifacts.Ref, name string) (table.Reader, error) {
 	if ref.Type != artifacts.Table {

@@ -34,7 +34,7 @@ type Description struct {
 
 // ExternalFile is a file outside the store as a key sees it.
 type ExternalFile struct {
-	Field  string           `json:"field,omitempty"` // of the configuration; "" where the kind found the file itself
+	Field  string           `json:"field,omitempty"` // of the configuration, or the name of a file that the kind found itself
 	Suffix string           `json:"suffix,omitempty"`
 	Digest artifacts.Digest `json:"digest"`
 }

@@ -99,8 +99,10 @@ type Path string
 // environment.
 type External interface {
 	// Externals lists the files and folders; they are fingerprinted for the key
-	// and must not change while the stage runs.
-	Externals() ([]string, error)
+	// and must not change while the stage runs. Their last names are part of the
+	// key, their places are not. Of a folder, keep says which files count; nil
+	// means all.
+	Externals() (paths []string, keep artifacts.Keep, err error)
 }
 
 // Surrounded is implemented by kinds whose outputs depend on variables of the

@@ -196,10 +196,7 @@ func differences(before, after json.RawMessage) []string {
 func externalDifference(a, b []ExternalFile) string {
 	for i, x := range b {
 		if i >= len(a) || a[i] != x {
-			if x.Field != "" {
-				return fmt.Sprintf("the file of with.%s changed", x.Field)
-			}
-			break
+			return fmt.Sprintf("what it reads from outside changed (%s)", x.Field)
 		}
 	}
 	return "the files that it reads changed"

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"pipe/artifacts"
@@ -71,25 +72,45 @@ func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref) (*Descrip
 			}
 		}
 	}
-	fields, values := paths(s.Kind)
-	if x, ok := s.Kind.(External); ok {
-		found, err := x.Externals()
-		if err != nil {
-			return nil, nil, err
-		}
-		fields = append(fields, make([]string, len(found))...)
-		values = append(values, found...)
-	}
-	var prints []artifacts.Fingerprint
-	for i, path := range values {
-		fp, err := w.store.Fingerprint(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		prints = append(prints, fp)
-		d.Externals = append(d.Externals, ExternalFile{Field: fields[i], Suffix: suffix(path), Digest: fp.Digest})
+	prints, err := w.fingerprint(s.Kind, d)
+	if err != nil {
+		return nil, nil, err
 	}
 	return d, prints, nil
+}
+
+// fingerprint adds the files outside the store to a description.
+func (w *worker) fingerprint(k Kind, d *Description) ([]artifacts.Fingerprint, error) {
+	var prints []artifacts.Fingerprint
+	add := func(field, path string, keep artifacts.Keep) error {
+		fp, err := w.store.FingerprintTree(path, keep)
+		if err != nil {
+			return err
+		}
+		prints = append(prints, fp)
+		d.Externals = append(d.Externals, ExternalFile{Field: field, Suffix: suffix(path), Digest: fp.Digest})
+		return nil
+	}
+	fields, values := paths(k)
+	for i, path := range values {
+		if err := add(fields[i], path, nil); err != nil {
+			return nil, err
+		}
+	}
+	x, ok := k.(External)
+	if !ok {
+		return prints, nil
+	}
+	found, keep, err := x.Externals()
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range found {
+		if err := add(filepath.Base(path), path, keep); err != nil {
+			return nil, err
+		}
+	}
+	return prints, nil
 }
 
 // do brings a stage to its end: from the store where its key is known, else

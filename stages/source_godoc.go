@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,19 +78,28 @@ func (s *SourceGodoc) tree(ctx context.Context) (godoc.Tree, error) {
 // Externals implements dag.External: the top-level folders that hold packages,
 // and the Go files beside them. Folders are few, so that a run in which nothing
 // changed looks at files and not at lists of them.
-func (s *SourceGodoc) Externals() ([]string, error) {
+func (s *SourceGodoc) Externals() ([]string, artifacts.Keep, error) {
 	tree, err := s.tree(context.Background())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tops, err := tree.Tops()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i, t := range tops {
 		tops[i] = filepath.Join(tree.Root, t)
 	}
-	return tops, nil
+	return tops, documentedFile, nil
+}
+
+// documentedFile tells which files below a package folder can have
+// documentation: Go files but tests, outside test data.
+func documentedFile(rel string, isDir bool) bool {
+	if isDir {
+		return path.Base(rel) != "testdata"
+	}
+	return strings.HasSuffix(rel, ".go") && !strings.HasSuffix(rel, "_test.go")
 }
 
 // Run implements dag.Kind.

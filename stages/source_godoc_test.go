@@ -68,7 +68,7 @@ func TestSourceGodocOfGoroot(t *testing.T) {
 	}
 	s := dagtest.Store(t)
 	k := dagtest.New(t, &SourceGodoc{}, "")
-	outside, err := k.Externals()
+	outside, _, err := k.Externals()
 	if err != nil {
 		t.Fatal(err)
 	}
