@@ -1,0 +1,47 @@
+package artifacts
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestLinkPlacesAReadOnlyFile(t *testing.T) {
+	s := newStore(t)
+	ref := mustPut(t, s, []byte("content"))
+	path := filepath.Join(t.TempDir(), "in.bin")
+	if err := s.Link(ref, path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "content" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o222 != 0 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := s.Link(ref, path); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("onto a file: %v", err)
+	}
+	absent := Ref{Type: File, Digest: someDigest, Size: 1}
+	if err := s.Link(absent, filepath.Join(t.TempDir(), "x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of what is not stored: %v", err)
+	}
+}
+
+func TestTempDirGoesWithTheSession(t *testing.T) {
+	var dir string
+	withStore(t, filepath.Join(t.TempDir(), ".pipe"), func(s *Store) {
+		var err error
+		if dir, err = s.TempDir(); err != nil || !filepath.IsAbs(dir) {
+			t.Fatalf("%q, %v", dir, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "half"), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is left: %v", err)
+	}
+}
