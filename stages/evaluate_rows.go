@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -104,15 +105,24 @@ func (x *examination) input(batch arrow.RecordBatch, i int) string {
 	parts := make([]string, len(columns))
 	for j, c := range columns {
 		value, _ := model.Label(batch.Column(batch.Schema().FieldIndices(c.Name)[0]), i)
-		if r := []rune(value); len(r) > 1000 {
-			value = string(r[:1000])
-		}
+		value = firstBytes(value, 4000)
 		parts[j] = strings.Clone(value)
 		if len(columns) > 1 {
 			parts[j] = c.Name + ": " + value
 		}
 	}
 	return strings.Join(parts, "\n")
+}
+
+// firstBytes cuts a text to at most n bytes, between characters.
+func firstBytes(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 // worst keeps the mistakes of the greatest weight; of equal ones the first.

@@ -1,9 +1,11 @@
 package stages
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"pipe/dag"
 	"pipe/dag/dagtest"
 	"pipe/stages/nn"
 )
@@ -85,5 +87,18 @@ func TestSpellingMistakes(t *testing.T) {
 				t.Errorf("problems\n%s\nwant the one\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// The reference of nn.train describes whatever a network can be made of.
+func TestReferenceOfNetworks(t *testing.T) {
+	doc := dag.Reference(trainKind)
+	for _, kind := range slices.Concat(nn.LayerKinds(), nn.LossKinds(), nn.OptimizerKinds()) {
+		if !strings.Contains(doc, "\n- `"+kind+"`") {
+			t.Errorf("%s is not described", kind)
+		}
+	}
+	if want := "- `dropout`: `rate` (share of elements that are dropped while training; 0.5 by default)"; !strings.Contains(doc, want) {
+		t.Errorf("the reference lacks\n%s\nin\n%s", want, doc)
 	}
 }

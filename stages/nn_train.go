@@ -22,7 +22,8 @@ var trainKind = dag.Info{
 With a crossentropy the target is a label (text, whole numbers or booleans) and the classes are the distinct
 labels of the training table in sorted order; with mse it is a number. All examples are held in memory in the
 form that the network reads. A training that was interrupted or killed continues where it was and ends with
-the same bits. The model holds the transform, so that it is used with raw columns.`,
+the same bits. The model holds the transform, so that it is used with raw columns. A layer is written as a word, or
+as a word with its settings.` + networkReference(),
 	Example: `train:
   uses: nn.train
   in: { train: split.train, validation: split.validation, transform: words }
