@@ -11,9 +11,9 @@ import (
 )
 
 // The files of testdata are written by goldens/record.py, which computes them
-// with PyTorch in float64. A value passes when it is off by at most goldenTolerance
+// with PyTorch in float64. A value passes when it is off by at most the tolerance
 // times the largest value of its array: a float32 sum of a few hundred terms is
-// not closer.
+// not closer. A case may state a larger one.
 const goldenTolerance = 1e-5
 
 // golden is one recorded case.
@@ -25,6 +25,7 @@ type golden struct {
 	Optimizer    json.RawMessage   `json:"optimizer"`
 	Target       string            `json:"target"`
 	ClassWeights []float32         `json:"class_weights"`
+	Tolerance    float64           `json:"tolerance"`
 	arrays       map[string]Array  `json:"-"`
 }
 
@@ -58,7 +59,7 @@ func readGolden(t *testing.T, file string) *golden {
 	if err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
-	g := &golden{arrays: map[string]Array{}}
+	g := &golden{arrays: map[string]Array{}, Tolerance: goldenTolerance}
 	if err := json.Unmarshal([]byte(metadata["case"]), g); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
@@ -131,6 +132,11 @@ func (g *golden) target() *Target {
 
 func (g *golden) compare(t *testing.T) {
 	n := g.network(t)
+	if g.arrays["losses"].Data == nil { // a case of inference
+		p := NewPass()
+		g.near(t, "output", n.Forward(p, g.input(p)).Data)
+		return
+	}
 	loss, err := unmarshalKind(g.Loss, NewLoss)
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +167,7 @@ func (g *golden) compare(t *testing.T) {
 		}
 		// A loss near zero is 1 minus nearly 1, and inherits the rounding of 1.
 		want := g.arrays["losses"].Data[step]
-		if off := math.Abs(float64(value.Data[0] - want)); !(off <= goldenTolerance*max(math.Abs(float64(want)), 1e-2)) {
+		if off := math.Abs(float64(value.Data[0] - want)); !(off <= g.Tolerance*max(math.Abs(float64(want)), 1e-2)) {
 			t.Fatalf("loss of step %d is %v, PyTorch has %v", step+1, value.Data[0], want)
 		}
 		for i, q := range tr.params {
@@ -172,7 +178,7 @@ func (g *golden) compare(t *testing.T) {
 
 // near compares with a recorded array. Where gradients cancel to almost nothing
 // float32 leaves the rounding of what was cancelled, so the scale is at least
-// 10⁻³.
+// 10⁻².
 func (g *golden) near(t *testing.T, name string, got []float32) {
 	t.Helper()
 	want, ok := g.arrays[name]
@@ -180,12 +186,12 @@ func (g *golden) near(t *testing.T, name string, got []float32) {
 		t.Errorf("%s has %d numbers, recorded are %d", name, len(got), len(want.Data))
 		return
 	}
-	scale := 1e-3
+	scale := 1e-2
 	for _, v := range want.Data {
 		scale = max(scale, math.Abs(float64(v)))
 	}
 	for i, v := range want.Data {
-		if off := math.Abs(float64(got[i] - v)); !(off <= goldenTolerance*scale) {
+		if off := math.Abs(float64(got[i] - v)); !(off <= g.Tolerance*scale) {
 			t.Errorf("%s[%d] is %v, PyTorch has %v", name, i, got[i], v)
 			return
 		}

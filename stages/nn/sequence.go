@@ -74,8 +74,11 @@ func (s sequence) Build(in Shape, c Context, rng *rand.Rand) error {
 	return nil
 }
 
-// prefix puts the name of a part before those of its parameters.
+// prefix puts the name of a part, if it has one, before those of its parameters.
 func (part part) prefix() {
+	if part.name == "" {
+		return
+	}
 	for _, p := range part.layer.Params() {
 		p.Name = part.name + "." + p.Name
 	}

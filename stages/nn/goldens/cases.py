@@ -147,3 +147,10 @@ CASES["branches"] = read({"branches": {"branches": [
 CASES["branches_of_tokens"] = read({"branches": {"branches": [
     [{"embedding": {"dim": 3, "mask_zero": True}}, {"gru": {"units": 2}}], [{"embedding": {"dim": 2}}, MEAN]]}}, padded=True)
 CASES["branches_of_tokens"]["layers"].pop(0)
+
+CASES["batch_norm_inference"] = classify([5], {"batch_norm": {}}, inference=True)
+# Each of many normalisations enlarges the rounding of those before it; fifty in training leave nothing to compare.
+CASES["resnet18"] = classify([64, 64, 1], {"resnet18": {"width": 2}}, tolerance=1e-4)
+CASES["resnet50"] = classify([64, 64, 1], {"resnet50": {"width": 2}}, inference=True)
+CASES["resnet20"] = classify([16, 16, 3], {"resnet20": {"width": 2}}, tolerance=1e-4)
+CASES["squeezenet"] = classify([40, 40, 3], {"squeezenet": {"width": 2}})

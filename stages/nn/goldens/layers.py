@@ -293,15 +293,18 @@ class BatchNorm(Layer):
     def build(self, case, rng):
         n = self.shape[-1]
         if self.config.get("scale", True):
-            self.params["weight"] = draw(rng, n)
+            self.params["weight"] = (1 + draw(rng, n).detach() / 3).float().double().requires_grad_()
         if self.config.get("center", True):
             self.params["bias"] = draw(rng, n)
         for name in ["running_mean", "running_var"]:
-            self.params[name] = draw(rng, n).detach() ** 2
+            self.params[name] = (1 + draw(rng, n).detach() / 3).float().double()
+        self.training = not case.get("inference")
 
     def __call__(self, x, mask):
-        rows = x.reshape(-1, x.shape[-1])
-        y = F.batch_norm(rows, None, None, self.params.get("weight"), self.params.get("bias"), True,
+        rows, running = x.reshape(-1, x.shape[-1]), (None, None)
+        if not self.training:
+            running = self.params["running_mean"], self.params["running_var"]
+        y = F.batch_norm(rows, *running, self.params.get("weight"), self.params.get("bias"), self.training,
                          eps=self.config.get("epsilon", 1e-3))
         return y.reshape(x.shape), mask
 
@@ -459,3 +462,129 @@ class Branches(Layer):
     def __call__(self, x, mask):
         outs = [part(x, mask) for part in self.parts]
         return torch.cat([y for y, _ in outs], -1), outs[0][1]
+
+
+def conv(filters, size, stride=1, **more):
+    return {"conv2d": {"filters": filters, "kernel_size": [size], "strides": [stride], "padding": str(size // 2), "use_bias": False, **more}}
+
+
+NORM = {"batch_norm": {"epsilon": 1e-5}}
+RELU = {"activation": {}}
+
+
+class Named(Layer):
+    """Layers one after the other, each under a name."""
+
+    def build(self, case, rng):
+        self.made = []
+        for name, spec in self.parts():
+            if isinstance(spec, dict):
+                (kind, config), = spec.items()
+                made = LAYERS[kind](config, self.shape, case, rng)
+            else:
+                made = spec(self.shape, case, rng)
+            self.made.append(made)
+            self.params |= {f"{name}.{key}": value for key, value in made.params.items()}
+            self.shape = made.shape
+
+    def __call__(self, x, mask):
+        for made in self.made:
+            x, mask = made(x, mask)
+        return x, mask
+
+
+class Block(Layer):
+    """A residual block, with torchvision's names."""
+
+    def __init__(self, width, stride, bottleneck, zeros, shape, case, rng):
+        out = 4 * width if bottleneck else width
+        convs = [(width, 1, 1), (width, 3, stride), (out, 1, 1)] if bottleneck else [(width, 3, stride), (width, 3, 1)]
+        self.params, self.main, self.stride = {}, [], stride
+        at = shape
+        for i, c in enumerate(convs):
+            for name, (kind, config) in [("conv", *conv(*c).items()), ("bn", *NORM.items())]:
+                made = LAYERS[kind](config, at, case, rng)
+                at = made.shape
+                self.main.append(made)
+                self.params |= {f"{name}{i + 1}.{key}": value for key, value in made.params.items()}
+        self.around, self.pad = [], 0
+        if zeros:
+            self.pad = (out - shape[-1]) // 2
+        elif shape[-1] != out or stride != 1:
+            here = shape
+            for i, (kind, config) in enumerate([*conv(out, 1, stride).items(), *NORM.items()]):
+                made = LAYERS[kind](config, here, case, rng)
+                here = made.shape
+                self.around.append(made)
+                self.params |= {f"downsample.{i}.{key}": value for key, value in made.params.items()}
+        self.shape = at
+
+    def __call__(self, x, mask):
+        y, short = x, x
+        for i, made in enumerate(self.main):
+            y = made(y, None)[0]
+            if i % 2 == 1 and i + 1 < len(self.main):
+                y = torch.relu(y)
+        for made in self.around:
+            short = made(short, None)[0]
+        if self.pad:
+            short = F.pad(short[:, :: self.stride, :: self.stride], (self.pad, self.pad))
+        return torch.relu(y + short), None
+
+
+class ResNet(Named):
+    def parts(self):
+        width, blocks, bottleneck, zeros = self.config["width"], self.blocks, self.bottleneck, self.zeros
+        yield from [("conv1", conv(width, 3 if zeros else 7, 1 if zeros else 2)), ("bn1", NORM), ("relu", RELU)]
+        if not zeros:
+            yield "maxpool", {"max_pool": {"pool_size": [3], "strides": [2], "padding": "1"}}
+        for i, n in enumerate(blocks):
+            for j in range(n):
+                def block(shape, case, rng, w=width << i, s=2 if i > 0 and j == 0 else 1):
+                    return Block(w, s, bottleneck, zeros, shape, case, rng)
+                yield f"layer{i + 1}.{j}", block
+        yield "avgpool", {"global_avg_pool": {}}
+
+
+@layer("resnet18")
+class ResNet18(ResNet):
+    blocks, bottleneck, zeros = [2, 2, 2, 2], False, False
+
+
+@layer("resnet50")
+class ResNet50(ResNet):
+    blocks, bottleneck, zeros = [3, 4, 6, 3], True, False
+
+
+@layer("resnet20")
+class ResNet20(ResNet):
+    blocks, bottleneck, zeros = [3, 3, 3], False, True
+
+
+class Fire(Layer):
+    def __init__(self, width, shape, case, rng):
+        make = lambda n, size, at: Convolution(conv(n, size, activation="relu", use_bias=True)["conv2d"], at, case, rng)
+        self.squeeze = make(width, 1, shape)
+        self.ones, self.threes = make(4 * width, 1, self.squeeze.shape), make(4 * width, 3, self.squeeze.shape)
+        self.shape, self.params = shape[:-1] + [8 * width], {}
+        for name, made in [("squeeze", self.squeeze), ("expand1x1", self.ones), ("expand3x3", self.threes)]:
+            self.params |= {f"{name}.{key}": value for key, value in made.params.items()}
+
+    def __call__(self, x, mask):
+        x = self.squeeze(x, None)[0]
+        return torch.cat([self.ones(x, None)[0], self.threes(x, None)[0]], -1), None
+
+
+@layer("squeezenet")
+class SqueezeNet(Named):
+    def parts(self):
+        width = self.config["width"]
+        pool = {"max_pool": {"pool_size": [3], "strides": [2]}}
+        yield "features.0", conv(4 * width, 3, 2, activation="relu", use_bias=True, padding="valid")
+        # torchvision counts relus, which have no parameters, and pools.
+        for index, times in [(2, 0), (3, 1), (4, 1), (5, 0), (6, 2), (7, 2), (8, 0), (9, 3), (10, 3), (11, 4), (12, 4)]:
+            if times == 0:
+                yield f"features.{index}", pool
+            else:
+                yield f"features.{index}", lambda shape, case, rng, w=times * width: Fire(w, shape, case, rng)
+        yield "pool", {"global_avg_pool": {}}

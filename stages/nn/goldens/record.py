@@ -1,12 +1,12 @@
 """Records with PyTorch what the tests of package nn compare with.
 
     python3 -m venv venv && venv/bin/pip install torch numpy
-    venv/bin/python stages/nn/goldens/record.py stages/nn/testdata
+    venv/bin/python stages/nn/goldens/record.py stages/nn/testdata [case…]
 
 Each case is one safetensors file: a network as the package's JSON, its first
 parameters, a batch, and what PyTorch makes of them: the output, the gradient of
 the loss with respect to the input and every parameter, and the losses of ten
-steps of training on that batch. All is computed in float64, so that what the
+steps of training on that batch; or, of a case of inference, the output alone. All is computed in float64, so that what the
 tests measure is the error of package nn alone.
 """
 
@@ -95,6 +95,12 @@ def record(name, case, folder):
     for key, value in network.params.items():
         arrays["param/" + key] = value.detach().numpy().copy()
 
+    described = {k: case[k] for k in ("input", "context", "layers", "loss", "optimizer", "target", "class_weights", "tolerance") if k in case}
+    metadata = {"case": json.dumps(described, sort_keys=True), "torch": torch.__version__}
+    if case.get("inference"):
+        save(folder / f"{name}.safetensors", arrays, metadata)
+        return
+
     def measure():
         y, mask = network(x)
         return LOSSES[loss_kind](y, mask, target, loss_config, case)
@@ -116,15 +122,15 @@ def record(name, case, folder):
         optimizer(step)
     arrays["losses"] = np.array(losses)
 
-    described = {k: case[k] for k in ("input", "context", "layers", "loss", "optimizer", "target", "class_weights") if k in case}
-    save(folder / f"{name}.safetensors", arrays, {"case": json.dumps(described, sort_keys=True), "torch": torch.__version__})
+    save(folder / f"{name}.safetensors", arrays, metadata)
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    folder, wanted = pathlib.Path(sys.argv[1]), sys.argv[2:]
     folder.mkdir(parents=True, exist_ok=True)
     for name, case in CASES.items():
-        record(name, case, folder)
+        if not wanted or name in wanted:
+            record(name, case, folder)
 
 
 if __name__ == "__main__":
