@@ -23,6 +23,7 @@ func Kinds() *dag.Kinds {
 		sourceParquetKind,
 		sourceTSVKind,
 		splitKind,
+		textTFIDFKind,
 		textVectorizeKind,
 		trainKind,
 	)

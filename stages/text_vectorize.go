@@ -64,7 +64,7 @@ func (k *TextVectorize) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := k.each(ctx, env, fit.Add); err != nil {
+	if err := eachTextBatch(ctx, env, k.Column, fit.Add); err != nil {
 		return err
 	}
 	v, stats, err := fit.Vectorizer()
@@ -100,7 +100,7 @@ func (k *TextVectorize) Run(ctx context.Context, env *dag.Env) error {
 // longest makes the pass that finds maxlen.
 func (k *TextVectorize) longest(ctx context.Context, env *dag.Env, v *transform.Vectorizer) (int, error) {
 	longest := 1
-	err := k.each(ctx, env, func(batch arrow.RecordBatch, _ int64) error {
+	err := eachTextBatch(ctx, env, k.Column, func(batch arrow.RecordBatch, _ int64) error {
 		col := batch.Column(0).(*array.String)
 		for i := range col.Len() {
 			if !col.IsNull(i) {
@@ -110,28 +110,4 @@ func (k *TextVectorize) longest(ctx context.Context, env *dag.Env, v *transform.
 		return nil
 	})
 	return longest, err
-}
-
-// each calls f with the batches of the text column alone.
-func (k *TextVectorize) each(ctx context.Context, env *dag.Env, f func(batch arrow.RecordBatch, first int64) error) (err error) {
-	r, err := openColumns(env, "in", k.Column)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	done := int64(0)
-	for batch, err := range table.All(r) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = f(batch, done+1)
-		}
-		if err != nil {
-			return err
-		}
-		done += batch.NumRows()
-		env.Progress(done, max(r.Rows(), 0), "rows")
-	}
-	return nil
 }

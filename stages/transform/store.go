@@ -32,6 +32,7 @@ var loaders = []struct {
 	is   func(Transform) bool
 }{
 	{"text.vectorize", loadVectorizer, is[*Vectorizer]},
+	{"text.tfidf", loadTFIDF, is[*TFIDF]},
 }
 
 func is[T Transform](t Transform) bool { _, ok := t.(T); return ok }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"pipe/dag"
 )
@@ -29,6 +28,8 @@ type Text struct {
 	Normalize  Steps   `yaml:"normalize" json:"normalize,omitempty" doc:"steps that change the text first, in this order, also where the model is served" enum:"nfc,nfkc,lowercase,collapse_space,strip,strip_html,strip_control" example:"[nfc]"`
 	Nulls      string  `yaml:"nulls" json:"nulls" doc:"what a text that is null means: an error, or the empty text" default:"error" enum:"error,empty"`
 }
+
+func (c *Text) column() textColumn { return textColumn{c.Column, c.Nulls} }
 
 // Signature says what a Vectorizer of this configuration reads and gives;
 // tokens is the number of different ids. A length that is not set is -1.
@@ -60,7 +61,7 @@ type Vectorizer struct {
 // newVectorizer takes the words in the order of their ids, from 1; with an
 // oov_token, that is the first of them.
 func newVectorizer(c Text, words []string) (*Vectorizer, error) {
-	split, err := newSplitter(&c)
+	split, err := c.splitter()
 	if err != nil {
 		return nil, err
 	}
@@ -89,66 +90,17 @@ func (v *Vectorizer) Words() []string { return v.words }
 
 // Apply implements Transform.
 func (v *Vectorizer) Apply(dst *Input, batch arrow.RecordBatch, first int64) error {
-	col, err := textColumn(batch, v.config.Column)
-	if err != nil {
-		return err
-	}
-	for i := range col.Len() {
-		text, err := textAt(&v.config, col, i, first)
-		if err != nil {
-			return err
-		}
-		v.AppendText(dst, text)
-	}
-	return nil
+	return v.config.column().each(batch, first, func(text string) { v.AppendText(dst, text) })
 }
 
 // ApplyRow implements Transform.
 func (v *Vectorizer) ApplyRow(dst *Input, row map[string]any) error {
-	x, ok := row[v.config.Column]
-	switch s := x.(type) {
-	case string:
-		v.AppendText(dst, s)
-	case nil:
-		if !ok {
-			return &RowError{1, v.config.Column, "it is missing"}
-		}
-		if v.config.Nulls != "empty" {
-			return nullText(&v.config, 1)
-		}
-		v.AppendText(dst, "")
-	default:
-		return &RowError{1, v.config.Column, fmt.Sprintf("it must be text, is %v (%T)", x, x)}
+	text, err := v.config.column().one(row)
+	if err != nil {
+		return err
 	}
+	v.AppendText(dst, text)
 	return nil
-}
-
-// textAt gives a text of a batch, and what the configuration wants for null.
-func textAt(c *Text, col *array.String, i int, first int64) (string, error) {
-	if !col.IsNull(i) {
-		return col.Value(i), nil
-	}
-	if c.Nulls == "empty" {
-		return "", nil
-	}
-	return "", nullText(c, first+int64(i))
-}
-
-func nullText(c *Text, row int64) error {
-	return &RowError{row, c.Column, `the text is null; drop such rows with clean's drop_null, or set "nulls: empty"`}
-}
-
-// textColumn finds a column of strings in a batch.
-func textColumn(batch arrow.RecordBatch, name string) (*array.String, error) {
-	at := batch.Schema().FieldIndices(name)
-	if len(at) == 0 {
-		return nil, fmt.Errorf("the table has no column %q; its columns: %v", name, dag.ColumnNames(batch.Schema()))
-	}
-	col, ok := batch.Column(at[0]).(*array.String)
-	if !ok {
-		return nil, fmt.Errorf("column %q must be utf8, is %s", name, batch.Column(at[0]).DataType())
-	}
-	return col, nil
 }
 
 // AppendText appends the row of one text.

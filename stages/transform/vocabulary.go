@@ -25,7 +25,7 @@ type wordCount struct {
 
 // NewFit begins to fit.
 func NewFit(c Text) (*Fit, error) {
-	split, err := newSplitter(&c)
+	split, err := c.splitter()
 	if err != nil {
 		return nil, err
 	}
@@ -35,18 +35,7 @@ func NewFit(c Text) (*Fit, error) {
 // Add counts the words of a batch's rows; first is the number of its first row,
 // from 1.
 func (f *Fit) Add(batch arrow.RecordBatch, first int64) error {
-	col, err := textColumn(batch, f.config.Column)
-	if err != nil {
-		return err
-	}
-	for i := range col.Len() {
-		text, err := textAt(&f.config, col, i, first)
-		if err != nil {
-			return err
-		}
-		f.AddText(text)
-	}
-	return nil
+	return f.config.column().each(batch, first, f.AddText)
 }
 
 // AddText counts the words of one text.

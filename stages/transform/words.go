@@ -17,15 +17,24 @@ type splitter struct {
 	separators string // all of them
 }
 
-func newSplitter(c *Text) (splitter, error) {
-	steps, err := c.Normalize.compile()
+// splitter gives what cuts a text as the configuration says.
+func (c *Text) splitter() (splitter, error) {
+	s, err := newSplitter(c.Normalize, c.Lower, c.Filters)
+	s.chars = c.Level == "char"
+	return s, err
+}
+
+// newSplitter cuts into words at filters, or where they are nil at those of
+// Keras, after the steps.
+func newSplitter(normalize Steps, lower bool, separators *string) (splitter, error) {
+	steps, err := normalize.compile()
 	if err != nil {
 		return splitter{}, err
 	}
-	s := splitter{steps: steps, lower: c.Lower, chars: c.Level == "char", buf: &sync.Pool{New: func() any { return new([]byte) }}}
+	s := splitter{steps: steps, lower: lower, buf: &sync.Pool{New: func() any { return new([]byte) }}}
 	filters := KerasFilters
-	if c.Filters != nil {
-		filters = *c.Filters
+	if separators != nil {
+		filters = *separators
 	}
 	s.separators = " " + filters
 	for _, r := range s.separators {
