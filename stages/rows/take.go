@@ -31,6 +31,28 @@ func TakeColumn(col arrow.Array, indices []int) arrow.Array {
 	return array.MakeFromData(d)
 }
 
+// TextBytes is the number of bytes of the largest column of text or binary data
+// that Take would give; 0 for a nil batch.
+func TextBytes(batch arrow.RecordBatch, indices []int) int64 {
+	if batch == nil {
+		return 0
+	}
+	most := int64(0)
+	for _, col := range batch.Columns() {
+		switch col.DataType().ID() {
+		case arrow.STRING, arrow.BINARY:
+			from, n := offsetsOf(col.Data()), int64(0)
+			for _, i := range indices {
+				if i >= 0 {
+					n += int64(from[i+1] - from[i])
+				}
+			}
+			most = max(most, n)
+		}
+	}
+	return most
+}
+
 func take(src arrow.ArrayData, indices []int) arrow.ArrayData {
 	valid, nulls := takeValidity(src, indices)
 	buffers := []*memory.Buffer{valid}
