@@ -18,6 +18,7 @@ import (
 var mayImport = map[string][]string{
 	"artifacts/table":  {},
 	"artifacts":        {},
+	"artifacts/remote": {"artifacts"},
 	"dag/text":         {},
 	"dag/expr":         {"dag/text"},
 	"dag":              {"artifacts", "artifacts/table", "dag/text", "dag/expr"},
@@ -29,13 +30,14 @@ var mayImport = map[string][]string{
 	"stages/score":     {"dag"},
 	"stages/report":    {"dag", "stages/score"},
 	"stages/transform": {"dag"},
-	"stages/model":     {"artifacts", "artifacts/table", "dag", "stages/nn", "stages/transform"},
+	"stages/model":     {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform"},
 	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "stages/nn", "stages/godoc", "stages/rows", "stages/score",
 		"stages/report", "stages/transform", "stages/model"},
-	"registry":      {"artifacts"},
-	"server/mlflow": {"artifacts", "registry"},
-	"workspace":     {"artifacts", "dag", "dag/text", "registry", "stages", "stages/model"},
-	"cmd/pipe/view": {"artifacts", "dag"},
+	"registry/filter": {},
+	"registry":        {"artifacts", "registry/filter"},
+	"server/mlflow":   {"artifacts", "registry"},
+	"workspace":       {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
+	"cmd/pipe/view":   {"artifacts", "dag"},
 	"cmd/pipe": {"artifacts", "artifacts/table", "cmd/pipe/view", "dag", "dag/text", "registry", "server/mlflow", "stages", "stages/model",
 		"workspace"},
 }
@@ -52,6 +54,9 @@ func TestImports(t *testing.T) {
 			return nil
 		}
 		room := filepath.ToSlash(filepath.Dir(path))
+		if strings.HasPrefix(room, "benchmarks/") {
+			return nil // a benchmark measures whatever it likes
+		}
 		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		if err != nil {
 			return err

@@ -34,6 +34,27 @@ func (s *Store) Link(ref Ref, path string) error {
 	return nil
 }
 
+// Copy writes a stored artifact of one file to path, where nothing may be yet.
+// The copy is the caller's.
+func (s *Store) Copy(ref Ref, path string) error {
+	o, err := s.Open(ref)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if reflink(f, o.file) != nil {
+		_, err = io.Copy(f, o)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
 // TempDir makes a folder for files of this process, with an absolute path. It
 // goes when the process ends, if not before.
 func (s *Store) TempDir() (string, error) {

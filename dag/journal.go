@@ -2,20 +2,22 @@ package dag
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
 )
 
 // Journal keeps a run's events as JSON lines, append-only, beside the text of
-// its pipeline: the run stays readable after the file was edited.
+// its pipeline: the run stays readable after the file was edited. Each line
+// ends with a checksum of what is before it, as the member "sum".
 type Journal struct {
 	f   *os.File
 	w   *bufio.Writer
-	enc *json.Encoder
 	err error
 }
 
@@ -37,9 +39,7 @@ func CreateJournal(dir string, pipeline []byte) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the journal of a run: %w", err)
 	}
-	j := &Journal{f: f, w: bufio.NewWriterSize(f, 64<<10)}
-	j.enc = json.NewEncoder(j.w)
-	return j, nil
+	return &Journal{f: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
 }
 
 // Event implements Sink. Progress is for people who watch; it is not kept.
@@ -49,13 +49,39 @@ func (j *Journal) Event(e *Event) {
 	if j.err != nil || e.Type == StageProgress {
 		return
 	}
-	if j.err = j.enc.Encode(e); j.err != nil {
+	line, err := json.Marshal(e)
+	if err != nil {
+		j.err = err
+		return
+	}
+	if _, j.err = j.w.Write(seal(line)); j.err != nil {
 		return
 	}
 	switch e.Type {
 	case StageStarted, StageFinished, StageFailed, RunStarted, RunFinished:
 		j.err = j.w.Flush()
 	}
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sumLength is that of `,"sum":"01234567"}`.
+const sumLength = 18
+
+// seal adds the checksum to a JSON object and ends the line.
+func seal(object []byte) []byte {
+	body := object[:len(object)-1]
+	return fmt.Appendf(body, `,"sum":"%08x"}`+"\n", crc32.Checksum(body, castagnoli))
+}
+
+// intact tells whether a line is what seal made of it.
+func intact(line []byte) bool {
+	n := len(line) - sumLength - 1
+	if n < 0 {
+		return false
+	}
+	body := line[:n:n]
+	return bytes.Equal(line, seal(append(body, '}')))
 }
 
 // Close returns the first error that the journal met.
@@ -85,8 +111,8 @@ func ReadJournal(dir string, f func(*Event) error) error {
 			return fmt.Errorf("read the journal of a run: %w", err)
 		}
 		var e Event
-		if err := json.Unmarshal(b, &e); err != nil {
-			return fmt.Errorf("%s:%d: the journal is damaged: %w", file.Name(), line, err)
+		if !intact(b) || json.Unmarshal(b, &e) != nil {
+			return fmt.Errorf("%s:%d: the journal is damaged: this line is not what was written", file.Name(), line)
 		}
 		if err := f(&e); err != nil {
 			return err

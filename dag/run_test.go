@@ -359,3 +359,33 @@ func TestVerifyFindsWhatIsNotDeterministic(t *testing.T) {
 		t.Errorf("stages ended %s", got)
 	}
 }
+
+func TestFlippedBitInAJournalIsFound(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	j, err := CreateJournal(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Event(&Event{Type: RunStarted, Pipeline: "p", Time: time.Unix(0, 0).UTC()})
+	j.Event(&Event{Type: StageLog, Stage: "a", Text: "hello"})
+	j.Event(&Event{Type: RunFinished, Status: "finished"})
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, JournalFile)
+	whole, _ := os.ReadFile(path)
+	nothing := func(*Event) error { return nil }
+	if err := ReadJournal(dir, nothing); err != nil {
+		t.Fatal(err)
+	}
+	for i := range whole[:len(whole)-1] { // without the last line's end, that line is cut short
+		for bit := range 8 {
+			bad := append([]byte(nil), whole...)
+			bad[i] ^= 1 << bit
+			os.WriteFile(path, bad, 0o666)
+			if err := ReadJournal(dir, nothing); err == nil {
+				t.Fatalf("bit %d of byte %d was flipped unseen", bit, i)
+			}
+		}
+	}
+}

@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 a stage failed, 2 the pipeline file is wrong, 3 usage,
 		return nil
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.runCommand(), a.planCommand(), a.checkCommand(), a.predictCommand(), a.runsCommand(), a.logsCommand(), a.replayCommand(), a.retryCommand(), a.cancelCommand(), a.modelsCommand(), a.initCommand(), a.kindsCommand(), versionCommand())
+	root.AddCommand(a.runCommand(), a.planCommand(), a.checkCommand(), a.predictCommand(), a.runsCommand(), a.logsCommand(), a.replayCommand(), a.retryCommand(), a.cancelCommand(), a.modelsCommand(), a.artifactsCommand(), a.gcCommand(), a.initCommand(), a.kindsCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		usageArgs(c)
 	}
@@ -113,6 +113,9 @@ func usageArgs(c *cobra.Command) {
 	}
 }
 
+// errDamaged says that the store was found to be damaged.
+var errDamaged = errors.New("the store is damaged")
+
 // errShown says that what went wrong has been shown already.
 var errShown = errors.New("shown")
 
@@ -137,6 +140,8 @@ func report(w io.Writer, err error) int {
 	case errors.As(err, &usage), errors.As(err, &unknown), strings.HasPrefix(err.Error(), "unknown command"):
 		fmt.Fprintln(w, "pipe:", err)
 		return exitUsage
+	case errors.Is(err, errDamaged):
+		return exitDamaged
 	case errors.As(err, &corrupt):
 		fmt.Fprintln(w, "pipe:", err)
 		return exitDamaged

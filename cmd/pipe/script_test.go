@@ -33,7 +33,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitCode,
+			"code":   exitCode,
 			"strike": startAndKill,
 		},
 	})

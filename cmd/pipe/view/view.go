@@ -138,7 +138,7 @@ func (s *stage) result() string {
 	var parts []string
 	for _, port := range sortedPorts(s.outputs) {
 		ref := s.outputs[port]
-		what := bytesText(ref.Size)
+		what := Bytes(ref.Size)
 		if ref.Type == artifacts.Table {
 			what = count(ref.Rows) + " rows"
 		}
@@ -162,7 +162,8 @@ func onlyTables(refs map[string]artifacts.Ref) bool {
 	return len(refs) > 0
 }
 
-func bytesText(n int64) string {
+// Bytes writes a size for people.
+func Bytes(n int64) string {
 	const unit = 1024
 	if n < unit {
 		return fmt.Sprintf("%d B", n)
@@ -191,4 +192,16 @@ func Summary(r *dag.Result) string {
 		parts = []string{"nothing to do"}
 	}
 	return fmt.Sprintf("%s in %s: %s", r.Status, duration(r.Seconds), strings.Join(parts, ", "))
+}
+
+// Artifact says in a few words what an artifact is.
+func Artifact(ref artifacts.Ref) string {
+	s := string(ref.Type)
+	if ref.Format != "" {
+		s += " (" + ref.Format + ")"
+	}
+	if ref.Type == artifacts.Table {
+		s += ", " + count(ref.Rows) + " rows"
+	}
+	return s + ", " + Bytes(ref.Size)
 }
