@@ -67,6 +67,7 @@ func (l *Convolution) Build(in Shape, _ Context, rng *rand.Rand) error {
 	} else {
 		l.weight = newParam("weight", l.Filters, g.h.size, g.w.size, each)
 	}
+	l.weight.channelsLast = true
 	if err := l.KernelInitializer.fill(l.weight, g.taps()*each, g.taps()*l.Filters, rng); err != nil {
 		return err
 	}

@@ -59,6 +59,8 @@ type Param struct {
 	Data      []float32
 	Grad      []float32 // nil outside training and for what is not trained
 	Trainable bool
+
+	channelsLast bool // weight of a convolution, which PyTorch keeps with its channels second
 }
 
 // newParam allocates a trainable parameter of zeros.
