@@ -118,12 +118,12 @@ func (r *textReader) firstRow(s *csvScanner) (row []cell, next int, err error) {
 		if skip == len(buf) && r.w.eof {
 			return nil, 0, nil
 		}
-		row, next, state, fault := s.row(buf, skip, r.w.eof, nil)
+		row, next, state := s.row(buf, skip, r.w.eof, nil)
 		switch {
 		case state == rowDone:
 			return row, next, nil
 		case state == rowBad:
-			return nil, 0, &Error{File: r.name, Line: r.line + int64(bytes.Count(buf[:fault.off], newline)), Msg: "the first row: " + fault.msg}
+			return nil, 0, &Error{File: r.name, Line: r.line + int64(bytes.Count(buf[:s.fault.off], newline)), Msg: "the first row: " + s.fault.msg}
 		case want > int(r.o.FieldBytes):
 			return nil, 0, &Error{File: r.name, Line: r.line, Msg: "the first row: " + tooLong(int(r.o.FieldBytes))}
 		}

@@ -18,6 +18,7 @@ type csvScanner struct {
 	longest   int             // of the nulls
 	limit     int             // bytes of a field
 	expects   string          // "the header has 4"
+	fault     scanFault       // of the last row, if it was bad
 }
 
 // scanState is how the scan of a row ended.
@@ -38,39 +39,41 @@ type scanFault struct {
 }
 
 // row scans one row that begins at pos and appends its cells. With rowOpen, next is
-// where the unfinished field begins.
-func (s *csvScanner) row(buf []byte, pos int, eof bool, cells []cell) (out []cell, next int, state scanState, fault scanFault) {
+// where the unfinished field begins; with rowBad, s.fault says what is wrong.
+func (s *csvScanner) row(buf []byte, pos int, eof bool, cells []cell) (out []cell, next int, state scanState) {
 	first := len(cells)
 	for {
 		if s.quoting && pos < len(buf) && buf[pos] == '"' {
 			c, end, state, msg := quotedField(buf, pos, eof)
 			if state != rowDone {
-				return cells, pos, state, scanFault{off: pos, field: len(cells) - first, msg: msg}
+				s.fault = scanFault{off: pos, field: len(cells) - first, msg: msg}
+				return cells, pos, state
 			}
 			cells = append(cells, c)
 			switch {
 			case end == len(buf):
-				return cells, end, rowDone, scanFault{}
+				return cells, end, rowDone
 			case buf[end] == s.delimiter:
 				pos = end + 1
 				continue
 			case buf[end] == '\n':
-				return cells, end + 1, rowDone, scanFault{}
+				return cells, end + 1, rowDone
 			case buf[end] == '\r' && end+1 < len(buf) && buf[end+1] == '\n':
-				return cells, end + 2, rowDone, scanFault{}
+				return cells, end + 2, rowDone
 			case buf[end] == '\r' && end+1 == len(buf):
 				if !eof {
-					return cells, pos, rowOpen, scanFault{}
+					return cells, pos, rowOpen
 				}
-				return cells, end + 1, rowDone, scanFault{}
+				return cells, end + 1, rowDone
 			}
-			return cells, pos, rowBad, scanFault{off: pos, field: len(cells) - 1 - first, msg: fmt.Sprintf(
+			s.fault = scanFault{off: pos, field: len(cells) - 1 - first, msg: fmt.Sprintf(
 				"broken quoting: %s follows the closing quotation mark of a field; write a quotation mark inside a quoted field twice, or set quote: none",
 				shorten(buf[end:s.fieldEnd(buf[:min(end+20, len(buf))], end)]))}
+			return cells, pos, rowBad
 		}
 		end := s.fieldEnd(buf, pos)
 		if end == len(buf) && !eof {
-			return cells, pos, rowOpen, scanFault{}
+			return cells, pos, rowOpen
 		}
 		last := end == len(buf) || buf[end] == '\n'
 		stop := end
@@ -83,7 +86,7 @@ func (s *csvScanner) row(buf []byte, pos int, eof bool, cells []cell) (out []cel
 		}
 		cells = append(cells, c)
 		if last {
-			return cells, min(end+1, len(buf)), rowDone, scanFault{}
+			return cells, min(end+1, len(buf)), rowDone
 		}
 		pos = end + 1
 	}
@@ -163,14 +166,14 @@ func (s *csvScanner) scan(b *block, buf []byte, eof bool, most int) (used int, o
 			}
 		}
 		first := len(b.cells)
-		cells, next, state, bad := s.row(buf, pos, eof, b.cells)
+		cells, next, state := s.row(buf, pos, eof, b.cells)
 		switch state {
 		case rowOpen:
 			open = openField{off: next, field: len(cells) - first}
 			b.cells = cells[:first]
 			return pos, open, nil
 		case rowBad:
-			return pos, open, &bad
+			return pos, open, &s.fault
 		}
 		if n := len(cells) - first; n != b.cols {
 			return pos, open, &scanFault{off: pos, field: -1, msg: s.ragged(buf, cells[first:])}

@@ -55,6 +55,14 @@ func (r *ownedReader) project(columns []string) (Reader, error) {
 // file in errors and, where o.Format is empty and the first bytes do not tell, gives
 // the format. f stays the caller's.
 func NewReader(f io.ReaderAt, size int64, name string, o Options) (Reader, error) {
+	r, err := newReader(f, size, name, o)
+	if err != nil {
+		return nil, err
+	}
+	return newAhead(r), nil
+}
+
+func newReader(f io.ReaderAt, size int64, name string, o Options) (Reader, error) {
 	head, err := peek(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read: %w", name, err)

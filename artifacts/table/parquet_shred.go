@@ -117,8 +117,6 @@ func shred(a arrow.Array, in *levels, nullable bool, rep, def byte, path []int) 
 type valueWriter struct {
 	w      *parquet.ColumnWriter
 	column int
-	run    []parquet.Value
-	bytes  int
 }
 
 const (
@@ -126,59 +124,59 @@ const (
 	runBytes  = 256 << 10
 )
 
-func (w *valueWriter) flush() error {
-	if len(w.run) == 0 {
-		return nil
-	}
-	_, err := w.w.WriteRowValues(w.run)
-	w.run, w.bytes = w.run[:0], 0
-	return err
-}
-
+// flat writes a column without lists and structs: one value a row.
 func (w *valueWriter) flat(a arrow.Array, nullable bool) error {
 	value := valuesOf(a)
 	def := 0
 	if nullable {
 		def = 1
 	}
-	w.run = make([]parquet.Value, 0, runValues)
+	null := parquet.Value{}.Level(0, 0, w.column)
+	nulls := a.NullN() > 0
+	run := make([]parquet.Value, runValues)
+	n, bytes := 0, 0
 	for i := range a.Len() {
-		if nullable && a.IsNull(i) {
-			w.run = append(w.run, parquet.Value{}.Level(0, 0, w.column))
+		if nulls && a.IsNull(i) {
+			run[n] = null
 		} else {
 			v, size := value(i)
-			w.run = append(w.run, v.Level(0, def, w.column))
-			w.bytes += size
+			run[n] = v.Level(0, def, w.column)
+			bytes += size
 		}
-		if len(w.run) == runValues || w.bytes >= runBytes {
-			if err := w.flush(); err != nil {
+		if n++; n == runValues || bytes >= runBytes {
+			if _, err := w.w.WriteRowValues(run[:n]); err != nil {
 				return err
 			}
+			n, bytes = 0, 0
 		}
 	}
-	if err := w.flush(); err != nil {
+	if _, err := w.w.WriteRowValues(run[:n]); err != nil {
 		return err
 	}
 	return w.w.Flush()
 }
 
+// nested writes the entries of a leaf below lists or structs. A run ends with a row.
 func (w *valueWriter) nested(a arrow.Array, in *levels, depth byte) error {
 	value := valuesOf(a)
+	var run []parquet.Value
+	bytes := 0
 	for i, at := range in.at {
-		if in.rep[i] == 0 && (len(w.run) >= runValues || w.bytes >= runBytes) {
-			if err := w.flush(); err != nil {
+		if in.rep[i] == 0 && (len(run) >= runValues || bytes >= runBytes) {
+			if _, err := w.w.WriteRowValues(run); err != nil {
 				return err
 			}
+			run, bytes = run[:0], 0
 		}
 		if at < 0 {
-			w.run = append(w.run, parquet.Value{}.Level(int(in.rep[i]), int(in.def[i]), w.column))
+			run = append(run, parquet.Value{}.Level(int(in.rep[i]), int(in.def[i]), w.column))
 			continue
 		}
 		v, size := value(int(at))
-		w.run = append(w.run, v.Level(int(in.rep[i]), int(depth), w.column))
-		w.bytes += size
+		run = append(run, v.Level(int(in.rep[i]), int(depth), w.column))
+		bytes += size
 	}
-	if err := w.flush(); err != nil {
+	if _, err := w.w.WriteRowValues(run); err != nil {
 		return err
 	}
 	return w.w.Flush()
