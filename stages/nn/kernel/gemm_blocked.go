@@ -21,12 +21,11 @@ type gemmLoops struct {
 }
 
 // Block sizes: while one panel of A (kBlock·width floats) stays in the first-level cache, it sweeps over a block of B (kBlock·nBlock
-// floats, three quarters of a MiB) in the second level. The panels of mBlock rows of A are packed once for all blocks of B and wait in
-// the third level.
+// floats, at most a MiB) in the second level. A panel is packed again for every block of B: that is cheaper than to write all panels
+// of A to memory once and read them back.
 const (
 	kBlock = 512
-	nBlock = 384
-	mBlock = 2048
+	nBlock = 512
 )
 
 // blockSize cuts size into equal blocks of at most limit, whole units each.
@@ -163,20 +162,17 @@ func (p *product) compute(w *workspace) {
 		p.vector()
 		return
 	}
-	mStep, nStep, kStep := blockSize(p.m, mBlock, 1), blockSize(p.n, nBlock, nr), blockSize(p.k, kBlock, 1)
-	for i := 0; i < p.m; i += mStep {
+	nStep, kStep := blockSize(p.n, nBlock, nr), blockSize(p.k, kBlock, 1)
+	w.a = atLeast(w.a, p.loops.width*kStep)
+	for j := 0; j < p.n; j += nStep {
 		for q := 0; q < p.k; q += kStep {
-			rows, k := min(mStep, p.m-i), min(kStep, p.k-q)
-			a := p.left(w, p.a.at(i, q), rows, k)
-			for j := 0; j < p.n; j += nStep {
-				n, b := min(nStep, p.n-j), p.b.at(q, j)
-				if pack {
-					w.b = atLeast(w.b, k*(n+nr))
-					p.loops.pack(w.b, b, k, n)
-					b = matrix{data: w.b, ld: nr, panel: nr * k}
-				}
-				p.sweep(a, b, p.c.at(i, j), rows, n, k, p.load || q > 0)
+			n, k, b := min(nStep, p.n-j), min(kStep, p.k-q), p.b.at(q, j)
+			if pack {
+				w.b = atLeast(w.b, k*(n+nr))
+				p.loops.pack(w.b, b, k, n)
+				b = matrix{data: w.b, ld: nr, panel: nr * k}
 			}
+			p.sweep(w, p.a.at(0, q), b, p.c.at(0, j), n, k, p.load || q > 0)
 		}
 	}
 }
@@ -189,57 +185,36 @@ func (p *product) vector() {
 	p.loops.vector(p.k, p.n, &p.a.data[0], &p.b.data[0], p.b.ld, &p.c.data[0])
 }
 
-// left is a block of A laid out for the tiles: in place where it lies right, else packed in panels.
-type left struct {
-	data  []float32
-	step  int // distance of two columns
-	panel int // distance of two panels; 0 in place, where rows are adjacent
-}
-
-// tileCount is how many tiles rows are cut into, of heights that differ by one at most.
-func (p *product) tileCount(rows int) int {
-	return (rows + len(p.loops.tiles) - 1) / len(p.loops.tiles)
-}
-
-// left lays out rows of A, k deep.
-func (p *product) left(w *workspace, a matrix, rows, k int) left {
-	if p.alpha == 1 {
-		if a.trans && p.n <= 4*p.loops.width {
-			return left{data: a.data, step: a.ld}
-		}
-		if !a.trans && p.m == 1 {
-			return left{data: a.data, step: 1}
-		}
-	}
-	tiles, width := p.tileCount(rows), p.loops.width
-	w.a = atLeast(w.a, tiles*width*k)
-	for t := range tiles {
-		lo, hi := rows*t/tiles, rows*(t+1)/tiles
-		from, to := a.at(lo, 0), &w.a[t*width*k]
-		if a.trans {
-			p.loops.copy(to, width, &from.data[0], a.ld, hi-lo, k, p.alpha)
-		} else {
-			p.loops.transpose(to, width, &from.data[0], a.ld, hi-lo, k, p.alpha)
-		}
-	}
-	return left{data: w.a, step: width, panel: width * k}
-}
-
-// sweep multiplies rows of A, k deep, by a block of B.
-func (p *product) sweep(a left, b, c matrix, rows, n, k int, load bool) {
+// sweep multiplies all rows of A, k deep, by a block of B. The rows are cut into tiles whose heights differ by one at most.
+func (p *product) sweep(w *workspace, a, b, c matrix, n, k int, load bool) {
 	bPanel := b.panel
 	if bPanel == 0 {
 		bPanel = 2 * p.loops.width
 	}
-	tiles := p.tileCount(rows)
+	tiles := (p.m + len(p.loops.tiles) - 1) / len(p.loops.tiles)
 	for t := range tiles {
-		lo, hi := rows*t/tiles, rows*(t+1)/tiles
-		at := lo
-		if a.panel > 0 {
-			at = t * a.panel
-		}
-		p.loops.tiles[hi-lo-1](k, n, &a.data[at], a.step, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
+		lo, hi := p.m*t/tiles, p.m*(t+1)/tiles
+		panel, step := p.panel(w, a.at(lo, 0), hi-lo, k, n)
+		p.loops.tiles[hi-lo-1](k, n, &panel[0], step, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
 	}
+}
+
+// panel returns rows of A laid out for a tile, and the distance of two columns: in place where they lie right, else packed.
+func (p *product) panel(w *workspace, a matrix, rows, k, n int) (panel []float32, step int) {
+	if p.alpha == 1 {
+		if a.trans && n <= 4*p.loops.width {
+			return a.data, a.ld
+		}
+		if !a.trans && rows == 1 {
+			return a.data, 1
+		}
+	}
+	pack := p.loops.transpose
+	if a.trans {
+		pack = p.loops.copy
+	}
+	pack(&w.a[0], p.loops.width, &a.data[0], a.ld, rows, k, p.alpha)
+	return w.a, p.loops.width
 }
 
 // pack lays the k×n block of B out in panels of NR columns, the last one filled with zeros where B is not transposed.
