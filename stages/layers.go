@@ -67,6 +67,18 @@ func (o *Optimizer) DecodeNode(d *text.Decoder, n *text.Node) {
 // TypeText names the type for the reference pages.
 func (Optimizer) TypeText() string { return "one of " + strings.Join(nn.OptimizerKinds(), ", ") }
 
+// Schedule is a schedule of the learning rate by name, or by name with its
+// settings.
+type Schedule map[string]nn.Schedule
+
+// DecodeNode implements text.NodeDecoder.
+func (s *Schedule) DecodeNode(d *text.Decoder, n *text.Node) {
+	*s = decodeNamed(d, n, "schedule", "schedule", nn.ScheduleKinds(), nn.NewSchedule)
+}
+
+// TypeText names the type for the reference pages.
+func (Schedule) TypeText() string { return "one of " + strings.Join(nn.ScheduleKinds(), ", ") }
+
 // learningRate reads the setting that all optimisers have.
 func (o Optimizer) learningRate() (float64, bool) {
 	_, v := only(o)
@@ -119,9 +131,43 @@ func decodeNamed[T any](d *text.Decoder, n *text.Node, path, family string, kind
 		settings = &text.Node{Kind: text.Mapping, Pos: word.Pos}
 	}
 	before := d.Problems.Len()
+	decodeStacks(d, settings, reflect.TypeOf(v).Elem(), path+"."+name)
+	if d.Problems.Len() > before {
+		return nil
+	}
 	d.Known(settings, v, path+"."+name)
 	if d.Problems.Len() > before {
 		return nil
 	}
 	return map[string]T{name: v}
+}
+
+// decodeStacks checks the layers inside a layer, which package nn takes as plain
+// data, so that a mistake in them is shown at its place; a bare word becomes the
+// map that nn expects.
+func decodeStacks(d *text.Decoder, settings *text.Node, layer reflect.Type, path string) {
+	for _, f := range text.Fields(layer) {
+		n := settings.Get(f.Name)
+		if n == nil || n.Kind != text.Sequence {
+			continue // absent, or reported by the decoder
+		}
+		switch f.Type {
+		case reflect.TypeFor[nn.Stack]():
+			decodeStack(d, n, path+"."+f.Name)
+		case reflect.TypeFor[[]nn.Stack]():
+			for i, stack := range n.Items {
+				decodeStack(d, stack, fmt.Sprintf("%s.%s[%d]", path, f.Name, i))
+			}
+		}
+	}
+}
+
+func decodeStack(d *text.Decoder, stack *text.Node, path string) {
+	for i, item := range stack.Items {
+		one := decodeNamed(d, item, fmt.Sprintf("%s[%d]", path, i), "layer", nn.LayerKinds(), nn.NewLayer)
+		if one != nil && item.Kind == text.Scalar {
+			*item = text.Node{Kind: text.Mapping, Pos: item.Pos, Keys: []*text.Node{{Pos: item.Pos, Raw: item.Text(), Value: item.Text()}},
+				Items: []*text.Node{{Kind: text.Mapping, Pos: item.Pos}}}
+		}
+	}
 }

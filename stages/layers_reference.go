@@ -16,6 +16,7 @@ func networkReference() string {
 	describe(&b, "Layers", nn.LayerKinds(), nn.NewLayer)
 	describe(&b, "Losses", nn.LossKinds(), nn.NewLoss)
 	describe(&b, "Optimizers", nn.OptimizerKinds(), nn.NewOptimizer)
+	describe(&b, "Schedules of the learning rate", nn.ScheduleKinds(), nn.NewSchedule)
 	return b.String()
 }
 

@@ -51,6 +51,20 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
+// Layers inside layers may be bare words, too.
+func TestSpellingOfLayersInsideLayers(t *testing.T) {
+	k := dagtest.New(t, &Train{}, written(`
+  - branches:
+      branches:
+        - [ { embedding: { dim: 4 } }, global_max_pool ]
+        - [ { embedding: { dim: 2 } }, flatten, { residual: { layers: [ { dense: { units: 12 } } ] } } ]
+  - dense: { units: classes, activation: softmax }`, "categorical_crossentropy", "adam"))
+	shapes, err := nn.Check(nn.Input{Tokens: true, Shape: []int{6}}, nn.Context{Classes: 3, Vocab: 9}, k.Layers.list())
+	if err != nil || shapes[0].Last() != 4+12 {
+		t.Errorf("shapes %v, %v", shapes, err)
+	}
+}
+
 func TestDefaultOptimizerIsAdam(t *testing.T) {
 	k := dagtest.New(t, &Train{}, "{ target: y, layers: [flatten], loss: mse }")
 	if name, _ := only(k.Optimizer); name != "adam" {
@@ -80,6 +94,9 @@ func TestSpellingMistakes(t *testing.T) {
 		{"monitor", written("  - flatten", "mse", "adam\nearly_stopping: { monitor: val_los }"), `did you mean "val_loss"?`},
 		{"class weight", written("  - flatten", "mse", "adam\nclass_weight: heavy"), `6:15: class_weight: expected the word balanced or a map of labels to numbers, found text`},
 		{"negative weight", written("  - flatten", "mse", "adam\nclass_weight: { spam: -1 }"), `6:23: class_weight.spam must be at least 0, is -1`},
+		{"inside a layer", written("  - residual:\n      layers:\n        - dense: { units: 3, activation: rellu }\n", "mse", "adam"), `5:42: layers[0].residual.layers[0].dense.activation must be one of`},
+		{"unknown inside a layer", written("  - branches: { branches: [[flatten], [dens: { units: 3 }]] }", "mse", "adam"), `3:40: layers[0].branches.branches[1][0]: there is no layer "dens" (did you mean "dense"?)`},
+		{"schedule", written("  - flatten", "mse", "adam\nschedule: cosin"), `6:11: schedule: there is no schedule "cosin" (did you mean "cosine"?)`},
 		{"no layers", "target: y\nloss: mse", `layers is missing`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -93,7 +110,7 @@ func TestSpellingMistakes(t *testing.T) {
 // The reference of nn.train describes whatever a network can be made of.
 func TestReferenceOfNetworks(t *testing.T) {
 	doc := dag.Reference(trainKind)
-	for _, kind := range slices.Concat(nn.LayerKinds(), nn.LossKinds(), nn.OptimizerKinds()) {
+	for _, kind := range slices.Concat(nn.LayerKinds(), nn.LossKinds(), nn.OptimizerKinds(), nn.ScheduleKinds()) {
 		if !strings.Contains(doc, "\n- `"+kind+"`") {
 			t.Errorf("%s is not described", kind)
 		}

@@ -47,12 +47,14 @@ type Train struct {
 	Layers        Layers       `yaml:"layers" doc:"the network, from input to output" required:"true"`
 	Loss          Loss         `yaml:"loss" doc:"what training makes small: a crossentropy for labels, mse for numbers" required:"true" example:"categorical_crossentropy"`
 	Optimizer     Optimizer    `yaml:"optimizer" doc:"how the weights follow the gradient" default:"adam"`
+	Schedule      Schedule     `yaml:"schedule" doc:"how the learning rate changes; by default it does not" example:"cosine"`
 	Epochs        int          `yaml:"epochs" doc:"how often the training rows are gone through" default:"10" min:"1"`
 	BatchSize     int          `yaml:"batch_size" doc:"rows per step" default:"32" min:"1"`
 	Shuffle       bool         `yaml:"shuffle" doc:"whether each epoch has an order of its own" default:"true"`
 	Seed          *int64       `yaml:"seed" doc:"of first weights, order and dropout; by default the pipeline's"`
 	EarlyStopping *nn.Stopping `yaml:"early_stopping" doc:"when to stop before the last epoch, and whether to go back to the best one"`
 	ClassWeight   ClassWeight  `yaml:"class_weight" doc:"what a row of a class counts: balanced, so that all classes count the same in all, or a map of labels to numbers"`
+	MicroBatch    int          `yaml:"micro_batch" doc:"rows at once, whose gradients add up to those of a step, so that a large batch needs less memory; 0 for all" default:"0" min:"0"`
 	ClipNorm      float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"0" min:"0"`
 
 	checkpointEvery time.Duration

@@ -31,13 +31,26 @@ func (t *Train) Check(c *dag.Check) {
 		s := model.SignatureOf(*signature, t.task(), dag.Column{Name: t.Target, Type: target.Type.String()})
 		out.Signature = &s
 	}
-	if s := t.EarlyStopping; s != nil && c.In["validation"].Type == "" && strings.HasPrefix(s.Monitor, "val_") {
-		c.Hintf("config", "early_stopping.monitor", "connect in.validation, or monitor loss or accuracy", "%s is measured on validation rows, and none are connected", s.Monitor)
+	if c.In["validation"].Type == "" {
+		t.checkMonitor(c)
 	}
 	if t.task() == score.Regression && t.ClassWeight.set() {
 		c.Errorf("class_weight", "classes are weighted where the target is a label; mse takes numbers")
 	}
 	c.Out[dag.Out] = out
+}
+
+// checkMonitor is for trainings without validation rows.
+func (t *Train) checkMonitor(c *dag.Check) {
+	const hint = "connect in.validation, or let early_stopping monitor loss or accuracy"
+	if !strings.HasPrefix(t.watched(), "val_") {
+		return
+	}
+	if t.EarlyStopping != nil {
+		c.Hintf("config", "early_stopping.monitor", hint, "%s is measured on validation rows, and none are connected", t.watched())
+	} else if name, _ := only(t.Schedule); name == "plateau" {
+		c.Hintf("config", "schedule", hint, "plateau watches %s, which is measured on validation rows, and none are connected", t.watched())
+	}
 }
 
 // checkTarget looks for the target in both tables; ok tells that its type is

@@ -98,6 +98,9 @@ func TestCheckTrain(t *testing.T) {
 		{name: "monitor without validation", with: written(softmax, "categorical_crossentropy", "adam\nearly_stopping: { patience: 2 }"), label: text,
 			change: func(in map[string]dag.Schema) { delete(in, "validation") },
 			want:   "early_stopping.monitor: val_loss is measured on validation rows, and none are connected"},
+		{name: "plateau without validation", with: written(softmax, "categorical_crossentropy", "adam\nschedule: plateau"), label: text,
+			change: func(in map[string]dag.Schema) { delete(in, "validation") },
+			want:   "schedule: plateau watches val_loss, which is measured on validation rows"},
 		{name: "weights of numbers", with: written(lstm+"  - dense: { units: 1 }", "mse", "adam\nclass_weight: balanced"), label: arrow.PrimitiveTypes.Float64,
 			want: "class_weight: classes are weighted where the target is a label"},
 	} {

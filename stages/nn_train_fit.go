@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"pipe/dag"
@@ -25,8 +26,9 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 	_, optimizer := only(t.Optimizer)
 	config := nn.FitConfig{
 		Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: t.lossOf(), Optimizer: optimizer,
-		KeepOrder: !t.Shuffle, ClipNorm: t.ClipNorm, ClassWeights: weights, Now: time.Now,
+		KeepOrder: !t.Shuffle, ClipNorm: t.ClipNorm, ClassWeights: weights, MicroBatch: t.MicroBatch, Now: time.Now,
 	}
+	_, config.Schedule = only(t.Schedule)
 	if t.EarlyStopping != nil {
 		config.Stopping = *t.EarlyStopping
 	}
@@ -41,15 +43,15 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 	saved := &checkpoint{path: filepath.Join(scratch, "training.safetensors"), every: t.checkpointEvery, now: time.Now}
 	if err := saved.load(trainer); err == nil {
 		env.Logf("continue an interrupted training in epoch %d, after %d steps in all", len(trainer.History())+1, trainer.Updates())
-		for _, e := range trainer.History() {
-			t.reportEpoch(env, e)
+		for i := range trainer.History() {
+			t.reportEpoch(env, t.epoch(trainer.History()[:i+1], train.Count))
 		}
 	} else if !errors.Is(err, errNoCheckpoint) {
 		env.Logf("the checkpoint of an interrupted training cannot be used, so the training begins anew: %v", err)
 	}
 	err = trainer.Fit(ctx, train, source(validation), nn.Callbacks{
 		Step:       func(s nn.StepResult) { t.reportStep(env, s) },
-		Epoch:      func(e nn.EpochResult) { t.reportEpoch(env, e) },
+		Epoch:      func(nn.EpochResult) { t.reportEpoch(env, t.epoch(trainer.History(), train.Count)) },
 		Checkpoint: saved.after,
 	})
 	if err != nil {
@@ -58,7 +60,7 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 		}
 		return model.History{}, err
 	}
-	return t.history(env, trainer), nil
+	return t.history(env, trainer, train.Count), nil
 }
 
 // source keeps a nil *examples from becoming a source that is not nil.
@@ -76,15 +78,14 @@ func (t *Train) reportStep(env *dag.Env, s nn.StepResult) {
 
 // reportEpoch gives an epoch as metrics, with the epoch as their step, and as a
 // line of the log.
-func (t *Train) reportEpoch(env *dag.Env, r nn.EpochResult) {
-	e := t.epoch(r)
-	line := fmt.Sprintf("epoch %d/%d:", r.Epoch, t.Epochs)
+func (t *Train) reportEpoch(env *dag.Env, e model.Epoch) {
+	line := fmt.Sprintf("epoch %d/%d:", e.Epoch, t.Epochs)
 	var ms []dag.Metric
 	add := func(name string, v *dag.Float) {
 		if v == nil {
 			return
 		}
-		ms = append(ms, dag.Metric{Name: name, Value: *v, Step: int64(r.Epoch)})
+		ms = append(ms, dag.Metric{Name: name, Value: *v, Step: int64(e.Epoch)})
 		line += " " + name + " " + strconv.FormatFloat(float64(*v), 'g', 4, 64)
 	}
 	add("loss", &e.Loss)
@@ -96,9 +97,10 @@ func (t *Train) reportEpoch(env *dag.Env, r nn.EpochResult) {
 	env.Logf("%s", line)
 }
 
-// epoch turns a result into a point of the learning curves, without what
-// depends on the machine.
-func (t *Train) epoch(r nn.EpochResult) model.Epoch {
+// epoch turns the last of some results into a point of the learning curves,
+// without what depends on the machine.
+func (t *Train) epoch(past []nn.EpochResult, rows int) model.Epoch {
+	r := past[len(past)-1]
 	e := model.Epoch{Epoch: r.Epoch, Loss: dag.Float(r.Loss)}
 	labels := !isRegression(t.lossOf())
 	float := func(v float64) *dag.Float { f := dag.Float(v); return &f }
@@ -112,15 +114,50 @@ func (t *Train) epoch(r nn.EpochResult) model.Epoch {
 		}
 	}
 	if rate, ok := t.Optimizer.learningRate(); ok {
-		e.LearningRate = float(rate)
+		e.LearningRate = float(rate * t.scheduled(past, rows))
 	}
 	return e
 }
 
-func (t *Train) history(env *dag.Env, trainer *nn.Trainer) model.History {
+// scheduled is the schedule's factor in the last step of an epoch. It is
+// computed from the past, so that a continued training gives the same curve.
+func (t *Train) scheduled(past []nn.EpochResult, rows int) float64 {
+	_, schedule := only(t.Schedule)
+	if schedule == nil {
+		return 1
+	}
+	steps := (rows + t.BatchSize - 1) / t.BatchSize
+	at := nn.Progress{Update: len(past)*steps - 1, Updates: t.Epochs * steps, Epoch: len(past) - 1}
+	for _, r := range past[:len(past)-1] {
+		at.Monitored = append(at.Monitored, t.monitored(r))
+	}
+	return schedule.At(at)
+}
+
+// watched is what early stopping and schedules look at.
+func (t *Train) watched() string {
+	if t.EarlyStopping != nil {
+		return t.EarlyStopping.Monitor
+	}
+	return "val_loss"
+}
+
+// monitored is the value of what is watched, turned so that smaller is better.
+func (t *Train) monitored(r nn.EpochResult) float64 {
+	what, m := t.watched(), r.Metrics
+	if r.Validation != nil && strings.HasPrefix(what, "val_") {
+		m = *r.Validation
+	}
+	if strings.HasSuffix(what, "accuracy") {
+		return -m.Accuracy
+	}
+	return m.Loss
+}
+
+func (t *Train) history(env *dag.Env, trainer *nn.Trainer, rows int) model.History {
 	h := model.History{StoppedEarly: trainer.StoppedEarly()}
-	for _, r := range trainer.History() {
-		h.Epochs = append(h.Epochs, t.epoch(r))
+	for i := range trainer.History() {
+		h.Epochs = append(h.Epochs, t.epoch(trainer.History()[:i+1], rows))
 	}
 	h.Kept = len(h.Epochs)
 	if s := t.EarlyStopping; s != nil && s.RestoreBest && trainer.BestEpoch() > 0 {

@@ -19,7 +19,7 @@ import (
 
 // longTraining takes long enough to be killed in the middle; dropout and
 // shuffling draw random numbers on the way.
-var longTraining = strings.NewReplacer("epochs: 12", "epochs: 40\nearly_stopping: { restore_best: true }",
+var longTraining = strings.NewReplacer("epochs: 12", "epochs: 40\nschedule: cosine\nearly_stopping: { restore_best: true }",
 	"  - dense", "  - dropout: { rate: 0.3 }\n  - dense").Replace(toyTraining)
 
 // resume runs a training in a scratch folder and gives the model's digest and

@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -123,6 +124,36 @@ func TestEarlyStoppingKeepsTheBestWeights(t *testing.T) {
 	h := m.History()
 	if !h.StoppedEarly || len(h.Epochs) == 60 || h.Kept != len(h.Epochs)-2 {
 		t.Errorf("%d epochs, kept %d, stopped early: %t", len(h.Epochs), h.Kept, h.StoppedEarly)
+	}
+}
+
+func TestTrainingFollowsASchedule(t *testing.T) {
+	y := newToy(t, "cat", "dog", "owl")
+	for name, c := range map[string]struct {
+		with string
+		want [3]float64 // the rate in the last steps of three epochs of 19
+	}{
+		"cosine":  {"schedule: cosine", [3]float64{0.02 * 0.5 * (1 + math.Cos(math.Pi*18/57)), 0.02 * 0.5 * (1 + math.Cos(math.Pi*37/57)), 0.02 * 0.5 * (1 + math.Cos(math.Pi*56/57))}},
+		"step":    {"schedule: { step: { epochs: 1, factor: 0.5 } }", [3]float64{0.02, 0.01, 0.005}},
+		"plateau": {"schedule: { plateau: { patience: 1, min_delta: 100 } }", [3]float64{0.02, 0.02, 0.002}},
+		"none":    {"", [3]float64{0.02, 0.02, 0.02}},
+	} {
+		h := loadModel(t, y.store, y.model(t, strings.Replace(toyTraining, "epochs: 12", "epochs: 3", 1)+c.with)).History()
+		for i, e := range h.Epochs {
+			if got := float64(*e.LearningRate); math.Abs(got-c.want[i]) > 1e-8 {
+				t.Errorf("%s: epoch %d has the rate %v, want %v", name, e.Epoch, got, c.want[i])
+			}
+		}
+	}
+}
+
+// A batch that is computed in parts gives nearly the same model: only sums are
+// taken in another order.
+func TestTrainingInMicroBatches(t *testing.T) {
+	y := newToy(t, "cat", "dog", "owl")
+	r, _ := evaluated(t, y, y.model(t, toyTraining+"micro_batch: 5"), y.test, "")
+	if r.Metrics["accuracy"] < 0.9 {
+		t.Errorf("accuracy is %v", r.Metrics["accuracy"])
 	}
 }
 
