@@ -43,8 +43,9 @@ func CreateJournal(dir string, pipeline []byte) (*Journal, error) {
 }
 
 // Event implements Sink. Progress is for people who watch; it is not kept.
-// Ends of stages are flushed at once, so that a killed process leaves what it
-// had done.
+// What a running stage does is flushed at once, for those who follow, and so
+// that a killed process leaves what it had done; hits come in hundreds and are
+// not.
 func (j *Journal) Event(e *Event) {
 	if j.err != nil || e.Type == StageProgress {
 		return
@@ -57,8 +58,7 @@ func (j *Journal) Event(e *Event) {
 	if _, j.err = j.w.Write(seal(line)); j.err != nil {
 		return
 	}
-	switch e.Type {
-	case StageStarted, StageFinished, StageFailed, RunStarted, RunFinished:
+	if e.Type != StageCached && e.Type != StageSkipped {
 		j.err = j.w.Flush()
 	}
 }

@@ -58,28 +58,29 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// startAndKill starts a command and sends a signal to it once a file is there:
-// strike INT file command… (or KILL). The exit code goes to the file "code".
+// startAndKill starts a command and sends a signal to it once a text stands in
+// a file: strike INT glob text command… (or KILL). The exit code goes to the
+// file "code", what the command printed to "said".
 func startAndKill(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
-		ts.Fatalf("usage: strike SIGNAL file command…")
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: strike SIGNAL glob text command…")
 	}
 	signal := map[string]os.Signal{"INT": os.Interrupt, "KILL": os.Kill}[args[0]]
-	path, err := lookPath(ts, args[2])
+	path, err := lookPath(ts, args[3])
 	ts.Check(err)
-	c := exec.Command(path, args[3:]...)
+	c := exec.Command(path, args[4:]...)
 	c.Dir = ts.MkAbs(".")
 	c.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "PATH="+ts.Getenv("PATH"))
 	var out strings.Builder
 	c.Stdout, c.Stderr = &out, &out
 	ts.Check(c.Start())
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		if found, _ := filepath.Glob(ts.MkAbs(args[1])); len(found) > 0 {
+		if contains(ts.MkAbs(args[1]), args[2]) {
 			break
 		}
 		if time.Now().After(deadline) {
 			c.Process.Kill()
-			ts.Fatalf("%s did not appear; the command said:\n%s", args[1], out.String())
+			ts.Fatalf("%q did not appear in %s; the command said:\n%s", args[2], args[1], out.String())
 		}
 	}
 	ts.Check(c.Process.Signal(signal))
@@ -88,6 +89,17 @@ func startAndKill(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Logf("ended %v after the signal:\n%s", time.Since(stopped).Round(time.Millisecond), out.String())
 	ts.Check(os.WriteFile(ts.MkAbs("code"), []byte(fmt.Sprintln(c.ProcessState.ExitCode())), 0o666))
 	ts.Check(os.WriteFile(ts.MkAbs("said"), []byte(out.String()), 0o666))
+}
+
+// contains tells whether a text stands in one of the files of a pattern.
+func contains(glob, text string) bool {
+	found, _ := filepath.Glob(glob)
+	for _, f := range found {
+		if b, err := os.ReadFile(f); err == nil && strings.Contains(string(b), text) {
+			return true
+		}
+	}
+	return false
 }
 
 func lookPath(ts *testscript.TestScript, name string) (string, error) {
