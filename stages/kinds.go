@@ -8,6 +8,7 @@ import "pipe/dag"
 func Kinds() *dag.Kinds {
 	return dag.NewKinds(
 		cleanKind,
+		concatKind,
 		deriveKind,
 		evaluateKind,
 		execKind,
