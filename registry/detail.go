@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 )
 
@@ -18,6 +17,18 @@ func (r *Registry) Run(ctx context.Context, idOrPrefix string) (d RunDetail, err
 		return err
 	})
 	return d, err
+}
+
+// RunByID returns a run by its whole id, without pipeline and stages.
+func (r *Registry) RunByID(ctx context.Context, id string) (run Run, err error) {
+	err = r.view(ctx, func(t *tx) error {
+		seq, err := seqOf(t, id)
+		if err == nil {
+			run, err = runBySeq(t, seq)
+		}
+		return err
+	})
+	return run, err
 }
 
 func resolveRun(q querier, idOrPrefix string) (int64, error) {
@@ -62,41 +73,4 @@ func detail(q querier, seq int64) (d RunDetail, err error) {
 		return v, err
 	})
 	return d, err
-}
-
-// History returns the points of a series from offset on, at most limit (0:
-// all), by time, step and value, and whether there are more.
-func (r *Registry) History(ctx context.Context, id, key string, offset, limit int) (list []Metric, more bool, err error) {
-	if limit <= 0 {
-		limit = -2 // SQLite: below zero is no limit
-	}
-	err = r.view(ctx, func(t *tx) error {
-		seq, err := seqOf(t, id)
-		if err != nil {
-			return err
-		}
-		var series int64
-		err = t.row("SELECT id FROM series WHERE run = ? AND key = ?", seq, key).Scan(&series)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		rows, err := t.query("SELECT step, time, value, nan FROM points WHERE series = ? ORDER BY time, step, value LIMIT ? OFFSET ?",
-			series, limit+1, offset)
-		list, err = points(key, rows, err)
-		return err
-	})
-	if limit > 0 && len(list) > limit {
-		return list[:limit], true, err
-	}
-	return list, false, err
-}
-
-func points(key string, rows *sql.Rows, err error) ([]Metric, error) {
-	return collect(rows, err, func(scan scanner) (Metric, error) {
-		var p point
-		err := scan(&p.step, &p.time, &p.value, &p.nan)
-		return p.metric(key), err
-	})
 }

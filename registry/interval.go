@@ -2,8 +2,6 @@ package registry
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"math"
 )
 
@@ -14,15 +12,8 @@ import (
 // point are always there.
 func (r *Registry) HistoryInterval(ctx context.Context, id, key string, first, last int64, limit int) (list []Metric, err error) {
 	err = r.view(ctx, func(t *tx) error {
-		seq, err := seqOf(t, id)
-		if err != nil {
-			return err
-		}
-		var series int64
-		err = t.row("SELECT id FROM series WHERE run = ? AND key = ?", seq, key).Scan(&series)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		} else if err != nil {
+		series, err := seriesOf(t, id, key)
+		if err != nil || series == 0 {
 			return err
 		}
 		rows, err := t.query(`SELECT step, time, value, nan FROM points WHERE series = ? AND step BETWEEN ? AND ? ORDER BY step, time, value`,

@@ -1,0 +1,88 @@
+package mlflow
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// remote are the schemes of artifact locations and model sources that do not
+// name anything on the server's own machine. The server never fetches from
+// them; clients do.
+var remote = map[string]bool{"mlflow-artifacts": true, "s3": true, "gs": true, "wasbs": true, "abfss": true, "dbfs": true, "hdfs": true,
+	"http": true, "https": true, "runs": true, "models": true, "r2": true, "b2": true, "ftp": true, "sftp": true, "hf": true, "oci": true}
+
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
+
+// checkLocation refuses what points, or might point after one more decoding,
+// into the server's own file system: no scheme, file:, a ".." however encoded,
+// backslashes, and the parts of a URI that stores ignore or misread (query,
+// fragment, parameters).
+func checkLocation(uri, what string) error {
+	refuse := func() error {
+		return invalid("Invalid %s: '%s'. It must be an absolute URI of a store (mlflow-artifacts:, s3:, gs:, …) without relative path references, query, fragment or local paths.", what, clip(uri))
+	}
+	prefix := strings.TrimSuffix(scheme.FindString(uri), ":")
+	if !remote[strings.ToLower(prefix)] || len(uri) > maxSource*4 {
+		return refuse()
+	}
+	if unsafeText(uri) {
+		return refuse()
+	}
+	return nil
+}
+
+// unsafeText decodes s as often as it can be decoded and reports whether any
+// of its readings has a part that could leave a folder.
+func unsafeText(s string) bool {
+	for range 8 {
+		if strings.ContainsAny(s, "\\?#;\x00") || hasControl(s) || hasDots(s) {
+			return true
+		}
+		once, err := url.PathUnescape(s)
+		if err != nil || once == s {
+			return false
+		}
+		s = once
+	}
+	return true // nobody encodes a path eight times
+}
+
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// drive is a Windows drive letter, and scheme a URI: neither is a relative
+// path to everybody who reads it.
+var drive = regexp.MustCompile(`^[A-Za-z]:`)
+
+// checkPath accepts a relative path of an artifact: no absolute or empty
+// segment, no "." or "..", no backslash, scheme or control character, in any
+// reading of further decodings.
+func checkPath(path string) error {
+	if len(path) > 4096 || strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.HasSuffix(path, "/") {
+		return invalid("Invalid path")
+	}
+	for s, i := path, 0; ; i++ {
+		if i == 8 || strings.ContainsAny(s, "\\\x00") || hasControl(s) || hasDots(s) || strings.HasPrefix(s, "/") ||
+			drive.MatchString(s) || strings.Contains(s, "://") || strings.HasPrefix(strings.ToLower(s), "file:") {
+			return invalid("Invalid path")
+		}
+		once, err := url.PathUnescape(s)
+		if err != nil || once == s {
+			return nil
+		}
+		s = once
+	}
+}
+
+// proxied returns the path inside the artifact folder that a location under
+// mlflow-artifacts: names, and whether it is one.
+func proxied(uri string) (path string, ok bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "mlflow-artifacts" {
+		return "", false
+	}
+	path = strings.Trim(u.Path, "/")
+	return path, path != "" && checkPath(path) == nil
+}

@@ -1,0 +1,383 @@
+package mlflow
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"pipe/registry"
+)
+
+type versionJSON struct {
+	Name          string          `json:"name"`
+	Version       string          `json:"version"`
+	Created       int64           `json:"creation_timestamp"`
+	Updated       int64           `json:"last_updated_timestamp"`
+	UserID        string          `json:"user_id,omitempty"`
+	Stage         string          `json:"current_stage"`
+	Description   string          `json:"description"`
+	Source        string          `json:"source"`
+	RunID         string          `json:"run_id"`
+	Status        string          `json:"status"`
+	StatusMessage string          `json:"status_message,omitempty"`
+	Tags          []registry.Pair `json:"tags,omitempty"`
+	RunLink       string          `json:"run_link"`
+	Aliases       []string        `json:"aliases,omitempty"`
+	ModelID       string          `json:"model_id,omitempty"`
+}
+
+type versionAnswer struct {
+	Version versionJSON `json:"model_version"`
+}
+
+type versionList struct {
+	Versions []versionJSON `json:"model_versions,omitempty"`
+	Next     string        `json:"next_page_token,omitempty"`
+}
+
+func versionToJSON(v registry.ModelVersion) versionJSON {
+	return versionJSON{Name: v.Model, Version: strconv.Itoa(v.Version), Created: v.Created.UnixMilli(), Updated: v.Updated.UnixMilli(), UserID: v.User,
+		Stage: v.Stage, Description: v.Description, Source: v.Source, RunID: v.RunID, Status: v.Status, Tags: v.Tags, RunLink: v.RunLink,
+		Aliases: v.Aliases, ModelID: v.ModelID}
+}
+
+// versionRef names a version.
+type versionRef struct {
+	Name    string `json:"name" need:"1"`
+	Version label  `json:"version" need:"1"`
+}
+
+type versionTag struct {
+	Name    string `json:"name" need:"1"`
+	Version label  `json:"version" need:"1"`
+	Key     string `json:"key" need:"1"`
+	Value   string `json:"value"`
+}
+
+type aliasRef struct {
+	Name    string `json:"name" need:"1"`
+	Alias   string `json:"alias" need:"1"`
+	Version label  `json:"version"`
+}
+
+func (s *Server) versionRoutes() {
+	const base = "/mlflow/model-versions/"
+	rpc(s, "POST", base+"create", s.createVersion)
+	rpc(s, "GET", base+"get", onVersion(s.version))
+	rpc(s, "PATCH", base+"update", s.describeVersion)
+	rpc(s, "POST", base+"transition-stage", s.transitionStage)
+	rpc(s, "DELETE", base+"delete", onVersion(func(ctx context.Context, name string, n int) (any, error) {
+		return empty{}, versionError(s.reg.DeleteVersion(ctx, name, n, audit(ctx)), name, n)
+	}))
+	rpc(s, "GET", base+"search", s.searchVersions)
+	rpc(s, "POST", base+"search", s.searchVersions)
+	rpc(s, "GET", base+"get-download-uri", onVersion(func(ctx context.Context, name string, n int) (any, error) {
+		uri, err := s.downloadURI(ctx, name, n)
+		return map[string]string{"artifact_uri": uri}, err
+	}))
+	rpc(s, "POST", base+"set-tag", s.setVersionTag)
+	rpc(s, "DELETE", base+"delete-tag", func(ctx context.Context, q *versionTag) (any, error) {
+		n, err := versionNumber(q.Version)
+		if err != nil {
+			return nil, err
+		}
+		return empty{}, versionError(s.reg.DeleteVersionTag(ctx, q.Name, n, q.Key), q.Name, n)
+	})
+}
+
+func (s *Server) aliasRoutes() {
+	const path = "/mlflow/registered-models/alias"
+	rpc(s, "POST", path, func(ctx context.Context, q *aliasRef) (any, error) {
+		if err := checkAlias(q.Alias); err != nil {
+			return nil, err
+		}
+		n, err := versionNumber(q.Version)
+		if err != nil {
+			return nil, err
+		}
+		return empty{}, versionError(s.reg.SetAlias(ctx, q.Name, q.Alias, n, audit(ctx)), q.Name, n)
+	})
+	rpc(s, "DELETE", path, func(ctx context.Context, q *aliasRef) (any, error) {
+		return empty{}, s.reg.DeleteAlias(ctx, q.Name, q.Alias, audit(ctx))
+	})
+	rpc(s, "GET", path, func(ctx context.Context, q *aliasRef) (any, error) {
+		if strings.EqualFold(q.Alias, "latest") {
+			v, err := s.reg.ResolveModel(ctx, q.Name)
+			return versionAnswer{versionToJSON(v)}, err
+		}
+		v, err := s.reg.VersionByAlias(ctx, q.Name, q.Alias)
+		return versionAnswer{versionToJSON(v)}, err
+	})
+}
+
+var aliasName = regexp.MustCompile(`^[\w\-]*$`)
+
+func checkAlias(alias string) error {
+	switch {
+	case !aliasName.MatchString(alias):
+		return invalid("Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", clip(alias))
+	case len(alias) > 255:
+		return tooManyCharacters("Registered model alias name", 255)
+	case strings.EqualFold(alias, "latest"):
+		return invalid("'latest' alias name (case insensitive) is reserved.")
+	case regexp.MustCompile(`^[vV]\d+$`).MatchString(alias):
+		return invalid("Version alias name '%s' is reserved.", alias)
+	}
+	return nil
+}
+
+// onVersion is a call about a version.
+func onVersion(do func(ctx context.Context, name string, n int) (any, error)) func(context.Context, *versionRef) (any, error) {
+	return func(ctx context.Context, q *versionRef) (any, error) {
+		n, err := versionNumber(q.Version)
+		if err != nil {
+			return nil, err
+		}
+		return do(ctx, q.Name, n)
+	}
+}
+
+// versionError words a missing version, also of a missing model, as MLflow.
+func versionError(err error, name string, n int) error {
+	return as(err, registry.ErrNotFound, "Model Version (name=%s, version=%d) not found", clip(name), n)
+}
+
+func (s *Server) version(ctx context.Context, name string, n int) (any, error) {
+	v, err := s.reg.Version(ctx, name, n)
+	return versionAnswer{versionToJSON(v)}, versionError(err, name, n)
+}
+
+// downloadURI is where a version's files are.
+func (s *Server) downloadURI(ctx context.Context, name string, n int) (string, error) {
+	v, err := s.reg.Version(ctx, name, n)
+	if err != nil {
+		return "", versionError(err, name, n)
+	}
+	if v.StorageURI != "" {
+		return v.StorageURI, nil
+	}
+	return v.Source, nil
+}
+
+type createVersion struct {
+	Name        string          `json:"name" need:"1"`
+	Source      string          `json:"source" need:"1"`
+	RunID       string          `json:"run_id"`
+	Tags        []registry.Pair `json:"tags"`
+	RunLink     string          `json:"run_link"`
+	Description string          `json:"description"`
+	ModelID     string          `json:"model_id"`
+}
+
+func (s *Server) createVersion(ctx context.Context, q *createVersion) (any, error) {
+	if err := checkModelName(q.Name, "name"); err != nil {
+		return nil, err
+	}
+	if err := checkStrictPairs(q.Tags, maxModelTag); err != nil {
+		return nil, err
+	}
+	for _, l := range []struct {
+		what, value string
+		max         int
+	}{{"source", q.Source, maxSource}, {"run_link", q.RunLink, maxSource}, {"description", q.Description, maxDescription}} {
+		if err := checkLength(l.what, l.value, l.max); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := s.reg.Model(ctx, q.Name); err != nil {
+		return nil, err
+	}
+	storage, err := s.checkSource(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	v, _, err := s.reg.RegisterVersion(ctx, registry.NewVersion{Model: q.Name, Source: q.Source, StorageURI: storage, RunID: q.RunID,
+		RunLink: q.RunLink, ModelID: q.ModelID, Tags: q.Tags, Description: q.Description})
+	if err == nil && q.ModelID != "" {
+		err = s.tagLogged(ctx, q.ModelID, q.Name, v.Version)
+	}
+	return versionAnswer{versionToJSON(v)}, err
+}
+
+// promptSources are what MLflow's prompts have in place of a source.
+var promptSources = map[string]bool{"dummy-source": true, "prompt-template": true}
+
+// checkSource refuses a source that is on the server's own file system or does
+// not belong to the run or model that the request names, and returns where the
+// files are when the source does not say it itself.
+func (s *Server) checkSource(ctx context.Context, q *createVersion) (storage string, err error) {
+	if p, ok := registry.Value(q.Tags, "mlflow.prompt.is_prompt"); ok && p == "true" && promptSources[q.Source] {
+		return "", nil
+	}
+	if err := checkLocation(q.Source, "model version source"); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(q.Source)
+	if err != nil {
+		return "", invalid("Invalid model version source: '%s'.", clip(q.Source))
+	}
+	switch u.Scheme {
+	case "runs":
+		run, rest, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+		if u.Host != "" || q.RunID != "" && run != q.RunID {
+			return "", invalid("Invalid model version source: '%s'. It does not belong to the run in run_id.", clip(q.Source))
+		}
+		r, err := s.reg.RunByID(ctx, run)
+		if err != nil {
+			return "", err
+		}
+		return r.ArtifactURI + "/" + rest, nil
+	case "models":
+		return s.modelSource(ctx, u, q)
+	case "mlflow-artifacts":
+		if _, ok := proxied(q.Source); !ok {
+			return "", invalid("Invalid model version source: '%s'.", clip(q.Source))
+		}
+		return "", s.checkOwner(ctx, q)
+	}
+	return "", nil
+}
+
+// modelSource resolves models:/m-ID to the files of that logged model.
+func (s *Server) modelSource(ctx context.Context, u *url.URL, q *createVersion) (string, error) {
+	id := strings.Trim(u.Path, "/")
+	if u.Host != "" || !strings.HasPrefix(id, "m-") || strings.Contains(id, "/") || q.ModelID != "" && q.ModelID != id {
+		if v, err := s.reg.ResolveModel(ctx, id); err == nil && u.Host == "" && q.ModelID == "" {
+			if v.StorageURI != "" {
+				return v.StorageURI, nil
+			}
+			return v.Source, nil
+		}
+		return "", invalid("Invalid model version source: '%s'. It does not belong to the model in model_id.", clip(q.Source))
+	}
+	m, err := s.reg.LoggedModel(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	q.ModelID = id
+	if q.RunID == "" {
+		q.RunID = m.SourceRun
+	}
+	return m.ArtifactURI, nil
+}
+
+// checkOwner makes sure that a proxied source is inside the run or the logged
+// model that the request names.
+func (s *Server) checkOwner(ctx context.Context, q *createVersion) error {
+	source, _ := proxied(q.Source)
+	var roots []string
+	if q.ModelID != "" {
+		m, err := s.reg.LoggedModel(ctx, q.ModelID)
+		if err != nil {
+			return err
+		}
+		roots = append(roots, m.ArtifactURI)
+	}
+	if q.RunID != "" {
+		run, err := s.reg.RunByID(ctx, q.RunID)
+		if err != nil {
+			return err
+		}
+		roots = append(roots, run.ArtifactURI)
+		for _, m := range run.ModelOutputs {
+			if m, err := s.reg.LoggedModel(ctx, m.ModelID); err == nil {
+				roots = append(roots, m.ArtifactURI)
+			}
+		}
+	}
+	for _, root := range roots {
+		if base, ok := proxied(root); ok && (source == base || strings.HasPrefix(source, base+"/")) {
+			return nil
+		}
+	}
+	return invalid("Invalid model version source: '%s'. To use a path of this server as a model version source, run_id or model_id must name the run or model that it belongs to.", clip(q.Source))
+}
+
+func (s *Server) describeVersion(ctx context.Context, q *struct {
+	Name        string `json:"name" need:"1"`
+	Version     label  `json:"version" need:"1"`
+	Description string `json:"description"`
+}) (any, error) {
+	n, err := versionNumber(q.Version)
+	if err == nil {
+		err = checkLength("description", q.Description, maxDescription)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.reg.DescribeVersion(ctx, q.Name, n, q.Description); err != nil {
+		return nil, versionError(err, q.Name, n)
+	}
+	return s.version(ctx, q.Name, n)
+}
+
+// stageName reads a stage in any case.
+func stageName(stage string) (string, error) {
+	for _, known := range []string{"None", "Staging", "Production", "Archived"} {
+		if strings.EqualFold(stage, known) {
+			return known, nil
+		}
+	}
+	return "", invalid("Invalid Model Version stage: %s. Value must be one of None, Staging, Production, Archived.", clip(stage))
+}
+
+func (s *Server) transitionStage(ctx context.Context, q *struct {
+	Name    string `json:"name" need:"1"`
+	Version label  `json:"version" need:"1"`
+	Stage   string `json:"stage" need:"1"`
+	Archive bool   `json:"archive_existing_versions"`
+}) (any, error) {
+	n, err := versionNumber(q.Version)
+	if err != nil {
+		return nil, err
+	}
+	stage, err := stageName(q.Stage)
+	if err != nil {
+		return nil, err
+	}
+	if q.Archive && stage != "Staging" && stage != "Production" {
+		return nil, invalid("Model version transition cannot archive existing model versions because '%s' is not an Active stage. Valid stages are Staging, Production", stage)
+	}
+	if err := s.reg.SetStage(ctx, q.Name, n, stage, q.Archive, audit(ctx)); err != nil {
+		return nil, versionError(err, q.Name, n)
+	}
+	return s.version(ctx, q.Name, n)
+}
+
+func (s *Server) searchVersions(ctx context.Context, q *modelSearch) (any, error) {
+	limit, err := pageSize(q.MaxResults, 10_000, 200_000)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := s.reg.SearchVersions(ctx, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken})
+	if err != nil {
+		return nil, err
+	}
+	answer := versionList{Next: next}
+	for _, v := range list {
+		answer.Versions = append(answer.Versions, versionToJSON(v))
+	}
+	return answer, nil
+}
+
+func (s *Server) setVersionTag(ctx context.Context, q *versionTag) (any, error) {
+	n, err := versionNumber(q.Version)
+	if err != nil {
+		return nil, err
+	}
+	tags := []registry.Pair{{Key: q.Key, Value: q.Value}}
+	if err := checkStrictPairs(tags, maxModelTag); err != nil {
+		return nil, err
+	}
+	return empty{}, versionError(s.reg.SetVersionTags(ctx, q.Name, n, tags), q.Name, n)
+}
+
+// tagLogged notes on a logged model which versions were made of it, as MLflow
+// does for its UI.
+func (s *Server) tagLogged(ctx context.Context, id, name string, version int) error {
+	value := fmt.Sprintf(`[{"name": %q, "version": %d}]`, name, version)
+	return s.reg.SetLoggedModelTags(ctx, id, []registry.Pair{{Key: "mlflow.modelVersions", Value: value}})
+}
