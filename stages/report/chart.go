@@ -23,10 +23,10 @@ type series struct {
 type tick struct{ At, Label string }
 type dot struct{ X, Y string }
 
-// The drawing area inside the 460 × 240 view box.
+// The drawing area inside the 340 × 230 view box.
 const (
-	plotLeft, plotRight = 46.0, 448.0
-	plotTop, plotBottom = 12.0, 208.0
+	plotLeft, plotRight = 40.0, 330.0
+	plotTop, plotBottom = 12.0, 188.0
 )
 
 // learningCurves draws the loss and, where it was measured, the accuracy.
@@ -120,11 +120,11 @@ func bounds(lists ...[]float64) (low, high float64) {
 func epochTicks(epochs int) []int {
 	step := 1
 	for _, s := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000} {
-		if step = s; epochs/step <= 10 {
+		if step = s; epochs/step <= 8 {
 			break
 		}
 	}
-	step = max(step, epochs/10)
+	step = max(step, epochs/8)
 	out := []int{1}
 	for e := step; e <= epochs; e += step {
 		if e > 1 {

@@ -75,9 +75,10 @@ type view struct {
 	Tiles      []tile
 	Charts     []*chart
 	Matrix     *matrix
+	Small      bool // the matrix stands among the charts
 	Confused   []pair
 	Classes    []classRow
-	Scatter    *scatter
+	Planes     []*plane
 	Parameters int64
 }
 
@@ -91,9 +92,12 @@ func Write(w io.Writer, p *Page) error {
 		v.Matrix = newMatrix(p.Result)
 		v.Confused = confusedPairs(p.Result)
 		v.Classes = classRows(p.Result)
-	} else {
-		v.Scatter = newScatter(p.Points)
+		v.Planes = qualityPlanes(p.Result)
+	} else if s := newScatter(p.Points); s != nil {
+		v.Planes = []*plane{s}
 	}
+	// A small matrix fills the last place among the charts.
+	v.Small = v.Matrix != nil && len(p.Result.Classes) <= 3 && (len(v.Charts)+len(v.Planes))%3 == 2
 	for _, l := range p.Layers {
 		v.Parameters += l.Parameters
 	}

@@ -19,6 +19,7 @@ type Classifier struct {
 	confusion [][]int64
 	loss      float64
 
+	calibration      calibration
 	unknown          map[string]int64
 	unknownPredicted []int64
 
@@ -59,6 +60,7 @@ func NewClassifier(classes []string, positive string) (*Classifier, error) {
 // number for each class.
 func (c *Classifier) Add(truth, predicted int, probabilities []float32) {
 	c.confusion[truth][predicted]++
+	c.calibration.add(probabilities[predicted], truth == predicted)
 	c.add(truth, clip(probabilities[truth]), probabilities)
 }
 
@@ -67,6 +69,7 @@ func (c *Classifier) Add(truth, predicted int, probabilities []float32) {
 func (c *Classifier) AddUnknown(label string, predicted int, probabilities []float32) {
 	c.unknown[label]++
 	c.unknownPredicted[predicted]++
+	c.calibration.add(probabilities[predicted], false)
 	c.add(-1, clip(0), probabilities)
 }
 
@@ -114,6 +117,8 @@ func (c *Classifier) Result() *Result {
 	}
 	r.Metrics["accuracy"] = dag.Float(float64(right) / float64(c.rows))
 	r.Metrics["log_loss"] = dag.Float(c.loss / float64(c.rows))
+	r.Calibration = c.calibration.bins()
+	r.Metrics["calibration_error"] = dag.Float(c.calibration.err())
 	c.averages(r)
 	c.ranked(r)
 	return r
@@ -188,14 +193,17 @@ func (c *Classifier) ranked(r *Result) {
 	}
 	var auc, ap mean
 	for k := range r.Classes {
-		a, p, ok := rank(c.truth, int32(k), c.scores[k])
+		g, ok := rank(c.truth, int32(k), c.scores[k], c.positive == k)
 		if !ok {
 			continue
 		}
-		r.Classes[k].ROCAUC, r.Classes[k].AveragePrecision = (*dag.Float)(&a), (*dag.Float)(&p)
+		r.Classes[k].ROCAUC, r.Classes[k].AveragePrecision = (*dag.Float)(&g.auc), (*dag.Float)(&g.ap)
 		if c.positive < 0 || c.positive == k {
-			auc.add(a)
-			ap.add(p)
+			auc.add(g.auc)
+			ap.add(g.ap)
+		}
+		if c.positive == k {
+			r.ROC, r.PrecisionRecall = thin(g.roc), thin(g.pr)
 		}
 	}
 	if auc.n > 0 {

@@ -2,15 +2,22 @@ package score
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
+// ranking is how well a class' probability puts its rows before the others.
+type ranking struct {
+	auc, ap float64
+	roc, pr []Point // a point for each threshold, from the highest
+}
+
 // rank computes, for one class against all other rows, the area under the ROC
 // curve (the probability that a row of the class scores above one of the rest,
-// ties counting half: Mann and Whitney 1947) and the average precision
-// Σ (Rₙ - Rₙ₋₁)·Pₙ over the thresholds n. Neither is defined, and ok is false,
-// where all rows or none are of the class.
-func rank(truth []int32, class int32, scores []float32) (auc, ap float64, ok bool) {
+// ties counting half: Mann and Whitney 1947), the average precision
+// Σ (Rₙ - Rₙ₋₁)·Pₙ over the thresholds n, and if asked for the curves themselves.
+// None is defined, and ok is false, where all rows or none are of the class.
+func rank(truth []int32, class int32, scores []float32, curves bool) (r ranking, ok bool) {
 	order := make([]int32, len(scores))
 	positives := 0
 	for i := range order {
@@ -21,7 +28,7 @@ func rank(truth []int32, class int32, scores []float32) (auc, ap float64, ok boo
 	}
 	negatives := len(order) - positives
 	if positives == 0 || negatives == 0 {
-		return 0, 0, false
+		return r, false
 	}
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(scores[b], scores[a]) })
 
@@ -38,7 +45,34 @@ func rank(truth []int32, class int32, scores []float32) (auc, ap float64, ok boo
 		}
 		area += float64(miss) * (float64(hits) + float64(hit)/2)
 		hits, misses = hits+hit, misses+miss
-		ap += float64(hit) * float64(hits) / float64(hits+misses)
+		precision := float64(hits) / float64(hits+misses)
+		r.ap += float64(hit) * precision
+		if !curves {
+			continue
+		}
+		recall := float64(hits) / float64(positives)
+		r.roc = append(r.roc, Point{float64(misses) / float64(negatives), recall})
+		r.pr = append(r.pr, Point{recall, precision})
 	}
-	return area / float64(positives) / float64(negatives), ap / float64(positives), true
+	r.auc, r.ap = area/float64(positives)/float64(negatives), r.ap/float64(positives)
+	return r, true
+}
+
+// curvePoints is about how many points of a curve are kept.
+const curvePoints = 200
+
+// thin keeps the points of a curve that are some way from the last one kept,
+// and its end.
+func thin(curve []Point) []Point {
+	if len(curve) <= curvePoints {
+		return curve
+	}
+	kept := curve[:1:1]
+	for i, p := range curve[1:] {
+		last := kept[len(kept)-1]
+		if i == len(curve)-2 || math.Abs(p[0]-last[0])+math.Abs(p[1]-last[1]) >= 2.0/curvePoints {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }

@@ -37,9 +37,25 @@ type Result struct {
 	Confusion [][]int64 `json:"confusion,omitempty"`
 	// Unknown tells of rows whose label the model has no class for.
 	Unknown *Unknown `json:"unknown,omitempty"`
-	// Positive is the class that precision, recall, f1, roc_auc and
-	// average_precision of a two-class task are about.
+	// Positive is the class that precision, recall, f1, roc_auc,
+	// average_precision and the curves of a two-class task are about.
 	Positive string `json:"positive,omitempty"`
+	// ROC has the false positive rate and the recall at thresholds from the
+	// highest, PrecisionRecall the recall and the precision.
+	ROC             []Point `json:"roc,omitempty"`
+	PrecisionRecall []Point `json:"precision_recall,omitempty"`
+	// Calibration compares how sure the model was with how often it was right.
+	Calibration []Bin `json:"calibration,omitempty"`
+}
+
+// Point is a point of a curve.
+type Point [2]float64
+
+// Bin is the rows whose prediction had about the same probability.
+type Bin struct {
+	Rows       int64     `json:"rows"`
+	Confidence dag.Float `json:"confidence"` // the mean probability of the predictions
+	Accuracy   dag.Float `json:"accuracy"`
 }
 
 // Class is the quality of one class against all others.
@@ -73,7 +89,7 @@ type UnknownLabel struct {
 
 var (
 	classificationNames = []string{
-		"accuracy", "average_precision", "f1", "f1_macro", "f1_weighted", "log_loss",
+		"accuracy", "average_precision", "calibration_error", "f1", "f1_macro", "f1_weighted", "log_loss",
 		"precision", "precision_macro", "precision_weighted",
 		"recall", "recall_macro", "recall_weighted", "roc_auc", "rows", "unknown_rows",
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -97,7 +98,7 @@ func TestNoRows(t *testing.T) {
 // them before they come here.
 func TestRankEndsOnNaN(t *testing.T) {
 	nan := float32(math.NaN())
-	if _, _, ok := rank([]int32{0, 1, 0}, 1, []float32{nan, 0.5, nan}); !ok {
+	if _, ok := rank([]int32{0, 1, 0}, 1, []float32{nan, 0.5, nan}, true); !ok {
 		t.Error("one row of three is of the class")
 	}
 }
@@ -108,5 +109,59 @@ func TestNamesOfNoTaskAreAll(t *testing.T) {
 		if !strings.Contains(all, name) {
 			t.Errorf("%s is missing in %s", name, all)
 		}
+	}
+}
+
+// The areas under the curves are the metrics.
+func TestCurves(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	c, err := NewClassifier([]string{"no", "yes"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		truth := rng.IntN(2)
+		p := min(1, max(0, float32(0.5+0.2*(2*float64(truth)-1)+0.3*rng.NormFloat64())))
+		best := 0
+		if p > 0.5 {
+			best = 1
+		}
+		c.Add(truth, best, []float32{1 - p, p})
+	}
+	r := c.Result()
+	area, step, last := 0.0, 0.0, Point{}
+	for _, p := range r.ROC {
+		area += (p[0] - last[0]) * (p[1] + last[1]) / 2
+		last = p
+	}
+	last = Point{}
+	for _, p := range r.PrecisionRecall {
+		step += (p[0] - last[0]) * p[1]
+		last = p
+	}
+	if math.Abs(area-float64(r.Metrics["roc_auc"])) > 1e-3 || math.Abs(step-float64(r.Metrics["average_precision"])) > 1e-2 {
+		t.Errorf("areas %v and %v, metrics %v", area, step, r.Metrics)
+	}
+	if n := len(r.ROC); n < 100 || n > 2*curvePoints || r.ROC[n-1] != (Point{1, 1}) {
+		t.Errorf("%d points, the last is %v", n, r.ROC[n-1])
+	}
+}
+
+func TestCalibration(t *testing.T) {
+	c, err := NewClassifier([]string{"no", "yes"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Add(0, 0, []float32{0.875, 0.125})
+	c.Add(1, 0, []float32{0.875, 0.125})
+	c.Add(1, 1, []float32{0, 1})
+	c.Add(0, 1, []float32{0.4375, 0.5625})
+	r := c.Result()
+	want := []Bin{{1, 0.5625, 0}, {2, 0.875, 0.5}, {1, 1, 1}}
+	if fmt.Sprint(r.Calibration) != fmt.Sprint(want) {
+		t.Errorf("bins %v, want %v", r.Calibration, want)
+	}
+	if e := r.Metrics["calibration_error"]; e != (0.5625+0.75+0)/4 {
+		t.Errorf("calibration error %v", e)
 	}
 }

@@ -72,7 +72,7 @@ func TestClassificationEqualsScikitLearn(t *testing.T) {
 				}
 			}
 			r := c.Result()
-			compareMetrics(t, r, rec.Metrics, "rows", "unknown_rows")
+			compareMetrics(t, r, rec.Metrics, "rows", "unknown_rows", "calibration_error")
 			comparePerClass(t, r.Classes, rec.PerClass)
 			for i, row := range rec.Confusion {
 				if !slices.Equal(r.Confusion[i], row) {
