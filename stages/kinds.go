@@ -12,6 +12,7 @@ func Kinds() *dag.Kinds {
 		deriveKind,
 		evaluateKind,
 		execKind,
+		expectKind,
 		filterKind,
 		joinKind,
 		predictKind,
