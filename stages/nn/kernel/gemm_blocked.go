@@ -21,11 +21,11 @@ type gemmLoops struct {
 }
 
 // Block sizes: while one panel of A (kBlock·width floats) stays in the first-level cache, it sweeps over a block of B (kBlock·nBlock
-// floats, at most a MiB) in the second level. A panel is packed again for every block of B: that is cheaper than to write all panels
+// floats, about a MiB) in the second level. A panel is packed again for every block of B: that is cheaper than to write all panels
 // of A to memory once and read them back.
 const (
 	kBlock = 512
-	nBlock = 512
+	nBlock = 640
 )
 
 // blockSize cuts size into equal blocks of at most limit, whole units each.
