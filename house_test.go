@@ -22,6 +22,8 @@ var mayImport = map[string][]string{
 	"dag/text":         {},
 	"dag/expr":         {"dag/text"},
 	"dag":              {"artifacts", "artifacts/table", "dag/text", "dag/expr"},
+	"dag/layout":       {},
+	"dag/draw":         {"dag", "dag/layout"},
 	"dag/dagtest":      {"artifacts", "artifacts/table", "dag", "dag/text"},
 	"stages/nn/kernel": {},
 	"stages/nn":        {"stages/nn/kernel"},
@@ -38,7 +40,7 @@ var mayImport = map[string][]string{
 	"server/mlflow":   {"artifacts", "registry"},
 	"workspace":       {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
 	"cmd/pipe/view":   {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/table", "cmd/pipe/view", "dag", "dag/text", "registry", "server/mlflow", "stages", "stages/model",
+	"cmd/pipe": {"artifacts", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server/mlflow", "stages", "stages/model",
 		"workspace"},
 }
 
