@@ -20,6 +20,14 @@ const (
 // OpenArrow reads an Arrow IPC file or stream of size bytes, batch by batch. The name
 // stands for it in errors. ra stays the caller's.
 func OpenArrow(ra io.ReaderAt, size int64, name string) (Reader, error) {
+	r, err := openArrow(ra, size, name)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func openArrow(ra io.ReaderAt, size int64, name string) (*arrowReader, error) {
 	magic := make([]byte, len(arrowMagic))
 	if n, err := ra.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: cannot be read: %w", name, err)
@@ -32,7 +40,7 @@ func OpenArrow(ra io.ReaderAt, size int64, name string) (Reader, error) {
 	return openArrowStream(io.NewSectionReader(ra, 0, size), size, name, "Arrow stream")
 }
 
-func openArrowFile(ra io.ReaderAt, size int64, name string) (_ Reader, err error) {
+func openArrowFile(ra io.ReaderAt, size int64, name string) (_ *arrowReader, err error) {
 	const what = "Arrow file"
 	defer recovered(name, what, &err)
 	f, err := newArrowFile(ra, size)
@@ -42,7 +50,7 @@ func openArrowFile(ra io.ReaderAt, size int64, name string) (_ Reader, err error
 	return newArrowReader(f, f.file.Schema(), name, what)
 }
 
-func openArrowStream(src io.Reader, size int64, name, what string) (_ Reader, err error) {
+func openArrowStream(src io.Reader, size int64, name, what string) (_ *arrowReader, err error) {
 	defer recovered(name, what, &err)
 	s, err := ipc.NewReaderFromMessageReader(&messages{r: bufio.NewReader(src), left: size})
 	if err != nil {
@@ -51,12 +59,12 @@ func openArrowStream(src io.Reader, size int64, name, what string) (_ Reader, er
 	return newArrowReader(s, s.Schema(), name, what)
 }
 
-func newArrowReader(src batchSource, s *arrow.Schema, name, what string) (Reader, error) {
+func newArrowReader(src batchSource, s *arrow.Schema, name, what string) (*arrowReader, error) {
 	schema, err := canonicalSchema(s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &arrowReader{src: src, name: name, what: what, schema: schema}, nil
+	return &arrowReader{src: src, name: name, what: what, schema: schema, most: int64(Options{}.withDefaults().BatchRows)}, nil
 }
 
 // batchSource is what Arrow files and streams have in common.
@@ -71,7 +79,10 @@ type arrowReader struct {
 	name   string
 	what   string
 	schema *arrow.Schema
-	read   int64
+	most   int64
+	whole  arrow.RecordBatch // batch of the file, handed out up to row at
+	at     int64
+	read   int64 // rows before whole
 	batch  arrow.RecordBatch
 	err    error
 }
@@ -79,20 +90,25 @@ type arrowReader struct {
 func (r *arrowReader) Schema() *arrow.Schema { return r.schema }
 func (r *arrowReader) Rows() int64           { return -1 }
 
+// Next hands out the batches of the file in slices of at most most rows: some writers
+// put a whole table into one batch.
 func (r *arrowReader) Next() (arrow.RecordBatch, error) {
 	r.release()
 	for r.err == nil {
-		b, err := r.next()
-		if err != nil {
-			r.err = err
-			break
+		if r.whole != nil {
+			if from := r.at; from < r.whole.NumRows() {
+				r.at = min(from+r.most, r.whole.NumRows())
+				r.batch = r.whole.NewSlice(from, r.at)
+				return r.batch, nil
+			}
+			r.read += r.whole.NumRows()
+			r.whole.Release()
+			r.whole = nil
 		}
-		if b.NumRows() > 0 {
-			r.batch = b
-			r.read += b.NumRows()
-			return b, nil
+		if r.whole, r.err = r.next(); r.err != nil {
+			r.whole = nil
 		}
-		b.Release()
+		r.at = 0
 	}
 	return nil, r.err
 }
@@ -134,6 +150,10 @@ func (r *arrowReader) release() {
 
 func (r *arrowReader) Close() error {
 	r.release()
+	if r.whole != nil {
+		r.whole.Release()
+		r.whole = nil
+	}
 	if r.err == nil {
 		r.err = errClosed
 	}

@@ -111,15 +111,20 @@ type boolColumn struct{ fixedColumn[bool] }
 
 func (c *boolColumn) finish() arrow.ArrayData {
 	n := len(c.vals)
-	packed := make([]byte, bitutil.BytesForBits(int64(n)))
-	for i, v := range c.vals {
-		if v {
-			bitutil.SetBit(packed, i)
-		}
-	}
+	packed := packBools(c.vals)
 	valid, nulls := c.valid.buffer(n)
 	c.vals, c.last = nil, n
 	return array.NewData(c.typ, n, []*memory.Buffer{valid, memory.NewBufferBytes(packed)}, nil, nulls, 0)
+}
+
+func packBools(v []bool) []byte {
+	packed := make([]byte, bitutil.BytesForBits(int64(len(v))))
+	for i, b := range v {
+		if b {
+			bitutil.SetBit(packed, i)
+		}
+	}
+	return packed
 }
 
 // stringColumn holds utf8.

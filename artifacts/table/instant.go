@@ -1,6 +1,7 @@
 package table
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -172,18 +173,24 @@ func daysFromCivil(year, month, day int) int64 {
 	return int64(era)*146097 + int64(yearOfEra*365+yearOfEra/4-yearOfEra/100+dayOfYear) - 719468
 }
 
-// appendDate writes a date32 as ISO 8601.
-func appendDate(dst []byte, days arrow.Date32) []byte {
-	return time.Unix(int64(days)*86400, 0).UTC().AppendFormat(dst, "2006-01-02")
+// appendDate writes a date32 as ISO 8601, which has years of four digits.
+func appendDate(dst []byte, days arrow.Date32) ([]byte, error) {
+	return appendTime(dst, time.Unix(int64(days)*86400, 0).UTC(), "2006-01-02")
 }
 
 // appendTimestamp writes a timestamp as RFC 3339 with the fewest digits of fraction
 // that are exact, in UTC and with Z if the type has a zone, else without zone.
-func appendTimestamp(dst []byte, v arrow.Timestamp, t *arrow.TimestampType) []byte {
-	at := v.ToTime(t.Unit)
-	dst = at.AppendFormat(dst, "2006-01-02T15:04:05.999999999")
+func appendTimestamp(dst []byte, v arrow.Timestamp, t *arrow.TimestampType) ([]byte, error) {
+	layout := "2006-01-02T15:04:05.999999999"
 	if t.TimeZone != "" {
-		dst = append(dst, 'Z')
+		layout += "Z"
 	}
-	return dst
+	return appendTime(dst, v.ToTime(t.Unit), layout)
+}
+
+func appendTime(dst []byte, at time.Time, layout string) ([]byte, error) {
+	if y := at.Year(); y < 0 || y > 9999 {
+		return dst, fmt.Errorf("the year %d has no spelling in ISO 8601, which has four digits", y)
+	}
+	return at.AppendFormat(dst, layout), nil
 }

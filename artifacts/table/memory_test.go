@@ -34,15 +34,24 @@ func (e *endless) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// resize makes the file as long as size allows, of whole rows.
+func (e *endless) resize(size int64) {
+	n := int64(len(e.rows))
+	e.size = int64(len(e.header)) + size/n*n
+}
+
 // 200 MB of CSV go through with a heap that is bounded by batches and row groups.
 func TestMemoryIsBoundedByTheBatch(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: -short, and this reads 200 MB twice")
+		t.Skip("skipped: -short, and this reads 300 MB")
+	}
+	if raceDetector {
+		t.Skip("skipped: with the race detector it takes minutes, and the heap is another")
 	}
 	data := sampleCSV(20_000)
 	cut := bytes.IndexByte(data, '\n') + 1
 	file := &endless{header: data[:cut], rows: data[cut:]}
-	file.size = int64(len(file.header)) + int64(len(file.rows))*(200<<20/int64(len(file.rows)))
+	file.resize(200 << 20)
 
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(48 << 20))
 	read := func(w Writer) (rows int64, peak uint64) {
@@ -70,17 +79,19 @@ func TestMemoryIsBoundedByTheBatch(t *testing.T) {
 	if limit := uint64(64 << 20); peak > limit {
 		t.Errorf("reading takes a heap of %d bytes, the limit is %d", peak, limit)
 	}
+	file.resize(100 << 20)
 	r, err := NewReader(file, file.size, "endless.csv", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.Close()
 	w, err := NewParquetWriter(io.Discard, r.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
 	again, peak := read(w)
-	if err := w.Close(); err != nil || again != rows {
-		t.Fatalf("%d rows the first time, %d the second: %v", rows, again, err)
+	if err := w.Close(); err != nil || again > rows/2+10 || again < rows/2-20_000 {
+		t.Fatalf("%d rows of the whole file, %d of its half: %v", rows, again, err)
 	}
 	t.Logf("writing them as Parquet: heap of at most %d MB", peak>>20)
 	if limit := uint64(160 << 20); peak > limit {

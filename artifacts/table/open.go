@@ -113,7 +113,11 @@ func openBinary(f io.ReaderAt, size int64, name string, o Options) (r Reader, er
 	if o.Format == Parquet {
 		r, err = openParquet(f, size, name, o)
 	} else {
-		r, err = OpenArrow(f, size, name)
+		var a *arrowReader
+		if a, err = openArrow(f, size, name); err == nil {
+			a.most = int64(o.withDefaults().BatchRows)
+			r = a
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package table
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -59,6 +61,9 @@ func (l *levels) add(rep, def byte, at int32) {
 func (l leaf) write(w *parquet.ColumnWriter, a arrow.Array) error {
 	out := &valueWriter{w: w, column: l.index}
 	if !arrow.IsNested(l.typ.ID()) {
+		if err := checkMilliseconds(a); err != nil {
+			return err
+		}
 		return out.flat(a, l.nullable)
 	}
 	entries := &levels{}
@@ -66,7 +71,25 @@ func (l leaf) write(w *parquet.ColumnWriter, a arrow.Array) error {
 		entries.add(0, 0, int32(i))
 	}
 	values, entries, depth := shred(a, entries, l.nullable, 0, 0, l.path[1:])
+	if err := checkMilliseconds(values); err != nil {
+		return err
+	}
 	return out.nested(values, entries, depth)
+}
+
+// checkMilliseconds refuses seconds that are too many for the milliseconds in which
+// Parquet keeps them.
+func checkMilliseconds(a arrow.Array) error {
+	t, ok := a.(*array.Timestamp)
+	if !ok || t.DataType().(*arrow.TimestampType).Unit != arrow.Second {
+		return nil
+	}
+	for i, v := range t.Values() {
+		if v > math.MaxInt64/1000 || v < math.MinInt64/1000 {
+			return fmt.Errorf("value %d is %d seconds, which Parquet cannot hold as milliseconds", i+1, v)
+		}
+	}
+	return nil
 }
 
 // shred follows a path down from a, whose entries are given, to the leaf's values.

@@ -106,7 +106,7 @@ func (s *fixedSink[T]) size() int64 { return int64(len(bytesOf(s.vals))) }
 func (s *fixedSink[T]) reset()      { s.vals = nil }
 
 func (s *fixedSink[T]) spread(n int, valid func(int) bool) (arrow.ArrayData, error) {
-	vals, bits, nulls := s.vals, validity{}, 0
+	vals, bits := s.vals, validity{}
 	if valid != nil {
 		vals = make([]T, n)
 		at := 0
@@ -128,16 +128,6 @@ func (s *fixedSink[T]) spread(n int, valid func(int) bool) (arrow.ArrayData, err
 		raw = packBools(b)
 	}
 	return array.NewData(s.typ, n, []*memory.Buffer{bitmap, memory.NewBufferBytes(raw)}, nil, nulls, 0), nil
-}
-
-func packBools(v []bool) []byte {
-	packed := make([]byte, bitutil.BytesForBits(int64(len(v))))
-	for i, b := range v {
-		if b {
-			bitutil.SetBit(packed, i)
-		}
-	}
-	return packed
 }
 
 func bools(dst []bool, v encoding.Values, from, to int) ([]bool, error) {

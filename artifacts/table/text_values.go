@@ -41,10 +41,10 @@ func bindPlain(a arrow.Array) appender {
 		scale := int(a.DataType().(*arrow.Decimal128Type).Scale)
 		return func(dst []byte, i int) ([]byte, error) { return appendDecimal(dst, a.Value(i), scale), nil }
 	case *array.Date32:
-		return func(dst []byte, i int) ([]byte, error) { return appendDate(dst, a.Value(i)), nil }
+		return func(dst []byte, i int) ([]byte, error) { return appendDate(dst, a.Value(i)) }
 	case *array.Timestamp:
 		t := a.DataType().(*arrow.TimestampType)
-		return func(dst []byte, i int) ([]byte, error) { return appendTimestamp(dst, a.Value(i), t), nil }
+		return func(dst []byte, i int) ([]byte, error) { return appendTimestamp(dst, a.Value(i), t) }
 	}
 	return nil
 }
