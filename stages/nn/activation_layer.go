@@ -21,3 +21,5 @@ func (l *ActivationLayer) OutShape(in Shape, _ Context) (Shape, error) {
 func (l *ActivationLayer) Forward(p *Pass, x *Tensor) *Tensor { return l.Function.apply(p, x) }
 
 func (l *ActivationLayer) endsWith() Activation { return l.Function }
+
+func (l *ActivationLayer) readsBackOnly() bool { return true }

@@ -101,5 +101,10 @@ func (l *MultiHeadAttention) Forward(p *Pass, x *Tensor) *Tensor {
 	if l.Rope {
 		qkv = rotate(p, qkv, h, l.RopeBase)
 	}
+	if p.past != nil {
+		return affine(p, p.past.attend(p, l, qkv, h), l.outWeight, l.outBias)
+	}
 	return affine(p, attend(p, qkv, h, l.Causal, l.Dropout), l.outWeight, l.outBias)
 }
+
+func (l *MultiHeadAttention) readsBackOnly() bool { return l.Causal }

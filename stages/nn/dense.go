@@ -124,3 +124,5 @@ func addColumns(p *Pass, b *Param, dy []float32, rows int) {
 	kernel.SumRows(sums, dy, rows, len(sums))
 	kernel.Add(b.Grad, b.Grad, sums)
 }
+
+func (l *Dense) readsBackOnly() bool { return true }

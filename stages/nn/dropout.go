@@ -68,3 +68,5 @@ func (n *dropoutNode) backward() {
 		}
 	}
 }
+
+func (l *Dropout) readsBackOnly() bool { return true }

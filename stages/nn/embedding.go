@@ -83,3 +83,5 @@ func (n *embeddingNode) backward() {
 		kernel.Add(row, row, n.y.grad[i*dim:(i+1)*dim])
 	}
 }
+
+func (l *Embedding) readsBackOnly() bool { return true }

@@ -148,3 +148,7 @@ func (n *rowNormNode) backwardRows(lo, hi int) {
 		}
 	}
 }
+
+func (l *LayerNorm) readsBackOnly() bool { return true }
+
+func (l *RMSNorm) readsBackOnly() bool { return true }

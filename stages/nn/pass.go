@@ -18,7 +18,8 @@ type Pass struct {
 	tensors arena[Tensor]
 
 	pcg rand.PCG
-	rng *rand.Rand
+
+	past *past // of a Decoder, nil elsewhere
 }
 
 // entry is one step of the tape: what undoes it, and the tensor it made.
@@ -33,11 +34,7 @@ type entry struct {
 type node interface{ backward() }
 
 // NewPass returns a pass that computes without a tape.
-func NewPass() *Pass {
-	p := &Pass{}
-	p.rng = rand.New(&p.pcg)
-	return p
-}
+func NewPass() *Pass { return &Pass{} }
 
 // NewTrainingPass returns a pass that records a tape and lets dropout drop.
 func NewTrainingPass() *Pass {

@@ -19,10 +19,11 @@ func init() {
 // at even features and cosines at odd ones (Vaswani et al. 2017), or a learned
 // table. The mask passes through.
 type PositionalEncoding struct {
+	Positions   int         `yaml:"positions" doc:"rows of the table; 0 for as many as the input has positions" default:"0" min:"0"`
 	Encoding    string      `yaml:"encoding" doc:"sines and cosines, or a learned table" default:"sinusoidal" enum:"sinusoidal,learned"`
 	Initializer Initializer `yaml:"embeddings_initializer" doc:"first values of a learned table" default:"random_uniform" enum:"random_uniform,random_normal,glorot_uniform,glorot_normal,zeros,ones"`
 
-	weight *Param // (time, features), not trained where it is computed
+	weight *Param // (positions, features), computed and not kept where it is not learned
 }
 
 // OutShape returns in.
@@ -33,12 +34,15 @@ func (l *PositionalEncoding) OutShape(in Shape, _ Context) (Shape, error) {
 	if err := wantRank(in, 3, "(batch, time, features)"); err != nil {
 		return nil, err
 	}
+	if l.Positions > 0 && in[1] > l.Positions {
+		return nil, fmt.Errorf("has %d positions, the input %v has more", l.Positions, in)
+	}
 	return in, wantKnown(in)
 }
 
-// Build allocates weight (time, features) where it is learned.
+// Build allocates weight (positions, features) where it is learned.
 func (l *PositionalEncoding) Build(in Shape, _ Context, rng *rand.Rand) error {
-	time, features := in[1], in[2]
+	time, features := max(in[1], l.Positions), in[2]
 	l.weight = newParam("weight", time, features)
 	if l.Encoding == "learned" {
 		return l.Initializer.fill(l.weight, time, features, rng)
@@ -67,9 +71,9 @@ func (l *PositionalEncoding) Params() []*Param {
 // Forward computes the layer.
 func (l *PositionalEncoding) Forward(p *Pass, x *Tensor) *Tensor {
 	y := p.like(x)
-	size := x.Shape[1] * x.Shape[2]
+	size, first := x.Shape[1]*x.Shape[2], p.position()*x.Shape[2]
 	for lo := 0; lo < len(x.Data); lo += size {
-		kernel.Add(y.Data[lo:lo+size], x.Data[lo:lo+size], l.weight.Data)
+		kernel.Add(y.Data[lo:lo+size], x.Data[lo:lo+size], l.weight.Data[first:])
 	}
 	if p.train {
 		*record[positionalNode](p, y) = positionalNode{l.weight, x, y}
@@ -83,13 +87,16 @@ type positionalNode struct {
 }
 
 func (n *positionalNode) backward() {
-	size := len(n.w.Data)
 	if n.w.Grad != nil {
+		size := n.x.Shape[1] * n.x.Shape[2]
+		sum := n.w.Grad[:size]
 		for lo := 0; lo < len(n.y.grad); lo += size {
-			kernel.Add(n.w.Grad, n.w.Grad, n.y.grad[lo:lo+size])
+			kernel.Add(sum, sum, n.y.grad[lo:lo+size])
 		}
 	}
 	if dx := n.x.gradient(); dx != nil {
 		kernel.Add(dx, dx, n.y.grad)
 	}
 }
+
+func (l *PositionalEncoding) readsBackOnly() bool { return true }

@@ -12,7 +12,7 @@ func rotate(p *Pass, qkv *Tensor, h heads, base float64) *Tensor {
 	table := p.floats.take(time * h.dim) // cosines, then sines, for each position
 	for t := range time {
 		for i := range half {
-			angle := float64(t) * math.Pow(base, -2*float64(i)/float64(h.dim))
+			angle := float64(p.position()+t) * math.Pow(base, -2*float64(i)/float64(h.dim))
 			table[t*h.dim+i], table[t*h.dim+half+i] = float32(math.Cos(angle)), float32(math.Sin(angle))
 		}
 	}

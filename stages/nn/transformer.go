@@ -123,3 +123,5 @@ func (l *TransformerBlock) feedForward(p *Pass, x *Tensor) *Tensor {
 	}
 	return l.down.Forward(p, inner)
 }
+
+func (l *TransformerBlock) readsBackOnly() bool { return l.Causal }

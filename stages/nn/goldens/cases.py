@@ -154,3 +154,20 @@ CASES["resnet18"] = classify([64, 64, 1], {"resnet18": {"width": 2}}, tolerance=
 CASES["resnet50"] = classify([64, 64, 1], {"resnet50": {"width": 2}}, inference=True)
 CASES["resnet20"] = classify([16, 16, 3], {"resnet20": {"width": 2}}, tolerance=1e-4)
 CASES["squeezenet"] = classify([40, 40, 3], {"squeezenet": {"width": 2}})
+
+
+def language_model(kind, **config):
+    """A network that predicts a token at every position."""
+    case = classify([6], {kind: {"layers": 2, "heads": 2, "dim": 8, **config}}, classes=9)
+    case["layers"].pop()
+    case["input"]["tokens"] = True
+    case["context"]["vocab"] = 9
+    return case
+
+
+CASES["gpt"] = language_model("gpt")
+CASES["llama"] = language_model("llama", kv_heads=1, hidden=12)
+CASES["llama_untied"] = language_model("llama", tied=False)
+CASES["bert"] = classify([6], {"bert": {"layers": 2, "heads": 2, "dim": 8, "positions": 6}}, {"global_avg_pool": {}}, padded=True)
+CASES["bert"]["input"]["tokens"] = True
+CASES["bert"]["context"]["vocab"] = 9

@@ -19,6 +19,8 @@ import zlib
 import numpy as np
 import torch
 
+import images  # noqa: F401, it registers its layers
+import transformers  # noqa: F401, it registers its layers
 from cases import CASES
 from layers import LAYERS
 from losses import LOSSES

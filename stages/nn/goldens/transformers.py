@@ -1,0 +1,146 @@
+"""Attention, and the networks made of it."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from layers import LAYERS, Dense, Layer, Named, draw, layer
+
+
+@layer("positional_encoding")
+class PositionalEncoding(Layer):
+    def build(self, case, rng):
+        time, features = self.shape
+        if self.config.get("encoding") == "learned":
+            self.table = self.params["weight"] = draw(rng, time, features)
+            return
+        self.table = torch.zeros(time, features, dtype=torch.float64)
+        rates = torch.exp(-np.log(10000.0) * torch.arange(0, features, 2, dtype=torch.float64) / features)
+        angles = torch.arange(time, dtype=torch.float64)[:, None] * rates
+        self.table[:, 0::2], self.table[:, 1::2] = angles.sin(), angles.cos()[:, : features // 2]
+
+    def __call__(self, x, mask):
+        return x + self.table, mask
+
+
+def rotate(x, base):
+    """Rotary embedding of (batch, heads, time, dim), element i with element i + dim/2."""
+    time, dim = x.shape[-2:]
+    rates = base ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+    turns = torch.polar(torch.ones(time, dim // 2, dtype=torch.float64), torch.arange(time, dtype=torch.float64)[:, None] * rates)
+    turned = torch.complex(x[..., : dim // 2], x[..., dim // 2 :]) * turns
+    return torch.cat([turned.real, turned.imag], -1)
+
+
+@layer("multi_head_attention")
+class MultiHeadAttention(Layer):
+    def build(self, case, rng):
+        features, self.heads = self.shape[-1], self.config["heads"]
+        self.kv = self.config.get("kv_heads") or self.heads
+        self.dim = self.config.get("head_dim") or features // self.heads
+        width = (self.heads + 2 * self.kv) * self.dim
+        self.params["in_proj.weight"] = draw(rng, width, features)
+        self.params["out_proj.weight"] = draw(rng, features, self.heads * self.dim)
+        if self.config.get("use_bias", True):
+            self.params["in_proj.bias"], self.params["out_proj.bias"] = draw(rng, width), draw(rng, features)
+
+    def __call__(self, x, mask):
+        batch, time, _ = x.shape
+        qkv = F.linear(x, self.params["in_proj.weight"], self.params.get("in_proj.bias"))
+        q, k, v = (t.unflatten(-1, (-1, self.dim)).transpose(1, 2)
+                   for t in qkv.split([self.heads * self.dim, self.kv * self.dim, self.kv * self.dim], -1))
+        if self.config.get("rope"):
+            q, k = rotate(q, self.config.get("rope_base", 10000)), rotate(k, self.config.get("rope_base", 10000))
+        allowed = torch.ones(batch, 1, time, time, dtype=torch.bool)
+        if self.config.get("causal"):
+            allowed = allowed.tril()
+        if mask is not None:
+            allowed = allowed & mask[:, None, None, :]
+        # A position that may read nothing is not defined in PyTorch; here it gives 0.
+        readable = allowed.any(-1, keepdim=True)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed | ~readable, enable_gqa=True)
+        y = torch.where(readable, y, 0.0).transpose(1, 2).flatten(2)
+        return F.linear(y, self.params["out_proj.weight"], self.params.get("out_proj.bias")), mask
+
+
+@layer("transformer_block")
+class TransformerBlock(Layer):
+    def build(self, case, rng):
+        features, bias = self.shape[-1], self.config.get("use_bias", True)
+        hidden = self.config.get("hidden") or 4 * features
+        norm = LAYERS["rms_norm" if self.config.get("norm") == "rms" else "layer_norm"]
+        epsilon = {"epsilon": self.config.get("epsilon", 1e-5)}
+        activation = self.config.get("activation", "gelu")
+        swiglu = activation == "swiglu"
+        self.parts = {
+            "attention": MultiHeadAttention(self.config, self.shape, case, rng),
+            "norm1": norm(epsilon, self.shape, case, rng),
+            "norm2": norm(epsilon, self.shape, case, rng),
+            "up": Dense({"units": hidden, "activation": "linear" if swiglu else activation, "use_bias": bias}, self.shape, case, rng),
+            "down": Dense({"units": features, "use_bias": bias}, [hidden], case, rng),
+        }
+        if swiglu:
+            self.parts["gate"] = Dense({"units": hidden, "activation": "silu", "use_bias": bias}, self.shape, case, rng)
+        self.params = {f"{part}.{name}": value for part, layer in self.parts.items() for name, value in layer.params.items()}
+
+    def feed_forward(self, x):
+        inner = self.parts["up"](x, None)[0]
+        if "gate" in self.parts:
+            inner = inner * self.parts["gate"](x, None)[0]
+        return self.parts["down"](inner, None)[0]
+
+    def __call__(self, x, mask):
+        for norm, f in [("norm1", lambda x: self.parts["attention"](x, mask)[0]), ("norm2", self.feed_forward)]:
+            if self.config.get("norm_first", True):
+                x = x + f(self.parts[norm](x, None)[0])
+            else:
+                x = self.parts[norm](x + f(x), None)[0]
+        return x, mask
+
+
+class LanguageModel(Named):
+    """Token ids to probabilities of the next token, or (for BERT) to features."""
+
+    def blocks(self, **config):
+        for i in range(self.config["layers"]):
+            yield f"blocks.{i}", {"transformer_block": {"heads": self.config["heads"], **config}}
+
+    def __call__(self, x, mask):
+        x, mask = super().__call__(x, mask)
+        head = self.params.get("head.weight", self.params["embedding.weight"])
+        return torch.softmax(F.linear(x, head), -1), mask
+
+
+@layer("gpt")
+class GPT(LanguageModel):
+    def parts(self):
+        yield "embedding", {"embedding": {"dim": self.config["dim"]}}
+        yield "position", {"positional_encoding": {"encoding": "learned"}}
+        yield from self.blocks(causal=True)
+        yield "norm", {"layer_norm": {"epsilon": 1e-5}}
+
+
+@layer("llama")
+class Llama(LanguageModel):
+    def build(self, case, rng):
+        super().build(case, rng)
+        if not self.config.get("tied", True):
+            self.params["head.weight"] = draw(rng, case["context"]["vocab"], self.config["dim"])
+
+    def parts(self):
+        yield "embedding", {"embedding": {"dim": self.config["dim"]}}
+        yield from self.blocks(causal=True, rope=True, norm="rms", activation="swiglu", use_bias=False,
+                               kv_heads=self.config.get("kv_heads"), hidden=self.config.get("hidden"))
+        yield "norm", {"rms_norm": {"epsilon": 1e-5}}
+
+
+@layer("bert")
+class BERT(LanguageModel):
+    def parts(self):
+        yield "embedding", {"embedding": {"dim": self.config["dim"], "mask_zero": True}}
+        yield "position", {"positional_encoding": {"encoding": "learned"}}
+        yield "norm", {"layer_norm": {"epsilon": 1e-12}}
+        yield from self.blocks(norm_first=False, epsilon=1e-12)
+
+    def __call__(self, x, mask):
+        return Named.__call__(self, x, mask)
