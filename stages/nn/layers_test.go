@@ -265,7 +265,7 @@ func compareGradient(t *testing.T, what string, at, grad []float32, samples int,
 		}
 		want := slope(h)
 		scale := tolerance * max(1, math.Abs(want))
-		if math.Abs(want-slope(h/4)) > scale {
+		if math.Abs(want-slope(h/4)) > scale/2 {
 			continue
 		}
 		compared++
