@@ -16,6 +16,7 @@ func Kinds() *dag.Kinds {
 		filterKind,
 		joinKind,
 		predictKind,
+		profileKind,
 		registerKind,
 		sampleKind,
 		selectKind,
