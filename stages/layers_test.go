@@ -97,7 +97,7 @@ func TestSpellingMistakes(t *testing.T) {
 		{"inside a layer", written("  - residual:\n      layers:\n        - dense: { units: 3, activation: rellu }\n", "mse", "adam"), `5:42: layers[0].residual.layers[0].dense.activation must be one of`},
 		{"unknown inside a layer", written("  - branches: { branches: [[flatten], [dens: { units: 3 }]] }", "mse", "adam"), `3:40: layers[0].branches.branches[1][0]: there is no layer "dens" (did you mean "dense"?)`},
 		{"schedule", written("  - flatten", "mse", "adam\nschedule: cosin"), `6:11: schedule: there is no schedule "cosin" (did you mean "cosine"?)`},
-		{"no layers", "target: y\nloss: mse", `layers is missing`},
+		{"no loss", "target: y\nlayers: [flatten]", `loss is missing`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := dagtest.Decode(&Train{}, c.with); !strings.Contains(got, c.want) || strings.Contains(got, "\n") {

@@ -11,7 +11,6 @@ import (
 	"pipe/stages/model"
 	"pipe/stages/nn"
 	"pipe/stages/score"
-	"pipe/stages/transform"
 )
 
 var trainKind = dag.Info{
@@ -22,8 +21,9 @@ var trainKind = dag.Info{
 With a crossentropy the target is a label (text, whole numbers or booleans) and the classes are the distinct
 labels of the training table in sorted order; with mse it is a number. All examples are held in memory in the
 form that the network reads. A training that was interrupted or killed continues where it was and ends with
-the same bits. The model holds the transform, so that it is used with raw columns. A layer is written as a word, or
-as a word with its settings.` + networkReference(),
+the same bits. The model holds the transform, so that it is used with raw columns. With a model connected in place
+of a transform, training goes on from there (fine-tuning). A layer is written as a word, or as a word with its
+settings.` + networkReference(),
 	Example: `train:
   uses: nn.train
   in: { train: split.train, validation: split.validation, transform: words }
@@ -44,7 +44,7 @@ as a word with its settings.` + networkReference(),
 // Train is the configuration of nn.train.
 type Train struct {
 	Target        string       `yaml:"target" doc:"the column to predict" required:"true" example:"label"`
-	Layers        Layers       `yaml:"layers" doc:"the network, from input to output" required:"true"`
+	Layers        Layers       `yaml:"layers" doc:"the network, from input to output; needed unless a model is connected, which brings its own"`
 	Loss          Loss         `yaml:"loss" doc:"what training makes small: a crossentropy for labels, mse for numbers" required:"true" example:"categorical_crossentropy"`
 	Optimizer     Optimizer    `yaml:"optimizer" doc:"how the weights follow the gradient" default:"adam"`
 	Schedule      Schedule     `yaml:"schedule" doc:"how the learning rate changes; by default it does not" example:"cosine"`
@@ -55,6 +55,7 @@ type Train struct {
 	EarlyStopping *nn.Stopping `yaml:"early_stopping" doc:"when to stop before the last epoch, and whether to go back to the best one"`
 	ClassWeight   ClassWeight  `yaml:"class_weight" doc:"what a row of a class counts: balanced, so that all classes count the same in all, or a map of labels to numbers"`
 	MicroBatch    int          `yaml:"micro_batch" doc:"rows at once, whose gradients add up to those of a step, so that a large batch needs less memory; 0 for all" default:"0" min:"0"`
+	Freeze        int          `yaml:"freeze" doc:"how many of the first layers keep their weights" default:"0" min:"0"`
 	ClipNorm      float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"0" min:"0"`
 
 	checkpointEvery time.Duration
@@ -65,7 +66,8 @@ func (t *Train) Ports() (in, out []dag.Port) {
 	return []dag.Port{
 			{Name: "train", Type: artifacts.Table, Doc: "the rows to learn from"},
 			{Name: "validation", Type: artifacts.Table, Optional: true, Doc: "rows on which each epoch is judged"},
-			{Name: "transform", Type: artifacts.Transform, Doc: "what makes the network's input from a row"},
+			{Name: "transform", Type: artifacts.Transform, Optional: true, Doc: "what makes the network's input from a row; needed unless a model is connected, which brings its own"},
+			{Name: "model", Type: artifacts.Model, Optional: true, Doc: "a trained model to go on from: its transform, network, weights and classes"},
 		}, []dag.Port{
 			{Name: dag.Out, Type: artifacts.Model, Doc: "from raw columns to an answer"},
 		}
@@ -83,37 +85,34 @@ func isRegression(l nn.Loss) bool { _, ok := l.(*nn.MSE); return ok }
 
 // Run implements dag.Kind.
 func (t *Train) Run(ctx context.Context, env *dag.Env) error {
-	folder, err := env.Folder("transform")
+	b, err := t.begin(env)
 	if err != nil {
 		return err
 	}
-	fitted, err := transform.Load(folder)
+	train, err := t.readExamples(ctx, env, "train", b.transform, b.known)
 	if err != nil {
 		return err
-	}
-	train, err := t.readExamples(ctx, env, "train", fitted, nil)
-	if err != nil {
-		return err
-	}
-	var validation *examples
-	if env.Has("validation") {
-		if validation, err = t.readExamples(ctx, env, "validation", fitted, train); err != nil {
-			return err
-		}
 	}
 	if err := t.checkClasses(train); err != nil {
 		return err
 	}
-	network, err := t.network(env, fitted.Signature(), train)
+	var validation *examples
+	if env.Has("validation") {
+		if validation, err = t.readExamples(ctx, env, "validation", b.transform, train); err != nil {
+			return err
+		}
+	}
+	if b.network == nil {
+		if b.network, err = t.network(env, b.transform.Signature(), train); err != nil {
+			return err
+		}
+	}
+	t.describeWork(env, b.network, train, validation)
+	history, err := t.fit(ctx, env, b.network, train, validation)
 	if err != nil {
 		return err
 	}
-	t.describeWork(env, network, train, validation)
-	history, err := t.fit(ctx, env, network, train, validation)
-	if err != nil {
-		return err
-	}
-	m, err := model.New(t.manifest(env, fitted, train, validation), history, fitted, network)
+	m, err := model.New(t.manifest(env, b, train, validation), history, b.transform, b.network)
 	if err != nil {
 		return err
 	}
@@ -144,15 +143,15 @@ func (t *Train) network(env *dag.Env, s dag.Signature, train *examples) (*nn.Net
 	return n, nil
 }
 
-func (t *Train) manifest(env *dag.Env, fitted transform.Transform, train, validation *examples) model.Manifest {
+func (t *Train) manifest(env *dag.Env, b *beginning, train, validation *examples) model.Manifest {
 	target := dag.Column{Name: t.Target, Type: train.target.String()}
 	name, loss := only(t.Loss)
 	m := model.Manifest{
 		Task: t.task(), Target: target, Classes: train.classes, Logits: fromLogits(loss),
-		Signature: model.SignatureOf(fitted.Signature(), t.task(), target),
+		Signature: model.SignatureOf(b.transform.Signature(), t.task(), target),
 		Training: model.Training{
 			Rows: int64(train.Count), BatchSize: t.BatchSize, Seed: t.seed(env),
-			Loss: map[string]map[string]any{name: settings(loss)},
+			Loss: map[string]map[string]any{name: settings(loss)}, From: b.from,
 		},
 	}
 	optimizer, o := only(t.Optimizer)

@@ -20,15 +20,15 @@ import (
 // transform reads are there, and every layer fits the one before it.
 func (t *Train) Check(c *dag.Check) {
 	out := dag.Schema{Type: artifacts.Model}
-	signature := c.In["transform"].Signature
 	target, ok := t.checkTarget(c)
-	if signature != nil {
-		checkInputs(c, signature, "train", "validation")
-		t.checkLeak(c, signature)
-		t.checkNetwork(c, signature)
+	reads := t.checkBeginning(c)
+	if reads != nil {
+		checkInputs(c, reads, "train", "validation")
+		t.checkLeak(c, reads)
+		t.checkNetwork(c, c.In["transform"].Signature)
 	}
-	if signature != nil && ok {
-		s := model.SignatureOf(*signature, t.task(), dag.Column{Name: t.Target, Type: target.Type.String()})
+	if reads != nil && ok {
+		s := model.SignatureOf(*reads, t.task(), dag.Column{Name: t.Target, Type: target.Type.String()})
 		out.Signature = &s
 	}
 	if c.In["validation"].Type == "" {
@@ -38,6 +38,33 @@ func (t *Train) Check(c *dag.Check) {
 		c.Errorf("class_weight", "classes are weighted where the target is a label; mse takes numbers")
 	}
 	c.Out[dag.Out] = out
+}
+
+const oneBeginning = "connect a transform to begin with a new network, or a model to go on from"
+
+// checkBeginning wants either a transform and layers or a model, and gives what
+// either reads; nil where that is not known.
+func (t *Train) checkBeginning(c *dag.Check) *dag.Signature {
+	fresh, further := c.In["transform"].Type != "", c.In["model"].Type != ""
+	switch {
+	case fresh == further && fresh:
+		c.Errorf("in.model", "the model brings its own transform; %s", oneBeginning)
+	case fresh == further:
+		c.Errorf("", "%s", oneBeginning)
+	case fresh && len(t.Layers) == 0:
+		c.Errorf("layers", "a new network needs layers")
+	case further && len(t.Layers) > 0:
+		c.Errorf("layers", "the network is that of the model; leave layers out")
+	case further:
+		s := c.In["model"].Signature
+		if s != nil && s.Task != "" && s.Task != t.task() {
+			c.Errorf("loss", "the model is for %s, and this loss is for %s", s.Task, t.task())
+		}
+		return s
+	default:
+		return c.In["transform"].Signature
+	}
+	return nil
 }
 
 // checkMonitor is for trainings without validation rows.
@@ -107,7 +134,7 @@ func (t *Train) checkLeak(c *dag.Check, s *dag.Signature) {
 
 // checkNetwork follows the shapes through the layers.
 func (t *Train) checkNetwork(c *dag.Check, s *dag.Signature) {
-	if len(s.Shape) == 0 || len(t.Layers) == 0 {
+	if s == nil || len(s.Shape) == 0 || len(t.Layers) == 0 {
 		return
 	}
 	in := nn.Input{Tokens: s.Tokens != 0, Shape: standIn(s)}

@@ -37,6 +37,16 @@ func trainSchemas(label arrow.DataType) map[string]dag.Schema {
 	}
 }
 
+// further is a training that goes on from a model, and fromModel connects one.
+const further = "{ target: label, loss: categorical_crossentropy, freeze: 1 }"
+
+func fromModel(in map[string]dag.Schema) {
+	s := wordsSignature()
+	s.Task = "classification"
+	in["model"] = dag.Schema{Type: artifacts.Model, Signature: s}
+	delete(in, "transform")
+}
+
 func TestCheckTrain(t *testing.T) {
 	text := arrow.BinaryTypes.String
 	lstm := "  - embedding: { dim: 8 }\n  - lstm: { units: 16 }\n"
@@ -98,6 +108,17 @@ func TestCheckTrain(t *testing.T) {
 		{name: "monitor without validation", with: written(softmax, "categorical_crossentropy", "adam\nearly_stopping: { patience: 2 }"), label: text,
 			change: func(in map[string]dag.Schema) { delete(in, "validation") },
 			want:   "early_stopping.monitor: val_loss is measured on validation rows, and none are connected"},
+		{name: "no layers", with: "{ target: label, loss: mse }", label: arrow.PrimitiveTypes.Float64, want: "layers: a new network needs layers"},
+		{name: "go on from a model", with: further, label: text, change: fromModel},
+		{name: "layers beside a model", with: written(softmax, "categorical_crossentropy", "adam"), label: text, change: fromModel,
+			want: "layers: the network is that of the model; leave layers out"},
+		{name: "transform beside a model", with: further, label: text,
+			change: func(in map[string]dag.Schema) { in["model"] = dag.Schema{Type: artifacts.Model} },
+			want:   "in.model: the model brings its own transform; connect a transform to begin with a new network, or a model to go on from"},
+		{name: "neither", with: further, label: text, change: func(in map[string]dag.Schema) { delete(in, "transform") },
+			want: ": connect a transform to begin with a new network, or a model to go on from"},
+		{name: "loss of another task", with: "{ target: label, loss: mse }", label: arrow.PrimitiveTypes.Float64, change: fromModel,
+			want: "loss: the model is for classification, and this loss is for regression"},
 		{name: "plateau without validation", with: written(softmax, "categorical_crossentropy", "adam\nschedule: plateau"), label: text,
 			change: func(in map[string]dag.Schema) { delete(in, "validation") },
 			want:   "schedule: plateau watches val_loss, which is measured on validation rows"},

@@ -24,6 +24,7 @@ type examples struct {
 	numbers     numberRows // those
 	ids         transform.Input
 	target      arrow.DataType
+	origin      string           // where the classes come from, for messages
 	classes     []string         // sorted; nil for a regression
 	index       map[string]int32 // of the classes
 }
@@ -82,9 +83,9 @@ func (t *Train) readExamples(ctx context.Context, env *dag.Env, port string, fit
 	if len(at) == 0 {
 		return nil, fmt.Errorf("%s has no column %q (its columns: %s)", port, t.Target, text.List(dag.ColumnNames(r.Schema())))
 	}
-	e := &examples{target: r.Schema().Field(at[0]).Type, index: map[string]int32{}}
+	e := &examples{target: r.Schema().Field(at[0]).Type, origin: port, index: map[string]int32{}}
 	if known != nil {
-		e.classes, e.index = known.classes, known.index
+		e.origin, e.classes, e.index = known.origin, known.classes, known.index
 	}
 	if err := t.checkType(e.target); err != nil {
 		return nil, fmt.Errorf("%s: column %q: %w", port, t.Target, err)
@@ -169,7 +170,7 @@ func (t *Train) addTargets(e *examples, column arrow.Array, first int64, fixed b
 		label, _ := model.Label(column, i)
 		k, ok := e.index[label]
 		if !ok && fixed {
-			return bad(i, "the label %s is in no row of train, so the network has no class for it", quote(label))
+			return bad(i, "the label %s is not among those of %s: %s", quote(label), e.origin, text.List(e.classes))
 		}
 		if !ok {
 			k = int32(len(e.index))

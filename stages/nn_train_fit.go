@@ -29,6 +29,11 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 		KeepOrder: !t.Shuffle, ClipNorm: t.ClipNorm, ClassWeights: weights, MicroBatch: t.MicroBatch, Now: time.Now,
 	}
 	_, config.Schedule = only(t.Schedule)
+	for i := range min(t.Freeze, len(n.Layers)) {
+		if len(n.Layers[i].Params()) > 0 {
+			config.Frozen = append(config.Frozen, strconv.Itoa(i)+".")
+		}
+	}
 	if t.EarlyStopping != nil {
 		config.Stopping = *t.EarlyStopping
 	}

@@ -203,7 +203,7 @@ func TestTrainingRefusesData(t *testing.T) {
 		{name: "no rows", want: "train has no rows", train: rows(`[]`)},
 		{name: "null label", want: `train: row 3, column "label": it is null`, train: rows(`[%s, {"text": "a", "label": null}]`, good)},
 		{name: "null text", want: `train: row 3, column "text"`, train: rows(`[%s, {"text": null, "label": "cat"}]`, good)},
-		{name: "label only in validation", want: `validation: row 2, column "label": the label "cow" is in no row of train`, train: rows(`[%s]`, good),
+		{name: "label only in validation", want: `validation: row 2, column "label": the label "cow" is not among those of train: cat, dog`, train: rows(`[%s]`, good),
 			validation: rows(`[{"text": "a", "label": "cat"}, {"text": "b", "label": "cow"}]`)},
 		{name: "three labels for a sigmoid", want: `binary_crossentropy tells two labels apart and column "label" has 3: cat, cow, dog; use categorical_crossentropy`,
 			with:  strings.NewReplacer("units: classes, activation: softmax", "units: 1, activation: sigmoid", "categorical", "binary").Replace(toyTraining),

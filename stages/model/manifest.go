@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/stages/score"
 )
@@ -47,6 +48,8 @@ type Training struct {
 	Loss           map[string]map[string]any `json:"loss"`
 	Optimizer      map[string]map[string]any `json:"optimizer"`
 	Seed           uint64                    `json:"seed"`
+	// From is the model that was trained further, empty for a new one.
+	From artifacts.Digest `json:"from,omitempty"`
 }
 
 // History is history.json: the learning curves.

@@ -103,5 +103,12 @@ func (m *Model) Training() Training { return m.manifest.Training }
 // History gives the learning curves.
 func (m *Model) History() History { return m.history }
 
+// Transform is what makes the network's input from raw columns.
+func (m *Model) Transform() transform.Transform { return m.transform }
+
+// Network is the network with its weights. Who trains it further must not use
+// the model any more.
+func (m *Model) Network() *nn.Network { return m.network }
+
 // Summary describes the layers of the network.
 func (m *Model) Summary() []nn.LayerSummary { return m.network.Summary() }
