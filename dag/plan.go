@@ -157,11 +157,12 @@ func (p past) why(description json.RawMessage) []string {
 	case p.record == nil:
 		return []string{"its last result is no longer in the store"}
 	}
-	return differences(p.record.Description, description)
+	return Differences(p.record.Description, description)
 }
 
-// differences tells why two descriptions have different keys.
-func differences(before, after json.RawMessage) []string {
+// Differences tells why two descriptions, as records keep them, have different
+// keys.
+func Differences(before, after json.RawMessage) []string {
 	var a, b Description
 	if json.Unmarshal(before, &a) != nil || json.Unmarshal(after, &b) != nil {
 		return []string{"its last result was described in another format"}
@@ -240,12 +241,15 @@ func brief(v any) string {
 	if v == nil {
 		return "(unset)"
 	}
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // people read it
+	if err := enc.Encode(v); err != nil {
 		return "?"
 	}
-	if s := string(b); len(s) <= 40 {
+	s := strings.TrimSpace(b.String())
+	if len(s) <= 40 {
 		return s
 	}
-	return strings.ToValidUTF8(string(b[:37]), "") + "…"
+	return strings.ToValidUTF8(s[:37], "") + "…"
 }

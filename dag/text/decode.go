@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A struct's exported fields are the keys of a map in the file. Their tags:
@@ -204,22 +205,22 @@ func (d *Decoder) structure(n *Node, v reflect.Value, name string) {
 	}
 	fields := Fields(v.Type())
 	if n != nil {
-		known := make([]string, len(fields))
-		for i, f := range fields {
-			known[i] = f.Name
-		}
 		for _, k := range n.Keys {
-			if !slices.Contains(known, k.Raw) {
-				d.unknownKey(k, name, known)
+			if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == k.Raw }) {
+				d.unknownKey(k, name, fields)
 			}
 		}
 	}
-	for _, f := range fields {
-		d.field(n, v.FieldByIndex(f.Index), f, name)
+	for i := range fields {
+		d.field(n, v.FieldByIndex(fields[i].Index), &fields[i], name)
 	}
 }
 
-func (d *Decoder) unknownKey(k *Node, name string, known []string) {
+func (d *Decoder) unknownKey(k *Node, name string, fields []Field) {
+	known := make([]string, len(fields))
+	for i, f := range fields {
+		known[i] = f.Name
+	}
 	where := ""
 	if name != "" {
 		where = " in " + name
@@ -231,7 +232,7 @@ func (d *Decoder) unknownKey(k *Node, name string, known []string) {
 	d.Problems.Add(&Problem{Code: "unknown-key", Pos: k.Pos, Text: fmt.Sprintf("unknown key %q%s", k.Raw, where), Hint: hint})
 }
 
-func (d *Decoder) field(n *Node, v reflect.Value, f Field, name string) {
+func (d *Decoder) field(n *Node, v reflect.Value, f *Field, name string) {
 	full := join(name, f.Name)
 	child := n.Get(f.Name)
 	if child == nil || child.Kind == Scalar && child.Value == nil && f.Default != "" {
@@ -244,7 +245,7 @@ func (d *Decoder) field(n *Node, v reflect.Value, f Field, name string) {
 			return
 		}
 		if f.Default != "" {
-			child = defaultNode(f.Default)
+			child = f.defaultNode()
 		}
 		d.value(child, v, full)
 		return
@@ -256,15 +257,27 @@ func (d *Decoder) field(n *Node, v reflect.Value, f Field, name string) {
 	}
 }
 
-func defaultNode(written string) *Node {
-	f := &File{Name: "default", Data: []byte(written)}
+// defaultNode is the default as a node, which nobody may change: all values of
+// the type share it.
+func (f *Field) defaultNode() *Node {
+	if n, ok := defaults.Load(f.Default); ok {
+		return n.(*Node)
+	}
 	var ps Problems
-	n := Parse(f, &ps)
+	n := Parse(&File{Name: "default", Data: []byte(f.Default)}, &ps)
 	if err := ps.Err(); err != nil {
 		panic("text: a default tag is not YAML: " + err.Error())
 	}
+	defaults.Store(f.Default, n)
 	return n
 }
+
+// A pipeline has thousands of stages of a few kinds, and reading tags is the
+// slowest part of decoding one.
+var (
+	defaults sync.Map // from a default as written to its *Node
+	fieldsOf sync.Map // from a reflect.Type to its []Field
+)
 
 // Field is one key of a configuration struct, read from its tags.
 type Field struct {
@@ -277,8 +290,18 @@ type Field struct {
 	Enum                   []string
 }
 
-// Fields lists the keys of a configuration struct in declaration order.
+// Fields lists the keys of a configuration struct in declaration order. The
+// list is shared: it is not to be changed.
 func Fields(t reflect.Type) []Field {
+	if fields, ok := fieldsOf.Load(t); ok {
+		return fields.([]Field)
+	}
+	fields := readFields(t)
+	fieldsOf.Store(t, fields)
+	return fields
+}
+
+func readFields(t reflect.Type) []Field {
 	var out []Field
 	for i := range t.NumField() {
 		sf := t.Field(i)
@@ -288,7 +311,7 @@ func Fields(t reflect.Type) []Field {
 		}
 		if tag == ",inline" {
 			for _, f := range Fields(sf.Type) {
-				f.Index = append([]int{i}, f.Index...)
+				f.Index = append([]int{i}, f.Index...) // a new slice: the old one is shared
 				out = append(out, f)
 			}
 			continue
