@@ -21,6 +21,8 @@ type entity struct {
 type keyed struct {
 	table, owner string
 	nan          bool // values may be NaN, marked by the column nan
+	// optional is a key whose absence is a value, too: != holds without it.
+	optional string
 }
 
 // statement is SQL that is being put together; its values are always bound.
@@ -89,6 +91,10 @@ func (e *entity) compare(s *statement, c *filter.Compare) {
 		s.add(")")
 	default:
 		k := e.keyed[c.Field.Kind]
+		if c.Op == filter.Ne && c.Field.Name == k.optional {
+			s.add("NOT EXISTS (SELECT 1 FROM "+k.table+" x WHERE x."+k.owner+" = "+e.id+" AND x.key = ? AND x.value = ?)", k.optional, c.Text)
+			return
+		}
 		if c.Op == filter.IsNull {
 			s.add("NOT ")
 		}

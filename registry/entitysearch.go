@@ -17,6 +17,10 @@ type Query struct {
 	PageToken string
 }
 
+// promptTag marks models that are prompts. MLflow's client hides those by
+// asking for tag != 'true', which must find what was never marked.
+const promptTag = "mlflow.prompt.is_prompt"
+
 var experimentEntity = &entity{
 	grammar: &filter.Grammar{
 		Attributes: map[string]filter.Attr{
@@ -29,7 +33,7 @@ var experimentEntity = &entity{
 	id: "e.id",
 	columns: map[string]string{"name": "e.name", "experiment_id": "CAST(e.id AS TEXT)",
 		"creation_time": "e.created", "last_update_time": "e.updated"},
-	keyed: map[filter.Kind]keyed{filter.Tag: {"experiment_tags", "experiment", false}},
+	keyed: map[filter.Kind]keyed{filter.Tag: {table: "experiment_tags", owner: "experiment"}},
 }
 
 var modelEntity = &entity{
@@ -42,7 +46,7 @@ var modelEntity = &entity{
 	},
 	id:      "m.id",
 	columns: map[string]string{"name": "m.name", "creation_timestamp": "m.created", "last_updated_timestamp": "m.updated"},
-	keyed:   map[filter.Kind]keyed{filter.Tag: {"model_tags", "model", false}},
+	keyed:   map[filter.Kind]keyed{filter.Tag: {table: "model_tags", owner: "model", optional: promptTag}},
 }
 
 var versionEntity = &entity{
@@ -58,7 +62,7 @@ var versionEntity = &entity{
 	id: "v.id",
 	columns: map[string]string{"name": "m.name", "run_id": "v.run_id", "source": "v.source", "version": "v.version",
 		"creation_timestamp": "v.created", "last_updated_timestamp": "v.updated"},
-	keyed: map[filter.Kind]keyed{filter.Tag: {"version_tags", "version", false}},
+	keyed: map[filter.Kind]keyed{filter.Tag: {table: "version_tags", owner: "version", optional: promptTag}},
 }
 
 var loggedModelEntity = &entity{
@@ -75,8 +79,8 @@ var loggedModelEntity = &entity{
 	id: "m.seq",
 	columns: map[string]string{"name": "m.name", "model_id": "m.id", "model_type": "m.type", "status": "m.status", "source_run_id": "m.source_run",
 		"experiment_id": "CAST(m.experiment AS TEXT)", "creation_timestamp": "m.created", "last_updated_timestamp": "m.updated"},
-	keyed: map[filter.Kind]keyed{filter.Metric: {"logged_model_metrics", "model", true},
-		filter.Param: {"logged_model_params", "model", false}, filter.Tag: {"logged_model_tags", "model", false}},
+	keyed: map[filter.Kind]keyed{filter.Metric: {table: "logged_model_metrics", owner: "model", nan: true},
+		filter.Param: {table: "logged_model_params", owner: "model"}, filter.Tag: {table: "logged_model_tags", owner: "model"}},
 }
 
 // where puts a query's filter, order and page into one piece of SQL that

@@ -112,6 +112,12 @@ func TestSearchExperimentsModelsAndVersions(t *testing.T) {
 			t.Errorf("%+v: %v, want %v", c.q, got, c.want)
 		}
 	}
+	ok(t, r.SetModelTags(ctx, "m2", []Pair{{promptTag, "true"}}))
+	for filter, n := range map[string]int{"tag.`mlflow.prompt.is_prompt` != 'true'": 4, "tag.`mlflow.prompt.is_prompt` = 'true'": 1} {
+		if models, _, err := r.SearchModels(ctx, Query{Filter: filter}); err != nil || len(models) != n {
+			t.Errorf("%s: %d models, %v, want %d", filter, len(models), err, n)
+		}
+	}
 	models, next, err := r.SearchModels(ctx, Query{Filter: "tag.`kind` != 'y'"})
 	if err != nil || next != "" || len(models) != 1 || models[0].Name != "m1" {
 		t.Errorf("models %v, %q, %v", models, next, err)

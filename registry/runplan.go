@@ -28,7 +28,7 @@ var runEntity = &entity{
 		"start_time": "r.started", "end_time": "r.ended",
 	},
 	keyed: map[filter.Kind]keyed{
-		filter.Metric: {"series", "run", true}, filter.Param: {"params", "run", false}, filter.Tag: {"tags", "run", false},
+		filter.Metric: {table: "series", owner: "run", nan: true}, filter.Param: {table: "params", owner: "run"}, filter.Tag: {table: "tags", owner: "run"},
 	},
 }
 

@@ -174,6 +174,15 @@ func (r *Registry) attempt(conn *sql.Conn, group []*job) error {
 		if j.err = context.Cause(j.ctx); j.err != nil {
 			continue
 		}
+		if len(group) == 1 {
+			// Its part is the whole: no savepoint, for which SQLite would copy each
+			// page that it changes.
+			if j.err = j.do(t); j.err != nil {
+				_ = t.exec("ROLLBACK") // fails where SQLite has already done it
+				return nil
+			}
+			break
+		}
 		var lost error
 		if j.err, lost = t.part(j.do); lost != nil {
 			_ = t.exec("ROLLBACK") // fails where SQLite has already done it

@@ -91,7 +91,7 @@ func TestParse(t *testing.T) {
 			if !errors.As(err, &e) {
 				t.Fatalf("%q: %v is no *Error", text, err)
 			}
-			got = "error: " + strings.TrimPrefix(err.Error(), fmt.Sprintf("filter %q: ", text))
+			got = "error: " + strings.TrimPrefix(err.Error(), "filter "+excerpt(text)+": ")
 		} else {
 			got = show(x)
 		}

@@ -14,7 +14,22 @@ type Error struct {
 
 // Error says what is wrong and where, counting from 1.
 func (e *Error) Error() string {
-	return fmt.Sprintf("filter %q: at %d: %s", e.Text, e.Pos+1, e.Reason)
+	return fmt.Sprintf("filter %s: at %d: %s", excerpt(e.Text), e.Pos+1, clip(e.Reason))
+}
+
+// excerpt quotes a filter, a long one in part: a message is for reading.
+func excerpt(text string) string {
+	if len(text) > 300 {
+		return fmt.Sprintf("%q…", text[:300])
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+func clip(text string) string {
+	if len(text) > 600 {
+		return text[:600] + "…"
+	}
+	return text
 }
 
 // tokenKind is the class of a token.

@@ -111,7 +111,7 @@ type parser struct {
 
 func (g *Grammar) parser(text string) (*parser, error) {
 	if len(text) > MaxLength {
-		return nil, &Error{text[:40] + "…", MaxLength, fmt.Sprintf("longer than %d bytes", MaxLength)}
+		return nil, &Error{text, MaxLength, fmt.Sprintf("longer than %d bytes", MaxLength)}
 	}
 	tokens, err := lex(text)
 	return &parser{g, text, tokens}, err

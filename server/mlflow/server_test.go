@@ -49,14 +49,16 @@ func serve(dir, addr string) error {
 }
 
 // start serves an empty registry.
-func start(t testing.TB) (*httptest.Server, *registry.Registry) {
+func start(t testing.TB) (*httptest.Server, *registry.Registry) { return startWith(t, Options{}) }
+
+func startWith(t testing.TB, opt Options) (*httptest.Server, *registry.Registry) {
 	t.Helper()
 	dir := t.TempDir()
 	reg, err := registry.Open(context.Background(), filepath.Join(dir, "registry.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(reg, filepath.Join(dir, "artifacts"), Options{})
+	s, err := New(reg, filepath.Join(dir, "artifacts"), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
