@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"pipe/artifacts"
 	"pipe/dag/text"
@@ -95,12 +97,24 @@ func canonical(v reflect.Value) (json.RawMessage, error) {
 	return json.Marshal(v.Interface())
 }
 
-func canonicalStruct(v reflect.Value) (json.RawMessage, error) {
-	fields := text.Fields(v.Type())
+// byName keeps the sorted fields of a reflect.Type: a pipeline has thousands of
+// stages of a few kinds.
+var byName sync.Map
+
+func sortedFields(t reflect.Type) []text.Field {
+	if fields, ok := byName.Load(t); ok {
+		return fields.([]text.Field)
+	}
+	fields := slices.Clone(text.Fields(t))
 	sort.Slice(fields, func(i, j int) bool { return fields[i].Name < fields[j].Name })
+	byName.Store(t, fields)
+	return fields
+}
+
+func canonicalStruct(v reflect.Value) (json.RawMessage, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
-	for _, f := range fields {
+	for _, f := range sortedFields(v.Type()) {
 		fv := v.FieldByIndex(f.Index)
 		if f.Type == pathType || f.Type == pathsType || fv.IsZero() {
 			continue

@@ -9,23 +9,26 @@ import (
 )
 
 // gitState tells which commit the working folder is at. A folder outside git,
-// or a machine without it, has none: that is no error.
+// or a machine without it, has none: that is no error. One call tells all, for
+// a run with nothing to do is over before two of them.
 func gitState(ctx context.Context) registry.Git {
-	commit, err := git(ctx, "rev-parse", "HEAD")
+	out, err := exec.CommandContext(ctx, "git", "status", "--porcelain=v2", "--branch", "--untracked-files=no").Output()
 	if err != nil {
 		return registry.Git{}
 	}
-	g := registry.Git{Commit: commit}
-	if branch, err := git(ctx, "symbolic-ref", "--short", "-q", "HEAD"); err == nil {
-		g.Branch = branch
+	var g registry.Git
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSuffix(line, "\n")
+		if commit, ok := strings.CutPrefix(line, "# branch.oid "); ok && commit != "(initial)" {
+			g.Commit = commit
+		} else if branch, ok := strings.CutPrefix(line, "# branch.head "); ok && branch != "(detached)" {
+			g.Branch = branch
+		} else if !strings.HasPrefix(line, "#") {
+			g.Dirty = true
+		}
 	}
-	if changes, err := git(ctx, "status", "--porcelain", "--untracked-files=no"); err == nil {
-		g.Dirty = changes != ""
+	if g.Commit == "" { // nothing has been committed yet
+		return registry.Git{}
 	}
 	return g
-}
-
-func git(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "git", args...).Output()
-	return strings.TrimSpace(string(out)), err
 }

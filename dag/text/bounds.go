@@ -9,7 +9,7 @@ import (
 
 // bounds checks what a field's tags demand of its value: min, max, above,
 // below and enum.
-func (d *Decoder) bounds(n *Node, v reflect.Value, f Field, name string) {
+func (d *Decoder) bounds(n *Node, v reflect.Value, f *Field, name string) {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return
@@ -58,7 +58,7 @@ func measure(v reflect.Value) (x float64, noun string, ok bool) {
 	return 0, "", false
 }
 
-func (d *Decoder) words(n *Node, v reflect.Value, f Field, name string) {
+func (d *Decoder) words(n *Node, v reflect.Value, f *Field, name string) {
 	if len(f.Enum) == 0 {
 		return
 	}
