@@ -86,7 +86,7 @@ func qualityPlanes(r *score.Result) []*plane {
 func calibrationPlane(r *score.Result) *plane {
 	p, x, y := axes(unit)
 	p.Title, p.XLabel, p.YLabel = "Calibration", "probability", "share that is right"
-	p.Note = "Error " + percent(float64(r.Metrics["calibration_error"])) + "; on the line probabilities are honest"
+	p.Note = "Error " + percent(float64(r.Metrics["calibration_error"])) + "; on the line they are honest"
 	p.Diagonal = diagonal(x, y, 0, 1)
 	var line []score.Point
 	for _, b := range r.Calibration {
