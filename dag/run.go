@@ -80,14 +80,15 @@ type runner struct {
 	chosen   *chosen
 	result   *Result
 
-	waiting  map[*Stage]int
-	outputs  map[*Stage]map[string]artifacts.Ref
-	ended    map[*Stage]bool
-	ready    readyQueue
-	running  map[*Stage]*work
-	stopped  bool // nothing new is started
-	messages chan message
-	over     chan struct{} // closed at the end: a worker that was left behind sends no more
+	waiting     map[*Stage]int
+	outputs     map[*Stage]map[string]artifacts.Ref
+	ended       map[*Stage]bool
+	ready       readyQueue
+	running     map[*Stage]*work
+	stopped     bool // nothing new is started
+	interrupted bool
+	messages    chan message
+	over        chan struct{} // closed at the end: a worker that was left behind sends no more
 }
 
 // message is an event of a stage, or its end.
@@ -111,7 +112,7 @@ func (r *runner) run(ctx context.Context) (*Result, error) {
 		case m := <-r.messages:
 			r.receive(m)
 		case <-interrupted:
-			interrupted, r.stopped = nil, true
+			interrupted, r.stopped, r.interrupted = nil, true, true
 			timer := time.NewTimer(grace)
 			defer timer.Stop()
 			patience = timer.C
@@ -146,28 +147,49 @@ func (r *runner) prepare() {
 }
 
 func (r *runner) dispatch(ctx context.Context) {
-	for !r.stopped && r.ready.Len() > 0 && len(r.running) < r.options.Jobs {
+	for !r.stopped && r.ready.Len() > 0 && len(r.running) < r.options.Jobs && ctx.Err() == nil {
 		s := heap.Pop(&r.ready).(*Stage)
 		w := &work{stage: s}
+		r.running[s] = w
 		in, err := gather(s, r.outputs)
 		if err != nil {
 			w.outcome = outcome{event: StageFailed, err: err}
-			r.running[s] = w
 			r.end(w)
 			continue
 		}
 		w.inputs = in
-		r.running[s] = w
-		go r.work(ctx, w)
+		wk := r.worker(s)
+		if wk.hit(w) {
+			r.end(w)
+			r.drain()
+			continue
+		}
+		go r.work(ctx, wk, w)
 	}
 }
 
-// work is the body of a worker.
-func (r *runner) work(ctx context.Context, w *work) {
-	wk := worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, now: r.options.Now,
-		force: r.chosen.force[w.stage], cacheOnly: r.chosen.before[w.stage], verify: r.options.Verify,
+// drain takes in what workers have sent meanwhile, so that a thousand hits do
+// not keep them waiting.
+func (r *runner) drain() {
+	for {
+		select {
+		case m := <-r.messages:
+			r.receive(m)
+		default:
+			return
+		}
+	}
+}
+
+func (r *runner) worker(s *Stage) *worker {
+	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, now: r.options.Now,
+		force: r.chosen.force[s], cacheOnly: r.chosen.before[s], verify: r.options.Verify,
 		emit: func(e Event) { r.send(message{event: e}) }}
-	w.outcome = wk.do(ctx, w.stage, w.inputs, func(k artifacts.Key) string {
+}
+
+// work is the body of a worker.
+func (r *runner) work(ctx context.Context, wk *worker, w *work) {
+	w.outcome = wk.do(ctx, w, func(k artifacts.Key) string {
 		return filepath.Join(r.options.Store.Dir(), "scratch", string(k))
 	})
 	r.send(message{done: w})
@@ -199,6 +221,11 @@ func (r *runner) end(w *work) {
 	e := Event{Time: r.options.Now(), Type: o.event, Stage: s.Name, Kind: s.Info.Name, Key: o.key, Inputs: flatten(w.inputs), Outputs: o.outputs, Externals: o.externals, Seconds: o.seconds}
 	switch o.event {
 	case StageFailed:
+		if r.interrupted && errors.Is(o.err, context.Canceled) {
+			e.Type, e.Text = StageSkipped, "interrupted"
+			r.emit(e)
+			return
+		}
 		e.Text = o.err.Error()
 		r.emit(e)
 		r.fail(s, o.err)

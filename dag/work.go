@@ -18,7 +18,15 @@ import (
 type work struct {
 	stage   *Stage
 	inputs  map[string][]artifacts.Ref
+	about   *described // nil until somebody needed it
 	outcome outcome
+}
+
+// described is a stage with its key.
+type described struct {
+	key         artifacts.Key
+	description json.RawMessage
+	externals   []artifacts.Fingerprint
 }
 
 // outcome is what a worker sends back.
@@ -79,6 +87,16 @@ func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref) (*Descrip
 	return d, prints, nil
 }
 
+// key describes a stage and hashes that.
+func (w *worker) key(s *Stage, inputs map[string][]artifacts.Ref) (*described, error) {
+	d, prints, err := w.describe(s, inputs)
+	if err != nil {
+		return nil, err
+	}
+	key, description, err := d.Key()
+	return &described{key, description, prints}, err
+}
+
 // fingerprint adds the files outside the store to a description.
 func (w *worker) fingerprint(k Kind, d *Description) ([]artifacts.Fingerprint, error) {
 	var prints []artifacts.Fingerprint
@@ -115,7 +133,7 @@ func (w *worker) fingerprint(k Kind, d *Description) ([]artifacts.Fingerprint, e
 
 // do brings a stage to its end: from the store where its key is known, else
 // by running it.
-func (w *worker) do(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, scratch func(artifacts.Key) string) (o outcome) {
+func (w *worker) do(ctx context.Context, x *work, scratch func(artifacts.Key) string) (o outcome) {
 	started := w.now()
 	defer func() {
 		o.seconds = w.now().Sub(started).Seconds()
@@ -123,14 +141,13 @@ func (w *worker) do(ctx context.Context, s *Stage, inputs map[string][]artifacts
 			o.event = StageFailed
 		}
 	}()
-	d, prints, err := w.describe(s, inputs)
-	if err != nil {
-		return outcome{err: err}
+	s, inputs := x.stage, x.inputs
+	if x.about == nil {
+		if x.about, o.err = w.key(s, inputs); o.err != nil {
+			return o
+		}
 	}
-	key, description, err := d.Key()
-	if err != nil {
-		return outcome{err: err}
-	}
+	key, prints := x.about.key, x.about.externals
 	o.key, o.externals = key, prints
 	cacheable := !s.Info.Effect && !s.NoCache
 	var stored *outcome
@@ -166,9 +183,38 @@ func (w *worker) do(ctx context.Context, s *Stage, inputs map[string][]artifacts
 	if stored != nil {
 		o.err = sameOutputs(stored.outputs, o.outputs)
 	} else if cacheable {
-		o.err = w.record(key, s, description, started, &o)
+		o.err = w.record(key, s, x.about.description, started, &o)
 	}
 	return o
+}
+
+// hit brings a stage to its end if the store has its result and no file needs
+// to be looked at to know that: some microseconds, for which starting a worker
+// takes too long. After false, do does the rest.
+func (w *worker) hit(x *work) bool {
+	s := x.stage
+	if s.Info.Effect || s.NoCache || w.force || w.verify {
+		return false
+	}
+	if _, external := s.Kind.(External); external {
+		return false
+	}
+	if _, files := paths(s.Kind); len(files) > 0 {
+		return false
+	}
+	started := w.now()
+	var err error
+	if x.about, err = w.key(s, x.inputs); err != nil {
+		x.about = nil
+		return false
+	}
+	o := outcome{key: x.about.key}
+	if !w.replay(o.key, &o) {
+		return false
+	}
+	o.seconds = w.now().Sub(started).Seconds()
+	x.outcome = o
+	return true
 }
 
 // look finds a key in the store. On a miss the key stays locked until unlock,
