@@ -105,22 +105,25 @@ func multiply(p product) {
 
 // run computes the product on one core or, when it is large enough to repay the hand-over, on several.
 func (p *product) run(w *workspace) {
-	cores := runtime.GOMAXPROCS(0)
-	if cores > 1 {
-		cores = min(cores, p.m*p.n/minCells*p.k/minDepth+1)
-	}
+	work := p.m * p.n * p.k
+	cores := min(runtime.GOMAXPROCS(0), work/coreWork+1)
 	if cores <= 1 {
 		p.compute(w)
 		return
 	}
-	p.down, p.across = p.grid(cores)
+	parts := cores
+	if work >= 2*cores*partWork {
+		parts = 2 * cores
+	}
+	p.down, p.across = p.grid(parts)
 	ParallelTask(p.down*p.across, 1, p)
 }
 
-// A core is worth waking for minCells·minDepth multiply-adds.
+// A core is worth waking for coreWork multiply-adds, some ten microseconds. Parts of partWork can be packed for themselves at little
+// cost; having two of them for each core lets the others help one that is held up.
 const (
-	minCells = 1 << 10
-	minDepth = 1 << 10
+	coreWork = 1 << 20
+	partWork = 1 << 25
 )
 
 // grid cuts C into parts so that the least is packed twice: every part down packs the whole of its B again, every part across its A.
