@@ -31,6 +31,7 @@ type fileForm struct {
 	Params      rawNode           `yaml:"params" doc:"values that a run may set with -p name=value"`
 	Stages      rawNode           `yaml:"stages" doc:"the stages by name" required:"true"`
 	Schedule    rawNode           `yaml:"schedule" doc:"when the pipeline runs by itself"`
+	Concurrency Concurrency       `yaml:"concurrency" doc:"what to do while another run of the same group is under way: a group, or {group, policy}"`
 }
 
 // rawNode keeps a part of the file for a later step of loading.
@@ -79,7 +80,7 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	}
 	var form fileForm
 	l.decoder().Decode(root, &form)
-	p := &Pipeline{Name: form.Pipeline, Description: form.Description, Experiment: form.Experiment, Tags: form.Tags, File: f}
+	p := &Pipeline{Name: form.Pipeline, Description: form.Description, Experiment: form.Experiment, Tags: form.Tags, File: f, Concurrency: form.Concurrency}
 	if p.Name != "" && !stageName.MatchString(p.Name) {
 		l.errorf(root.Get("pipeline"), "name", "pipeline %q: a name has letters, digits, _ and -, and begins with a letter", p.Name)
 	}

@@ -19,6 +19,7 @@ type Pipeline struct {
 	Stages      []*Stage // in the order of the file
 	Order       []*Stage // so that each stage comes after its inputs
 	Schedule    []Schedule
+	Concurrency Concurrency
 
 	byName map[string]*Stage
 }

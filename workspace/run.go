@@ -36,6 +36,11 @@ const requestFile = "request.json"
 // is that of dag.Run, or says what could not be written down.
 func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id string, res *dag.Result, err error) {
 	id = newRunID()
+	leave, err := w.enterGroup(ctx, p.Concurrency, id)
+	if err != nil {
+		return "", nil, err
+	}
+	defer leave()
 	journal, err := dag.CreateJournal(w.RunDir(id), p.File.Data)
 	if err != nil {
 		return "", nil, err

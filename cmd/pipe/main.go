@@ -16,6 +16,7 @@ import (
 	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/dag/text"
+	"pipe/workspace"
 )
 
 // Exit codes, as docs/cli.md lists them.
@@ -127,6 +128,9 @@ func report(w io.Writer, err error) int {
 	var unknown *dag.UnknownStageError
 	switch {
 	case err == nil:
+		return exitDone
+	case errors.Is(err, workspace.ErrSkipped):
+		fmt.Fprintln(w, err)
 		return exitDone
 	case errors.As(err, &wrong):
 		fmt.Fprint(w, wrong.Render())
