@@ -32,8 +32,9 @@ func (n *Network) MarshalJSON() ([]byte, error) {
 	return json.Marshal(a)
 }
 
-// ParseNetwork reads what MarshalJSON wrote and returns the network with all
-// parameters zero; ReadWeights fills them.
+// ParseNetwork reads what MarshalJSON wrote and returns the network without its
+// weights, which ReadWeights must bring before it is used. It allocates nothing of
+// the size that the network claims to have.
 func ParseNetwork(data []byte) (*Network, error) {
 	var a architecture
 	decoder := json.NewDecoder(bytes.NewReader(data))

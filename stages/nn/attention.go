@@ -80,6 +80,9 @@ func (l *MultiHeadAttention) Build(in Shape, _ Context, rng *rand.Rand) error {
 	l.inWeight, l.outWeight = newParam("in_proj.weight", width, features), newParam("out_proj.weight", features, inner)
 	if l.UseBias {
 		l.inBias, l.outBias = newParam("in_proj.bias", width), newParam("out_proj.bias", features)
+		if err := errors.Join(Zeros.fill(l.inBias, 1, 1, rng), Zeros.fill(l.outBias, 1, 1, rng)); err != nil {
+			return err
+		}
 	}
 	return errors.Join(l.KernelInitializer.fill(l.inWeight, features, inner, rng),
 		l.KernelInitializer.fill(l.outWeight, inner, features, rng))

@@ -49,9 +49,12 @@ func (l *BatchNorm) Build(in Shape, _ Context, rng *rand.Rand) error {
 	}
 	l.mean, l.variance = newParam("running_mean", n), newParam("running_var", n)
 	l.mean.Trainable, l.variance.Trainable = false, false
-	err := Ones.fill(l.variance, n, n, rng)
+	err := errors.Join(Zeros.fill(l.mean, n, n, rng), Ones.fill(l.variance, n, n, rng))
 	if l.Scale {
 		err = errors.Join(err, Ones.fill(l.weight, n, n, rng))
+	}
+	if l.Center {
+		err = errors.Join(err, Zeros.fill(l.bias, n, n, rng))
 	}
 	return err
 }

@@ -28,6 +28,9 @@ func (n *Network) NewDecoder(limit int) (*Decoder, error) {
 			return nil, &LayerError{i, LayerKind(l), errors.New("reads positions that are still to come, or does not say that it does not")}
 		}
 	}
+	if err := n.ready(); err != nil {
+		return nil, err
+	}
 	p := NewPass()
 	p.past = &past{limit: limit, kept: map[*MultiHeadAttention]*keysAndValues{}}
 	return &Decoder{n, p}, nil

@@ -160,6 +160,12 @@ func (n *Network) loadBatch(ctx context.Context, p *Pass, b *Batch, src Source, 
 // Evaluate returns the mean loss and the accuracy of the network over src. It
 // may be called by several goroutines at once.
 func (n *Network) Evaluate(ctx context.Context, src Source, loss Loss, batchSize int) (Metrics, error) {
+	if err := n.ready(); err != nil {
+		return Metrics{}, err
+	}
+	if batchSize < 1 {
+		return Metrics{}, fmt.Errorf("batch size must be at least 1, is %d", batchSize)
+	}
 	p := n.passes.Get().(*Pass)
 	defer n.passes.Put(p)
 	var s sums

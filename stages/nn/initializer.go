@@ -27,13 +27,25 @@ const (
 	Orthogonal    Initializer = "orthogonal"     // Saxe et al. 2013
 )
 
-// fill draws the values of p. fanIn and fanOut are the numbers of inputs and
-// outputs that one unit is joined to. Without rng, when stored weights are to
-// follow, nothing is drawn.
+// maxElements bounds a parameter, so that a slip of the pen in a configuration is an
+// error and not the end of the process.
+const maxElements = 1 << 32
+
+// fill allocates the values of p and draws them. fanIn and fanOut are the numbers
+// of inputs and outputs that one unit is joined to. Without rng, when stored
+// weights are to follow, it does nothing.
 func (i Initializer) fill(p *Param, fanIn, fanOut int, rng *rand.Rand) error {
 	if rng == nil {
 		return nil
 	}
+	elements := 1
+	for _, d := range p.Shape {
+		if d < 0 || d > 0 && elements > maxElements/d {
+			return fmt.Errorf("%s of shape %v is too large", p.Name, p.Shape)
+		}
+		elements *= d
+	}
+	p.Data = make([]float32, elements)
 	w := p.Data
 	in, out := float64(fanIn), float64(fanOut)
 	switch i {

@@ -28,7 +28,20 @@ type GPT struct {
 }
 
 // OutShape returns (batch, time, vocab).
-func (l *GPT) OutShape(in Shape, c Context) (Shape, error) { return l.make().OutShape(in, c) }
+func (l *GPT) OutShape(in Shape, c Context) (Shape, error) {
+	if err := checkDepth(l.Layers); err != nil {
+		return nil, err
+	}
+	return l.make().OutShape(in, c)
+}
+
+// checkDepth bounds the blocks that are made before anything of them is checked.
+func checkDepth(layers int) error {
+	if layers < 1 || layers > 1000 {
+		return fmt.Errorf("layers must be from 1 to 1000, is %d", layers)
+	}
+	return nil
+}
 
 // Build builds embedding, position, the blocks and norm.
 func (l *GPT) Build(in Shape, c Context, rng *rand.Rand) error {
@@ -71,7 +84,12 @@ type Llama struct {
 }
 
 // OutShape returns (batch, time, vocab).
-func (l *Llama) OutShape(in Shape, c Context) (Shape, error) { return l.make().OutShape(in, c) }
+func (l *Llama) OutShape(in Shape, c Context) (Shape, error) {
+	if err := checkDepth(l.Layers); err != nil {
+		return nil, err
+	}
+	return l.make().OutShape(in, c)
+}
 
 // Build builds embedding, the blocks, norm and, where it is not tied, head.
 func (l *Llama) Build(in Shape, c Context, rng *rand.Rand) error {
@@ -164,7 +182,12 @@ type BERT struct {
 }
 
 // OutShape returns (batch, time, dim).
-func (l *BERT) OutShape(in Shape, c Context) (Shape, error) { return l.make().OutShape(in, c) }
+func (l *BERT) OutShape(in Shape, c Context) (Shape, error) {
+	if err := checkDepth(l.Layers); err != nil {
+		return nil, err
+	}
+	return l.make().OutShape(in, c)
+}
 
 // Build builds embedding, position, norm and the blocks.
 func (l *BERT) Build(in Shape, c Context, rng *rand.Rand) error {

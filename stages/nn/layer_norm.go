@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 
@@ -28,7 +29,7 @@ func (l *LayerNorm) OutShape(in Shape, _ Context) (Shape, error) { return normSh
 // Build allocates weight and bias.
 func (l *LayerNorm) Build(in Shape, _ Context, rng *rand.Rand) error {
 	l.weight, l.bias = newParam("weight", in.Last()), newParam("bias", in.Last())
-	return Ones.fill(l.weight, 1, 1, rng)
+	return errors.Join(Ones.fill(l.weight, 1, 1, rng), Zeros.fill(l.bias, 1, 1, rng))
 }
 
 // Params returns weight and bias.

@@ -98,12 +98,20 @@ func NewNetwork(in Input, c Context, layers []Layer, seed uint64) (*Network, err
 	return build(in, c, layers, &seed)
 }
 
-// build leaves the parameters zero when there is no seed.
+// maxExample bounds the elements of one example.
+const maxExample = 1 << 31
+
+// build leaves the parameters without values when there is no seed.
 func build(in Input, c Context, layers []Layer, seed *uint64) (*Network, error) {
+	size := 1
 	for _, d := range in.Shape {
 		if d < 1 {
 			return nil, fmt.Errorf("the shape %v of an example must be known", Shape(in.Shape))
 		}
+		if size > maxExample/d {
+			return nil, fmt.Errorf("an example of shape %v is too large", Shape(in.Shape))
+		}
+		size *= d
 	}
 	shapes, err := Check(in, c, layers)
 	if err != nil {

@@ -92,6 +92,46 @@ func TestParseNetworkRefuses(t *testing.T) {
 	}
 }
 
+// TestStoredNetworkMayLie gives sizes that no machine has: parsing must not try to
+// allocate them, and the weights then do not fit.
+func TestStoredNetworkMayLie(t *testing.T) {
+	n := countingNetwork(t, 1)
+	good, err := json.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := weightBytes(t, n)
+	for _, c := range []struct{ from, to string }{
+		{`"vocab":4`, `"vocab":1099511627776`},
+		{`"dim":5`, `"dim":1099511627776`},
+		{`"units":6`, `"units":1099511627776`},
+	} {
+		huge, err := ParseNetwork([]byte(strings.Replace(string(good), c.from, c.to, 1)))
+		if err != nil {
+			t.Fatalf("%s: %v", c.to, err)
+		}
+		if err := huge.Predict(context.Background(), countingTask(1, 9, 1), 1, nil); err == nil {
+			t.Errorf("%s: a network without weights answers", c.to)
+		}
+		if err := huge.ReadWeights(bytes.NewReader(weights), int64(len(weights))); err == nil {
+			t.Errorf("%s: weights of another size fit", c.to)
+		}
+	}
+	for _, lie := range []string{
+		`{"format":"pipe.network/1","input":{"shape":[1099511627776]},"context":{},"layers":[{"dense":{"units":1}}]}`,
+		`{"format":"pipe.network/1","input":{"shape":[4294967296,4294967296,4294967296]},"context":{},"layers":[{"flatten":{}}]}`,
+		`{"format":"pipe.network/1","input":{"tokens":true,"shape":[9]},"context":{"vocab":3},"layers":[{"gpt":{"layers":1099511627776}}]}`,
+		`{"format":"pipe.network/1","input":{"shape":[9,9]},"context":{},"layers":[{"dense":{"units":2147483648}},{"positional_encoding":{}}]}`,
+	} {
+		if _, err := ParseNetwork([]byte(lie)); err == nil {
+			t.Errorf("%s is taken", lie)
+		}
+	}
+	if _, err := NewNetwork(Input{Shape: []int{1 << 20}}, Context{}, []Layer{classifier(1<<20, Linear)}, 1); err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("a parameter of 2^40 numbers: %v", err)
+	}
+}
+
 func TestReadWeightsRefusesAndChangesNothing(t *testing.T) {
 	n := countingNetwork(t, 1)
 	before := weightBytes(t, n)

@@ -37,8 +37,14 @@ func (l *PositionalEncoding) OutShape(in Shape, _ Context) (Shape, error) {
 	if l.Positions > 0 && in[1] > l.Positions {
 		return nil, fmt.Errorf("has %d positions, the input %v has more", l.Positions, in)
 	}
+	if rows := max(in[1], l.Positions); in.Last() > 0 && rows > maxTable/in.Last() {
+		return nil, fmt.Errorf("a table of %d positions for %v is too large", rows, in)
+	}
 	return in, wantKnown(in)
 }
+
+// maxTable bounds a computed table, which no weights file vouches for.
+const maxTable = 1 << 28
 
 // Build allocates weight (positions, features) where it is learned.
 func (l *PositionalEncoding) Build(in Shape, _ Context, rng *rand.Rand) error {
@@ -47,6 +53,7 @@ func (l *PositionalEncoding) Build(in Shape, _ Context, rng *rand.Rand) error {
 	if l.Encoding == "learned" {
 		return l.Initializer.fill(l.weight, time, features, rng)
 	}
+	l.weight.Data = make([]float32, time*features)
 	for t := range time {
 		for i := range features {
 			angle := float64(t) / math.Pow(10000, float64(i-i%2)/float64(features))

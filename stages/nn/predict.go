@@ -1,6 +1,9 @@
 package nn
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Predict computes the output for every example of src, in order and batchSize
 // at a time, and hands each batch of outputs to yield: the number of its first
@@ -8,6 +11,12 @@ import "context"
 // returns. It may be called by several goroutines at once. What an example gives
 // does not depend on the others in its batch.
 func (n *Network) Predict(ctx context.Context, src Source, batchSize int, yield func(first int, y []float32) error) error {
+	if err := n.ready(); err != nil {
+		return err
+	}
+	if batchSize < 1 {
+		return fmt.Errorf("batch size must be at least 1, is %d", batchSize)
+	}
 	p := n.passes.Get().(*Pass)
 	defer n.passes.Put(p)
 	numbers := make([]int, 0, batchSize)

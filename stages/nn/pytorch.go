@@ -45,6 +45,9 @@ func (n *Network) FromPyTorch(arrays []Array, name func(param string) string) er
 		return fmt.Errorf("weights: the network has no place for %s", strings.Join(rest, ", "))
 	}
 	for _, p := range n.params {
+		if p.Data == nil {
+			p.Data = make([]float32, p.Shape.Size())
+		}
 		p.moveChannels(p.Data, byName[name(p.Name)].Data, false)
 	}
 	return nil

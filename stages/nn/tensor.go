@@ -56,15 +56,16 @@ func (t *Tensor) blankGradient() (dx []float32, first bool) {
 type Param struct {
 	Name      string
 	Shape     Shape
-	Data      []float32
+	Data      []float32 // nil until it is initialised or read
 	Grad      []float32 // nil outside training and for what is not trained
 	Trainable bool
 
 	channelsLast bool // weight of a convolution, which PyTorch keeps with its channels second
 }
 
-// newParam allocates a trainable parameter of zeros.
+// newParam returns a trainable parameter. An initialiser allocates its numbers, or
+// weights that are read bring them along: a stored network that claims to be huge
+// allocates no more than its file holds.
 func newParam(name string, shape ...int) *Param {
-	s := Shape(shape)
-	return &Param{Name: name, Shape: s, Data: make([]float32, s.Size()), Trainable: true}
+	return &Param{Name: name, Shape: shape, Trainable: true}
 }

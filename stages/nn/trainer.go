@@ -110,6 +110,9 @@ func NewTrainer(n *Network, cfg FitConfig) (*Trainer, error) {
 	if cfg.Stopping.Monitor == "" {
 		cfg.Stopping.Monitor = "val_loss"
 	}
+	if err := n.ready(); err != nil {
+		return nil, err
+	}
 	t := &Trainer{net: n, cfg: cfg, pass: NewTrainingPass()}
 	t.state.Format = stateFormat
 	for _, p := range n.params {

@@ -43,7 +43,17 @@ func (n *Network) ReadWeights(r io.Reader, size int64) error {
 		}
 	}
 	for _, p := range n.params {
-		copy(p.Data, byName[p.Name].Data)
+		p.Data = byName[p.Name].Data
+	}
+	return nil
+}
+
+// ready says when weights are still to be read.
+func (n *Network) ready() error {
+	for _, p := range n.params {
+		if p.Data == nil {
+			return fmt.Errorf("the network has no weights yet: %q is to be read", p.Name)
+		}
 	}
 	return nil
 }
