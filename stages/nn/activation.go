@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"math"
 
 	"pipe/stages/nn/kernel"
 )
@@ -57,15 +56,9 @@ func (a Activation) forward(y, x []float32, cols int) {
 	case Softmax:
 		kernel.Softmax(y, x, len(x)/cols, cols)
 	case Gelu:
-		copy(y, x)
-		kernel.Scale(math.Sqrt2/2, y)
-		kernel.Erf(y, y)
-		for i, v := range x {
-			y[i] = 0.5 * v * (1 + y[i])
-		}
+		kernel.Gelu(y, x)
 	case Silu:
-		kernel.Sigmoid(y, x)
-		kernel.Mul(y, y, x)
+		kernel.Silu(y, x)
 	}
 }
 
@@ -86,23 +79,15 @@ func (n *activationNode) backward() {
 	x, y, dy := n.x.Data, n.y.Data, n.y.grad
 	switch n.a {
 	case Sigmoid:
-		for i, g := range dy {
-			dx[i] += g * y[i] * (1 - y[i])
-		}
+		kernel.AddSigmoidGrad(dx, y, dy)
 	case Tanh:
-		for i, g := range dy {
-			dx[i] += g * (1 - y[i]*y[i])
-		}
+		kernel.AddTanhGrad(dx, y, dy)
 	case Softmax:
-		softmaxGrad(dx, y, dy, n.y.Shape.Last())
+		kernel.AddSoftmaxGrad(dx, y, dy, n.y.Rows(), n.y.Shape.Last())
 	case Gelu:
-		geluGrad(n.x.pass, dx, x, dy)
+		kernel.AddGeluGrad(dx, x, dy)
 	case Silu:
-		s := n.x.pass.floats.take(len(x))
-		kernel.Sigmoid(s, x)
-		for i, g := range dy {
-			dx[i] += g * (s[i] + y[i]*(1-s[i]))
-		}
+		kernel.AddSiluGrad(dx, x, dy)
 	}
 }
 
@@ -113,33 +98,6 @@ func (n *activationNode) reluBackward() {
 	case first:
 		kernel.ReluGrad(dx, n.x.Data, n.y.grad)
 	default:
-		g := n.x.pass.floats.take(len(dx))
-		kernel.ReluGrad(g, n.x.Data, n.y.grad)
-		kernel.Add(dx, dx, g)
-	}
-}
-
-// softmaxGrad adds y·(dy - Σ dy·y) of each row to dx.
-func softmaxGrad(dx, y, dy []float32, cols int) {
-	for lo := 0; lo < len(y); lo += cols {
-		yr, gr, dr := y[lo:lo+cols], dy[lo:lo+cols], dx[lo:lo+cols]
-		dot := kernel.Dot(yr, gr)
-		for i, v := range yr {
-			dr[i] += v * (gr[i] - dot)
-		}
-	}
-}
-
-// geluGrad adds dy·(Φ(x) + x·φ(x)) to dx.
-func geluGrad(p *Pass, dx, x, dy []float32) {
-	const invSqrt2Pi = 0.3989422804014327
-	cdf, pdf := p.floats.take(len(x)), p.floats.take(len(x))
-	for i, v := range x {
-		cdf[i], pdf[i] = v*(math.Sqrt2/2), -0.5*v*v
-	}
-	kernel.Erf(cdf, cdf)
-	kernel.Exp(pdf, pdf)
-	for i, g := range dy {
-		dx[i] += g * (0.5*(1+cdf[i]) + x[i]*invSqrt2Pi*pdf[i])
+		kernel.AddReluGrad(dx, n.x.Data, n.y.grad)
 	}
 }

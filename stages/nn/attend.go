@@ -18,12 +18,7 @@ func attend(p *Pass, qkv *Tensor, h heads, causal bool, drop float64) *Tensor {
 	batch, time := qkv.Shape[0], qkv.Shape[1]
 	y := p.Tensor(batch, time, h.count*h.dim)
 	y.Mask = qkv.Mask
-	var n *attentionNode
-	if p.train {
-		n = record[attentionNode](p, y)
-	} else {
-		n = new(attentionNode)
-	}
+	n := record[attentionNode](p, y)
 	n.qkv, n.y, n.h, n.causal = qkv, y, h, causal
 	n.batch, n.time = batch, time
 	n.scale = float32(1 / math.Sqrt(float64(h.dim)))

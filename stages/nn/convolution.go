@@ -94,18 +94,13 @@ func (l *Convolution) Forward(p *Pass, x *Tensor) *Tensor {
 	if err != nil {
 		panic("nn: " + err.Error()) // OutShape has refused it
 	}
-	var n *convolutionNode
 	var y *Tensor
 	if len(x.Shape) == 3 {
 		y = p.Tensor(x.Shape[0], g.w.out, l.Filters)
 	} else {
 		y = p.Tensor(x.Shape[0], g.h.out, g.w.out, l.Filters)
 	}
-	if p.train {
-		n = record[convolutionNode](p, y)
-	} else {
-		n = new(convolutionNode)
-	}
+	n := record[convolutionNode](p, y)
 	n.prepare(p, x, y, l, g)
 	kernel.Parallel(n.workers, 1, n.ahead)
 	if l.bias != nil {

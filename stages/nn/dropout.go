@@ -1,6 +1,10 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+
+	"pipe/stages/nn/kernel"
+)
 
 func init() {
 	RegisterLayer("dropout", func() Layer { return &Dropout{Rate: 0.5} })
@@ -32,9 +36,7 @@ func dropout(p *Pass, x *Tensor, rate float64) *Tensor {
 	y := p.like(x)
 	scale := p.floats.take(len(x.Data))
 	fillDropout(p, scale, rate)
-	for i, v := range x.Data {
-		y.Data[i] = v * scale[i]
-	}
+	kernel.Mul(y.Data, x.Data, scale)
 	*record[dropoutNode](p, y) = dropoutNode{x, y, scale}
 	return y
 }
@@ -63,9 +65,7 @@ type dropoutNode struct {
 
 func (n *dropoutNode) backward() {
 	if dx := n.x.gradient(); dx != nil {
-		for i, g := range n.y.grad {
-			dx[i] += g * n.scale[i]
-		}
+		kernel.AddProduct(dx, n.y.grad, n.scale)
 	}
 }
 

@@ -39,13 +39,9 @@ type mulNode struct{ a, b, y *Tensor }
 
 func (n *mulNode) backward() {
 	if da := n.a.gradient(); da != nil {
-		for i, g := range n.y.grad {
-			da[i] += g * n.b.Data[i]
-		}
+		kernel.AddProduct(da, n.y.grad, n.b.Data)
 	}
 	if db := n.b.gradient(); db != nil {
-		for i, g := range n.y.grad {
-			db[i] += g * n.a.Data[i]
-		}
+		kernel.AddProduct(db, n.y.grad, n.a.Data)
 	}
 }

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"errors"
-	"math"
 	"math/rand/v2"
 
 	"pipe/stages/nn/kernel"
@@ -70,83 +69,33 @@ func (l *RMSNorm) Forward(p *Pass, x *Tensor) *Tensor {
 // mean square plus epsilon, multiplies it by w and adds b, which may be nil.
 func normaliseRows(p *Pass, x *Tensor, w, b *Param, epsilon float32, centre bool) *Tensor {
 	y := p.like(x)
-	var n *rowNormNode
+	n := rowNormNode{x, y, w, b, centre, p.floats.take(len(x.Data)), p.floats.take(x.Rows())}
+	var bias []float32
+	if b != nil {
+		bias = b.Data
+	}
+	kernel.NormRows(y.Data, n.normal, n.inverse, x.Data, w.Data, bias, x.Rows(), x.Shape.Last(), epsilon, centre)
 	if p.train {
-		n = record[rowNormNode](p, y)
-	} else {
-		n = new(rowNormNode)
+		*record[rowNormNode](p, y) = n
 	}
-	n.x, n.y, n.w, n.b, n.epsilon, n.centre = x, y, w, b, epsilon, centre
-	n.normalised, n.inverse = p.floats.take(len(x.Data)), p.floats.take(x.Rows())
-	if n.ahead == nil {
-		n.ahead, n.back = n.forwardRows, n.backwardRows
-	}
-	kernel.Parallel(x.Rows(), rowsPerTask(x), n.ahead)
 	return y
 }
 
-// rowsPerTask keeps what a core is woken for large enough to be worth it.
-func rowsPerTask(x *Tensor) int { return 1 + 8192/x.Shape.Last() }
-
 type rowNormNode struct {
-	x, y       *Tensor
-	w, b       *Param
-	epsilon    float32
-	centre     bool
-	normalised []float32
-	inverse    []float32 // of the root, by row
-	products   []float32
-
-	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
+	x, y            *Tensor
+	w, b            *Param
+	centre          bool
+	normal, inverse []float32 // the normalised rows, and the reciprocals of their roots
 }
 
-func (n *rowNormNode) forwardRows(lo, hi int) {
-	cols := n.x.Shape.Last()
-	for r := lo; r < hi; r++ {
-		x, y, h := n.x.Data[r*cols:(r+1)*cols], n.y.Data[r*cols:(r+1)*cols], n.normalised[r*cols:(r+1)*cols]
-		mean := float32(0)
-		if n.centre {
-			mean = kernel.Sum(x) / float32(cols)
-		}
-		for c, v := range x {
-			h[c] = v - mean
-		}
-		square := kernel.Dot(h, h) / float32(cols)
-		n.inverse[r] = 1 / float32(math.Sqrt(float64(square+n.epsilon)))
-		kernel.Scale(n.inverse[r], h)
-		kernel.Mul(y, h, n.w.Data)
-		if n.b != nil {
-			kernel.Add(y, y, n.b.Data)
-		}
-	}
-}
-
-// backward: with x̂ the normalised row, g = dy·w and means over the row,
-// dx = (g - mean(g) - x̂·mean(g·x̂)) / root, without mean(g) where the mean was not
-// taken off.
 func (n *rowNormNode) backward() {
-	p, rows := n.x.pass, n.x.Rows()
-	n.products = p.floats.take(len(n.y.grad))
-	kernel.Mul(n.products, n.y.grad, n.normalised)
-	addColumns(p, n.w, n.products, rows)
-	addColumns(p, n.b, n.y.grad, rows)
-	if n.x.gradient() != nil {
-		kernel.Parallel(rows, rowsPerTask(n.x), n.back)
-	}
-}
-
-func (n *rowNormNode) backwardRows(lo, hi int) {
-	cols := n.x.Shape.Last()
-	for r := lo; r < hi; r++ {
-		dx, h, g := n.x.grad[r*cols:(r+1)*cols], n.normalised[r*cols:(r+1)*cols], n.products[r*cols:(r+1)*cols]
-		kernel.Mul(g, n.y.grad[r*cols:(r+1)*cols], n.w.Data)
-		mean, dot := float32(0), kernel.Dot(g, h)/float32(cols)
-		if n.centre {
-			mean = kernel.Sum(g) / float32(cols)
-		}
-		for c, v := range g {
-			dx[c] += n.inverse[r] * (v - mean - h[c]*dot)
-		}
+	p, rows, dy := n.x.pass, n.x.Rows(), n.y.grad
+	scratch := p.floats.take(len(dy))
+	kernel.Mul(scratch, dy, n.normal)
+	addColumns(p, n.w, scratch, rows)
+	addColumns(p, n.b, dy, rows)
+	if dx := n.x.gradient(); dx != nil {
+		kernel.NormRowsGrad(dx, scratch, dy, n.normal, n.inverse, n.w.Data, rows, n.x.Shape.Last(), n.centre)
 	}
 }
 

@@ -33,7 +33,7 @@ type entry struct {
 // the tape can use it again in the next step.
 type node interface{ backward() }
 
-// NewPass returns a pass that computes without a tape.
+// NewPass returns a pass that computes an output and no gradients.
 func NewPass() *Pass { return &Pass{} }
 
 // NewTrainingPass returns a pass that records a tape and lets dropout drop.

@@ -66,12 +66,7 @@ type MaxPool struct {
 // Forward computes the layer.
 func (l *MaxPool) Forward(p *Pass, x *Tensor) *Tensor {
 	g, y := l.prepare(p, x)
-	var n *windowMaxNode
-	if p.train {
-		n = record[windowMaxNode](p, y)
-	} else {
-		n = new(windowMaxNode)
-	}
+	n := record[windowMaxNode](p, y)
 	n.x, n.y, n.g, n.from = x, y, g, p.ids.take(len(y.Data))
 	if n.ahead == nil {
 		n.ahead, n.back = n.forwardRange, n.backwardRange

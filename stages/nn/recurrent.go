@@ -119,12 +119,7 @@ func (l *Recurrent) forward(p *Pass, x *Tensor, c cell) *Tensor {
 		y = p.Tensor(batch, width)
 	}
 	for i, d := range l.directions {
-		var r *run
-		if p.train {
-			r = record[run](p, y)
-		} else {
-			r = new(run)
-		}
+		r := record[run](p, y)
 		r.prepare(p, x, y, c, d, l.units, i*l.units, l.ReturnSequences)
 		r.forward()
 	}

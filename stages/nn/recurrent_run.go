@@ -36,16 +36,15 @@ type run struct {
 
 	batch, time, features, units, offset int
 
-	xt           []float32 // input, (time·batch, features)
-	hh           []float32 // weight_hhᵀ, (units, gates·units) with rows hhStep apart
-	hhStep       int
-	gates        []float32 // (time·batch, gates·units); their gradients after backward
-	h            []float32 // states, (time+1)·batch × units, the first all zero
-	c0           []float32 // LSTM: cell states, as h
-	tanhC        []float32 // LSTM: (time·batch, units)
-	recurrent    []float32 // GRU: h·weight_hhᵀ + bias_hh, as gates
-	dh, dc       []float32 // gradients of the current state, (batch, units)
-	keepH, keepC []float32 // what masked rows of dh and dc must remain
+	xt           []float32      // input, (time·batch, features)
+	hh, hhT      kernel.PackedB // weight_hh and its transpose, packed once for all steps
+	gates        []float32      // (time·batch, gates·units); their gradients after backward
+	h            []float32      // states, (time+1)·batch × units, the first all zero
+	c0           []float32      // LSTM: cell states, as h
+	tanhC        []float32      // LSTM: (time·batch, units)
+	recurrent    []float32      // GRU: h·weight_hhᵀ + bias_hh, as gates
+	dh, dc       []float32      // gradients of the current state, (batch, units)
+	keepH, keepC []float32      // what masked rows of dh and dc must remain
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
@@ -70,23 +69,6 @@ func (r *run) split(f func(lo, hi int)) {
 	kernel.Parallel(r.batch, max(4, (r.batch+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)), f)
 }
 
-// transposeRecurrent lays weight_hh out so that every step's product reads it in
-// place. The rows are a cache line more apart than they are long, because a power
-// of two would put them all into the same few sets of the cache.
-func (r *run) transposeRecurrent() {
-	width := r.c.gates() * r.units
-	r.hhStep = width + 16
-	r.hh = r.p.floats.take(r.units * r.hhStep)
-	for lo := 0; lo < width; lo += 16 {
-		for u := range r.units {
-			out := r.hh[u*r.hhStep:]
-			for g := lo; g < min(lo+16, width); g++ {
-				out[g] = r.d.weightHH.Data[g*r.units+u]
-			}
-		}
-	}
-}
-
 func (r *run) forward() {
 	steps, width := r.time*r.batch, r.c.gates()*r.units
 	r.gatherInput()
@@ -97,7 +79,7 @@ func (r *run) forward() {
 	if s, ok := r.c.(interface{ prepare(*run) }); ok {
 		s.prepare(r)
 	}
-	r.transposeRecurrent()
+	r.hhT.Pack(true, r.units, width, r.d.weightHH.Data, r.units)
 	r.split(r.ahead)
 	r.scatterOutput()
 }
@@ -123,16 +105,14 @@ func (r *run) rowsForward(lo, hi int) {
 // them.
 func (r *run) recur(dst []float32, beta float32, t, lo, hi int) {
 	width := r.c.gates() * r.units
-	kernel.Gemm(false, false, hi-lo, width, r.units, 1, r.at(r.h, t, lo, hi), r.units, r.hh, r.hhStep,
-		beta, r.wide(dst, t, lo, hi), width)
+	kernel.GemmPacked(false, hi-lo, 1, r.at(r.h, t, lo, hi), r.units, &r.hhT, beta, r.wide(dst, t, lo, hi), width)
 }
 
 // recurGrad adds the gradient of the recurrent pre-activations times weight_hh
 // to dh, or with beta 0 sets it.
 func (r *run) recurGrad(src []float32, beta float32, t, lo, hi int) {
 	width := r.c.gates() * r.units
-	kernel.Gemm(false, false, hi-lo, r.units, width, 1, r.wide(src, t, lo, hi), width, r.d.weightHH.Data, r.units,
-		beta, r.row(r.dh, lo, hi), r.units)
+	kernel.GemmPacked(false, hi-lo, 1, r.wide(src, t, lo, hi), width, &r.hh, beta, r.row(r.dh, lo, hi), r.units)
 }
 
 // backward is the reverse of forward.
@@ -142,6 +122,7 @@ func (r *run) backward() {
 	if r.x.Mask != nil {
 		r.keepH, r.keepC = p.floats.take(n), p.floats.take(n)
 	}
+	r.hh.Pack(false, r.c.gates()*r.units, r.units, r.d.weightHH.Data, r.units)
 	r.split(r.back)
 
 	steps, width := r.time*r.batch, r.c.gates()*r.units
