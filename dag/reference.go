@@ -27,15 +27,20 @@ func Reference(info Info) string {
 	in, out := kind.Ports()
 	writePorts(&b, "Inputs", in)
 	writePorts(&b, "Outputs", out)
-	fields := text.Fields(reflect.TypeOf(kind).Elem())
-	if len(fields) > 0 {
-		b.WriteString("\nConfiguration:\n\n")
-		for _, f := range fields {
-			fmt.Fprintf(&b, "- `%s` (%s): %s%s\n", f.Name, typeText(f.Type), f.Doc, limits(f))
-		}
+	if fields := FieldsReference(reflect.TypeOf(kind).Elem()); fields != "" {
+		b.WriteString("\nConfiguration:\n\n" + fields)
 	}
 	if info.Example != "" {
 		fmt.Fprintf(&b, "\n```yaml\n%s\n```\n", strings.TrimSpace(info.Example))
+	}
+	return b.String()
+}
+
+// FieldsReference lists the keys of a configuration struct in Markdown.
+func FieldsReference(t reflect.Type) string {
+	var b strings.Builder
+	for _, f := range text.Fields(t) {
+		fmt.Fprintf(&b, "- `%s` (%s): %s%s\n", f.Name, typeText(f.Type), f.Doc, limits(f))
 	}
 	return b.String()
 }

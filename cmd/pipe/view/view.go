@@ -67,7 +67,7 @@ func (s *stage) take(e *dag.Event) {
 	}
 }
 
-// metricsText shows the newest value of each series: "epoch 3  loss 0.51".
+// metricsText shows the newest value of each series: "step 3  loss 0.51".
 func metricsText(ms []dag.Metric) string {
 	var names []string
 	last := map[string]dag.Metric{}
@@ -87,7 +87,7 @@ func metricsText(ms []dag.Metric) string {
 	}
 	text := strings.TrimSpace(b.String())
 	if step > 0 {
-		text = fmt.Sprintf("%d  %s", step, text)
+		text = fmt.Sprintf("step %d  %s", step, text)
 	}
 	return text
 }
@@ -135,6 +135,9 @@ func (s *stage) result() string {
 	if s.metrics != "" && !onlyTables(s.outputs) {
 		return s.metrics
 	}
+	if s.log != "" && !hasTable(s.outputs) {
+		return s.log
+	}
 	var parts []string
 	for _, port := range sortedPorts(s.outputs) {
 		ref := s.outputs[port]
@@ -151,6 +154,15 @@ func (s *stage) result() string {
 		return s.log
 	}
 	return strings.Join(parts, ", ")
+}
+
+func hasTable(refs map[string]artifacts.Ref) bool {
+	for _, r := range refs {
+		if r.Type == artifacts.Table {
+			return true
+		}
+	}
+	return false
 }
 
 func onlyTables(refs map[string]artifacts.Ref) bool {
