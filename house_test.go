@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"server/mlflow":   {"artifacts", "registry"},
 	"workspace":       {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
 	"cmd/pipe/view":   {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server/mlflow", "stages", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "stages", "stages/model", "stages/nn",
 		"workspace"},
 }
 
