@@ -46,15 +46,19 @@ func BenchmarkLogMetric(b *testing.B) {
 }
 
 func BenchmarkLogBatch1000(b *testing.B) {
-	r := openTest(b)
-	run := must(r.CreateRun(context.Background(), NewRun{}))(b)
-	list := make([]Metric, 1000)
-	defer processorTime(b)()
-	for i := 0; b.Loop(); i++ {
-		for j := range list {
-			list[j] = dot(fmt.Sprintf("m%d", j%10), float64(j), epoch, int64(i*1000+j))
-		}
-		ok(b, r.LogMetrics(context.Background(), run.ID, list))
+	for _, keys := range []int{1, 10, 1000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			r := openTest(b)
+			run := must(r.CreateRun(context.Background(), NewRun{}))(b)
+			list := make([]Metric, 1000)
+			defer processorTime(b)()
+			for i := 0; b.Loop(); i++ {
+				for j := range list {
+					list[j] = dot(fmt.Sprintf("m%d", j%keys), float64(j), epoch.Add(time.Duration(i)*time.Second), int64(i*1000+j))
+				}
+				ok(b, r.LogMetrics(context.Background(), run.ID, list))
+			}
+		})
 	}
 }
 

@@ -75,16 +75,11 @@ func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
 	if err := migrate(ctx, r.writer, migrations()); err != nil {
 		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.writer.Close(), r.reader.Close())
 	}
-	conn, err := r.writer.Conn(ctx)
+	w, err := r.startWriter(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.writer.Close(), r.reader.Close())
 	}
-	// What undoes a statement or a savepoint stays in memory; the default is a
-	// file, written anew for each of a run's thousand stages.
-	if _, err := conn.ExecContext(ctx, "PRAGMA temp_store = MEMORY"); err != nil {
-		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), conn.Close(), r.writer.Close(), r.reader.Close())
-	}
-	go r.write(conn)
+	go w.loop()
 	if _, err := r.Reap(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.Close())
 	}

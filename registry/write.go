@@ -27,6 +27,41 @@ type tx struct {
 	now  time.Time
 }
 
+// control are the statements around jobs. The driver caches prepared
+// statements only of those with arguments, and parsing these anew for each job
+// would cost as much as the job.
+type control struct {
+	begin, commit, rollback, save, undo, release *sql.Stmt
+}
+
+func prepareControl(ctx context.Context, conn *sql.Conn) (c control, err error) {
+	for _, s := range []struct {
+		at   **sql.Stmt
+		text string
+	}{
+		{&c.begin, "BEGIN IMMEDIATE"}, {&c.commit, "COMMIT"}, {&c.rollback, "ROLLBACK"},
+		{&c.save, "SAVEPOINT job"}, {&c.undo, "ROLLBACK TO job"}, {&c.release, "RELEASE job"},
+	} {
+		if *s.at, err = conn.PrepareContext(ctx, s.text); err != nil {
+			return c, fmt.Errorf("preparing %s: %w", s.text, err)
+		}
+	}
+	return c, nil
+}
+
+// run executes a control statement.
+func run(s *sql.Stmt) error {
+	_, err := s.ExecContext(context.Background())
+	return err
+}
+
+// writer is the connection that all writes go through.
+type writer struct {
+	r    *Registry
+	conn *sql.Conn
+	control
+}
+
 func (t *tx) query(q string, args ...any) (*sql.Rows, error) {
 	return t.conn.QueryContext(t.ctx, q, args...)
 }
@@ -112,10 +147,23 @@ func (r *Registry) view(ctx context.Context, do func(*tx) error) error {
 // now is the clock in the registry's resolution.
 func (r *Registry) now() time.Time { return r.clock().UTC().Truncate(time.Millisecond) }
 
-// write is the writer's goroutine: it takes what waits and commits it at once.
-func (r *Registry) write(conn *sql.Conn) {
+func (r *Registry) startWriter(ctx context.Context) (*writer, error) {
+	conn, err := r.writer.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := prepareControl(ctx, conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &writer{r, conn, c}, nil
+}
+
+// loop is the writer's goroutine: it takes what waits and commits it at once.
+func (w *writer) loop() {
+	r := w.r
 	defer close(r.stopped)
-	defer conn.Close()
+	defer w.conn.Close()
 	group := make([]*job, 0, maxGroup)
 	for {
 		group = group[:0]
@@ -139,18 +187,18 @@ func (r *Registry) write(conn *sql.Conn) {
 				break collect
 			}
 		}
-		r.commit(conn, group)
+		w.write(group)
 	}
 }
 
-// commit does a group in one transaction. When the transaction as a whole
+// write does a group in one transaction. When the transaction as a whole
 // fails (the disk is full, another process holds the lock too long), each job
 // is tried alone, so that nobody gets somebody else's error.
-func (r *Registry) commit(conn *sql.Conn, group []*job) {
-	err := r.attempt(conn, group)
+func (w *writer) write(group []*job) {
+	err := w.attempt(group)
 	if err != nil && len(group) > 1 {
 		for _, j := range group {
-			if err := r.attempt(conn, []*job{j}); err != nil {
+			if err := w.attempt([]*job{j}); err != nil {
 				j.err = err
 			}
 		}
@@ -164,33 +212,24 @@ func (r *Registry) commit(conn *sql.Conn, group []*job) {
 
 // attempt runs the group's jobs; its error means that none was committed. A
 // job's own error undoes only that job.
-func (r *Registry) attempt(conn *sql.Conn, group []*job) error {
+func (w *writer) attempt(group []*job) error {
 	// A job's context ends its waiting, never a transaction that it shares.
-	t := &tx{conn, context.Background(), r.now()}
-	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
+	t := &tx{w.conn, context.Background(), w.r.now()}
+	if err := run(w.begin); err != nil {
 		return fmt.Errorf("registry: begin: %w", err)
 	}
 	for _, j := range group {
 		if j.err = context.Cause(j.ctx); j.err != nil {
 			continue
 		}
-		if len(group) == 1 {
-			// Its part is the whole: no savepoint, for which SQLite would copy each
-			// page that it changes.
-			if j.err = j.do(t); j.err != nil {
-				_ = t.exec("ROLLBACK") // fails where SQLite has already done it
-				return nil
-			}
-			break
-		}
 		var lost error
-		if j.err, lost = t.part(j.do); lost != nil {
-			_ = t.exec("ROLLBACK") // fails where SQLite has already done it
+		if j.err, lost = w.part(t, j.do); lost != nil {
+			_ = run(w.rollback) // fails where SQLite has already done it
 			return fmt.Errorf("registry: %w", lost)
 		}
 	}
-	if err := t.exec("COMMIT"); err != nil {
-		_ = t.exec("ROLLBACK")
+	if err := run(w.commit); err != nil {
+		_ = run(w.rollback)
 		return fmt.Errorf("registry: commit: %w", err)
 	}
 	return nil
@@ -198,14 +237,14 @@ func (r *Registry) attempt(conn *sql.Conn, group []*job) error {
 
 // part runs one job inside the group's transaction. The second error says that
 // the transaction itself is gone.
-func (t *tx) part(do func(*tx) error) (err, lost error) {
-	if lost = t.exec("SAVEPOINT job"); lost != nil {
+func (w *writer) part(t *tx, do func(*tx) error) (err, lost error) {
+	if lost = run(w.save); lost != nil {
 		return nil, lost
 	}
 	if err = do(t); err != nil {
-		if lost = t.exec("ROLLBACK TO job"); lost != nil {
+		if lost = run(w.undo); lost != nil {
 			return nil, errors.Join(err, lost)
 		}
 	}
-	return err, t.exec("RELEASE job")
+	return err, run(w.release)
 }

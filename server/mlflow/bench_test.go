@@ -69,7 +69,7 @@ func BenchmarkHTTPLogBatch1000(b *testing.B) {
 			if j > 0 {
 				body = append(body, ',')
 			}
-			body = fmt.Appendf(body, `{"key": "m%d", "value": %g, "timestamp": %d, "step": %d}`, j%10, rand.Float64(), 1700000000000+j, i*1000+j)
+			body = fmt.Appendf(body, `{"key": "m%d", "value": %g, "timestamp": %d, "step": %d}`, j%10, rand.Float64(), 1700000000000+i*1000+j, i*1000+j)
 		}
 		post(b, http.DefaultClient, web.URL+api+"runs/log-batch", append(body, ']', '}'))
 	}
