@@ -32,6 +32,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skipf("skipped: the memory of a process is read from /proc: %v", err)
 	}
+	if raceDetector {
+		t.Skip("skipped: the race detector needs memory of its own")
+	}
 	const limit = 20 << 20
 	size := int64(10 * limit)
 	if testing.Short() {

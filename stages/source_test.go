@@ -144,7 +144,7 @@ func TestSourceProblems(t *testing.T) {
 		{&SourceCSV{}, "path: else.csv", `path: there is no file "else.csv" (files in ".": bad.parquet, empty.csv, reviews.csv)`},
 		{&SourceCSV{}, "path: nowhere/a.csv", `path: there is no file "nowhere/a.csv" (there is no folder "nowhere" either)`},
 		{&SourceCSV{}, "path: empty.csv", `path: empty.csv: is empty: it has no header row`},
-		{&SourceParquet{}, "path: bad.parquet", `path: bad.parquet: is no Parquet file, or is damaged or cut short: invalid magic footer of parquet file: "more"`},
+		{&SourceParquet{}, "path: bad.parquet", `path: bad.parquet: is no Parquet file, or is damaged or cut short: it does not end in PAR1`},
 		{&SourceCSV{}, "{path: reviews.csv, columns: [texd]}", `columns[0]: reviews.csv has no column "texd" (did you mean "text"?)`},
 		{&SourceCSV{}, "{path: reviews.csv, rename: {lable: y}}", `rename.lable: reviews.csv has no column "lable" (did you mean "label"?)`},
 		{&SourceCSV{}, "{path: reviews.csv, rename: {label: text}}", `rename: two columns would be named "text"`},

@@ -110,7 +110,7 @@ func TestNotFinite(t *testing.T) {
 // The figures equal those of plain loops over all values, and the batches do
 // not matter.
 func TestProfileOfManyNumbers(t *testing.T) {
-	const n = 250_000
+	const n = 130_000
 	s := arrow.NewSchema([]arrow.Field{{Name: "f", Type: arrow.PrimitiveTypes.Float64}, {Name: "id", Type: arrow.PrimitiveTypes.Int64}}, nil)
 	rng := rand.New(rand.NewPCG(1, 2))
 	values := make([]float64, n)
