@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,6 +45,39 @@ func (m *Model) PredictText(ctx context.Context, text string) (*Answer, error) {
 		}
 		return m.transform.ApplyRow(in, map[string]any{inputs[0].Name: text})
 	})
+}
+
+// PredictRows answers several rows given by column name, in their order; more
+// rows cost less each. An error tells the number of the row, from 1.
+func (m *Model) PredictRows(ctx context.Context, rows []map[string]any) ([]*Answer, error) {
+	w := m.works.Get().(*work)
+	defer m.works.Put(w)
+	w.answers.reset()
+	for first := 0; first < len(rows); first += stepRows {
+		w.input.Reset()
+		for i, row := range rows[first:min(first+stepRows, len(rows))] {
+			if err := m.transform.ApplyRow(&w.input, row); err != nil {
+				return nil, numbered(err, first+i+1)
+			}
+		}
+		if err := m.run(ctx, w, int64(first)+1, &w.answers); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*Answer, len(rows))
+	for i := range out {
+		out[i] = m.describe(&w.answers, i)
+	}
+	return out, nil
+}
+
+// numbered gives an error about a row its number in the request.
+func numbered(err error, row int) error {
+	var re *transform.RowError
+	if !errors.As(err, &re) {
+		return fmt.Errorf("row %d: %w", row, err)
+	}
+	return &transform.RowError{Row: int64(row), Column: re.Column, Msg: re.Msg}
 }
 
 func (m *Model) one(ctx context.Context, fill func(*transform.Input) error) (*Answer, error) {

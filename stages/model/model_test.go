@@ -249,6 +249,35 @@ func TestOutputsOfEachKind(t *testing.T) {
 	}
 }
 
+func TestPredictRows(t *testing.T) {
+	m := classifier(t)
+	texts := someTexts(2*stepRows + 3)
+	rows := make([]map[string]any, len(texts))
+	for i, text := range texts {
+		rows[i] = map[string]any{"text": text}
+	}
+	answers, err := m.PredictRows(context.Background(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range answers {
+		alone, err := m.PredictText(context.Background(), texts[i])
+		if err != nil || fmt.Sprint(*a) != fmt.Sprint(*alone) {
+			t.Errorf("%q: %v among others, %v alone (%v)", texts[i], *a, alone, err)
+		}
+	}
+	delete(rows[stepRows+1], "text")
+	if _, err := m.PredictRows(context.Background(), rows); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`row %d, column "text"`, stepRows+2)) {
+		t.Errorf("error %v", err)
+	}
+	if none, err := m.PredictRows(context.Background(), nil); err != nil || len(none) != 0 {
+		t.Errorf("no rows: %v, %v", none, err)
+	}
+	if m.Bytes() < 1000 {
+		t.Errorf("the weights take %d bytes", m.Bytes())
+	}
+}
+
 func near(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 }
 
 func TestOutputThatIsNoNumber(t *testing.T) {
