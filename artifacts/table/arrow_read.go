@@ -24,7 +24,7 @@ func OpenArrow(ra io.ReaderAt, size int64, name string) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	return newAhead(r), nil
 }
 
 func openArrow(ra io.ReaderAt, size int64, name string) (*arrowReader, error) {

@@ -5,6 +5,12 @@ import "github.com/apache/arrow-go/v18/arrow"
 // Options say how a file is to be read. The zero value reads any file that this
 // package knows: the format comes from the name or the first bytes, the compression
 // from the first bytes, and the types of a text format from a sample.
+//
+// In CSV an unquoted empty field is null and a quoted one ("") is the empty string; in
+// a column that is no text both are null, and in TSV, which has no quoting, every empty
+// field is null. Inference never loses anything: integers that begin with a zero or a
+// plus or exceed 64 bits stay text, as do columns whose values have no common type. A
+// later value that inference would not have accepted is an Error with its place.
 type Options struct {
 	Format    Format        // "" means by the magic bytes, else by the name's extension
 	Delimiter rune          // of CSV and TSV; 0 means ',' for CSV and tab for TSV

@@ -15,7 +15,11 @@ import (
 // OpenParquet reads a Parquet file of size bytes, row group by row group. The name
 // stands for it in errors. ra stays the caller's.
 func OpenParquet(ra io.ReaderAt, size int64, name string) (Reader, error) {
-	return openParquet(ra, size, name, Options{})
+	r, err := openParquet(ra, size, name, Options{})
+	if err != nil {
+		return nil, err
+	}
+	return newAhead(r), nil
 }
 
 func openParquet(ra io.ReaderAt, size int64, name string, o Options) (_ Reader, err error) {
