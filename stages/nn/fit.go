@@ -142,7 +142,7 @@ func (t *Trainer) addGradients(ctx context.Context, src Source, examples []int, 
 		return t.nonFinite(value)
 	}
 	p.backward(loss, share)
-	right, rows := t.target.correct(x, threshold(t.cfg.Loss))
+	right, rows := correct(t.cfg.Loss, x, &t.target)
 	all.add(value, len(examples), right, rows)
 	return nil
 }
@@ -186,16 +186,23 @@ func (n *Network) Evaluate(ctx context.Context, src Source, loss Loss, batchSize
 		y := n.Forward(p, b.input)
 		target := Target{Labels: b.Labels, Values: b.Values}
 		value := float64(loss.Forward(p, y, &target).Data[0])
-		right, rows := target.correct(y, threshold(loss))
+		right, rows := correct(loss, y, &target)
 		s.add(value, len(numbers), right, rows)
 	}
 	return s.metrics(), nil
 }
 
-// threshold is where a single column's answer turns from 0 to 1.
-func threshold(l Loss) float32 {
-	if b, ok := l.(*BinaryCrossentropy); ok && b.FromLogits {
-		return 0
+// correct counts the right answers and all answers, as the loss understands them.
+func correct(l Loss, y *Tensor, t *Target) (right, rows int) {
+	switch l := l.(type) {
+	case interface {
+		Correct(*Tensor, *Target) (int, int)
+	}:
+		return l.Correct(y, t)
+	case *BinaryCrossentropy:
+		if l.FromLogits {
+			return t.correct(y, 0)
+		}
 	}
-	return 0.5
+	return t.correct(y, 0.5)
 }

@@ -149,11 +149,10 @@ func TestResumedTrainingEqualsUninterrupted(t *testing.T) {
 }
 
 func TestSameBitsOnAnyNumberOfCores(t *testing.T) {
-	train := countingTask(70, 9, 1)
 	var first []byte
 	for _, cores := range []int{1, 2, 4} {
 		before := runtime.GOMAXPROCS(cores)
-		n := countingNetwork(t, 1)
+		n, train := everyKind(t)
 		err := mustTrainer(t, n, countingConfig()).Fit(context.Background(), train, nil, Callbacks{})
 		runtime.GOMAXPROCS(before)
 		if err != nil {

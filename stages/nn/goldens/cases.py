@@ -171,3 +171,7 @@ CASES["llama_untied"] = language_model("llama", tied=False)
 CASES["bert"] = classify([6], {"bert": {"layers": 2, "heads": 2, "dim": 8, "positions": 6}}, {"global_avg_pool": {}}, padded=True)
 CASES["bert"]["input"]["tokens"] = True
 CASES["bert"]["context"]["vocab"] = 9
+
+for name, config in {"ctc": {"zero_infinity": True}, "ctc_logits": {"from_logits": True, "zero_infinity": True}}.items():
+    CASES[name] = classify([8, 5], {"dense": {"units": 6, "activation": "tanh"}}, classes=4, loss={"ctc": config})
+CASES["ctc_logits"]["layers"][-1] = {"dense": {"units": "classes"}}

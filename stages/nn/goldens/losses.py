@@ -55,7 +55,17 @@ def categorical_crossentropy(y, mask, target, config, case):
     return mean(values, mask, target, case)
 
 
+def ctc(y, mask, target, config, case):
+    z = y if config.get("from_logits") else torch.log(y)
+    labels = target.reshape(y.shape[:2])
+    lengths = (labels >= 0).sum(1)
+    values = F.ctc_loss(z.log_softmax(-1).transpose(0, 1), labels.clamp(min=1), torch.full_like(lengths, y.shape[1]), lengths,
+                        reduction="none", zero_infinity=config.get("zero_infinity", False))
+    return values.mean()
+
+
 LOSSES = {
+    "ctc": ctc,
     "mse": mse,
     "binary_crossentropy": binary_crossentropy,
     "categorical_crossentropy": categorical_crossentropy,

@@ -77,6 +77,12 @@ def draw_target(case, shape, rng):
     rows = int(np.prod(shape[:-1]))
     if case["target"] == "labels":
         labels = rng.integers(0, case["context"]["classes"], size=rows)
+        if "ctc" in case["loss"]:
+            labels = rng.integers(1, case["context"]["classes"], size=shape[:-1])
+            for b, length in enumerate([0, 1, shape[1] // 2, shape[1]]):
+                labels[b, length:] = -1
+            labels[2, 0] = labels[2, 1]  # a repeat needs a blank between
+            return torch.tensor(labels.flatten())
         if case.get("ignored"):
             labels[0] = -1
         return torch.tensor(labels)
