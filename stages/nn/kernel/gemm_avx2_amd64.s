@@ -13,47 +13,51 @@ TEXT ·gemm1RowsAVX2(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R9
-	TESTB   R9, R9
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
+	MOVQ    cStep+64(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R9
+	MOVQ       cStep+64(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R9)
+	PREFETCHT0 (R8)
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 32(R9)
+	PREFETCHT0 32(R8)
 
 wideBegun:
-	MOVQ CX, R9
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R10), Y12
-	VMOVUPS      32(R10), Y13
-	VBROADCASTSS (R9), Y14
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         SI, R9
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R9
-	VMOVUPS      Y0, (R9)
-	VMOVUPS      Y1, 32(R9)
+	MOVQ         cStep+64(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
@@ -72,28 +76,34 @@ narrow:
 	MOVB       load+72(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
+	MOVQ       cStep+64(FP), R8
+	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y1, Y0
 	JMP        narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R8
+	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R9
-	MOVQ k+0(FP), R10
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMASKMOVPS   (R9), Y1, Y12
-	VBROADCASTSS (R8), Y14
+	VMASKMOVPS   (R8), Y1, Y12
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	ADDQ         SI, R8
-	ADDQ         DI, R9
-	DECQ         R10
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R8
+	SHLQ         $0x02, R8
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y1, (R8)
 	ADDQ         $0x20, DX
@@ -123,6 +133,119 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
+// func gemm1RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·gemm1RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), SI
+	SHLQ $0x02, SI
+
+wide:
+	CMPQ    AX, $0x10
+	JL      narrow
+	MOVB    load+72(FP), DI
+	TESTB   DI, DI
+	JZ      wideZero
+	MOVQ    cStep+64(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    BX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), DI
+	SHLQ       $0x02, DI
+	MOVQ       BX, DI
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (DI)
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 32(DI)
+
+wideBegun:
+	MOVQ CX, R9
+	MOVQ DX, DI
+	MOVQ k+0(FP), R8
+
+wideProducts:
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         $0x04, R9
+	ADDQ         SI, DI
+	DECQ         R8
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         BX, DI
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	MOVQ         bPanel+48(FP), DI
+	SHLQ         $0x02, DI
+	ADDQ         DI, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          wide
+
+narrow:
+	TESTQ      AX, AX
+	JLE        done
+	MOVQ       $0x00000008, DI
+	CMPQ       AX, DI
+	CMOVQLT    AX, DI
+	LEAQ       lanes<>+0(SB), R8
+	MOVQ       $0x00000008, R9
+	SUBQ       DI, R9
+	VMOVUPS    (R8)(R9*4), Y1
+	MOVB       load+72(FP), DI
+	TESTB      DI, DI
+	JZ         narrowZero
+	MOVQ       cStep+64(FP), DI
+	SHLQ       $0x02, DI
+	MOVQ       BX, DI
+	VMASKMOVPS (DI), Y1, Y0
+	JMP        narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), DI
+	SHLQ       $0x02, DI
+	MOVQ       BX, DI
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (DI)
+
+narrowBegun:
+	MOVQ CX, R9
+	MOVQ DX, DI
+	MOVQ k+0(FP), R8
+
+narrowProducts:
+	VMASKMOVPS   (DI), Y1, Y12
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	ADDQ         $0x04, R9
+	ADDQ         SI, DI
+	DECQ         R8
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         BX, DI
+	VMASKMOVPS   Y0, Y1, (DI)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
 // func gemm2RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·gemm2RowsAVX2(SB), NOSPLIT, $0-73
@@ -134,45 +257,45 @@ TEXT ·gemm2RowsAVX2(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 32(R10)
+	PREFETCHT0 32(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -180,15 +303,19 @@ wideProducts:
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y2, (R10)
-	VMOVUPS      Y3, 32(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
@@ -200,13 +327,15 @@ narrow:
 	MOVQ       $0x00000008, R8
 	CMPQ       AX, R8
 	CMOVQLT    AX, R8
-	LEAQ       lanes<>+0(SB), R10
-	MOVQ       $0x00000008, R11
-	SUBQ       R8, R11
-	VMOVUPS    (R10)(R11*4), Y2
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y2
 	MOVB       load+72(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y2, Y0
 	ADDQ       R9, R8
@@ -214,6 +343,8 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
 	PREFETCHT0 (R8)
@@ -222,20 +353,158 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMASKMOVPS   (R10), Y2, Y12
-	VBROADCASTSS (R8), Y14
+	VMASKMOVPS   (R8), Y2, Y12
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y1
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMASKMOVPS   Y0, Y2, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y2, (R8)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm2RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·gemm2RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x10
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 32(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          wide
+
+narrow:
+	TESTQ      AX, AX
+	JLE        done
+	MOVQ       $0x00000008, R8
+	CMPQ       AX, R8
+	CMOVQLT    AX, R8
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y2
+	MOVB       load+72(FP), R8
+	TESTB      R8, R8
+	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VMASKMOVPS (R8), Y2, Y0
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y2, Y1
+	JMP        narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMASKMOVPS   (R8), Y2, Y12
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y1
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y2, (R8)
 	ADDQ         R9, R8
@@ -260,53 +529,53 @@ TEXT ·gemm3RowsAVX2(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 32(R10)
+	PREFETCHT0 32(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -317,18 +586,22 @@ wideProducts:
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y2, (R10)
-	VMOVUPS      Y3, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y4, (R10)
-	VMOVUPS      Y5, 32(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
@@ -340,13 +613,15 @@ narrow:
 	MOVQ       $0x00000008, R8
 	CMPQ       AX, R8
 	CMOVQLT    AX, R8
-	LEAQ       lanes<>+0(SB), R10
-	MOVQ       $0x00000008, R11
-	SUBQ       R8, R11
-	VMOVUPS    (R10)(R11*4), Y3
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y3
 	MOVB       load+72(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y3, Y0
 	ADDQ       R9, R8
@@ -356,6 +631,8 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
 	PREFETCHT0 (R8)
@@ -367,22 +644,183 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMASKMOVPS   (R10), Y3, Y12
-	VBROADCASTSS (R8), Y14
+	VMASKMOVPS   (R8), Y3, Y12
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y1
-	VBROADCASTSS 8(R8), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMASKMOVPS   Y0, Y3, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y3, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y3, (R8)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm3RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·gemm3RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x10
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R8)
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 32(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          wide
+
+narrow:
+	TESTQ      AX, AX
+	JLE        done
+	MOVQ       $0x00000008, R8
+	CMPQ       AX, R8
+	CMOVQLT    AX, R8
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y3
+	MOVB       load+72(FP), R8
+	TESTB      R8, R8
+	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VMASKMOVPS (R8), Y3, Y0
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y3, Y1
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y3, Y2
+	JMP        narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMASKMOVPS   (R8), Y3, Y12
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y1
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y3, (R8)
 	ADDQ         R9, R8
@@ -409,61 +847,61 @@ TEXT ·gemm4RowsAVX2(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y6
-	VMOVUPS 32(R10), Y7
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 32(R10)
+	PREFETCHT0 32(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -477,21 +915,25 @@ wideProducts:
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y2, (R10)
-	VMOVUPS      Y3, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y4, (R10)
-	VMOVUPS      Y5, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y6, (R10)
-	VMOVUPS      Y7, 32(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
@@ -503,13 +945,15 @@ narrow:
 	MOVQ       $0x00000008, R8
 	CMPQ       AX, R8
 	CMOVQLT    AX, R8
-	LEAQ       lanes<>+0(SB), R10
-	MOVQ       $0x00000008, R11
-	SUBQ       R8, R11
-	VMOVUPS    (R10)(R11*4), Y4
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y4
 	MOVB       load+72(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y4, Y0
 	ADDQ       R9, R8
@@ -521,6 +965,8 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
 	PREFETCHT0 (R8)
@@ -535,24 +981,214 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMASKMOVPS   (R10), Y4, Y12
-	VBROADCASTSS (R8), Y14
+	VMASKMOVPS   (R8), Y4, Y12
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y1
-	VBROADCASTSS 8(R8), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS 12(R8), Y14
+	VBROADCASTSS 12(R10), Y14
 	VFMADD231PS  Y12, Y14, Y3
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMASKMOVPS   Y0, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y4, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y3, Y4, (R8)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm4RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·gemm4RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x10
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R8)
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y6, Y6, Y6
+	PREFETCHT0 (R8)
+	VXORPS     Y7, Y7, Y7
+	PREFETCHT0 32(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          wide
+
+narrow:
+	TESTQ      AX, AX
+	JLE        done
+	MOVQ       $0x00000008, R8
+	CMPQ       AX, R8
+	CMOVQLT    AX, R8
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y4
+	MOVB       load+72(FP), R8
+	TESTB      R8, R8
+	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VMASKMOVPS (R8), Y4, Y0
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y4, Y1
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y4, Y2
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y4, Y3
+	JMP        narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMASKMOVPS   (R8), Y4, Y12
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y1
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y12, Y14, Y3
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y4, (R8)
 	ADDQ         R9, R8
@@ -581,69 +1217,69 @@ TEXT ·gemm5RowsAVX2(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y6
-	VMOVUPS 32(R10), Y7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y8
-	VMOVUPS 32(R10), Y9
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y8, Y8, Y8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 32(R10)
+	PREFETCHT0 32(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -660,24 +1296,28 @@ wideProducts:
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y2, (R10)
-	VMOVUPS      Y3, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y4, (R10)
-	VMOVUPS      Y5, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y6, (R10)
-	VMOVUPS      Y7, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y8, (R10)
-	VMOVUPS      Y9, 32(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y8, (R8)
+	VMOVUPS      Y9, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
@@ -689,13 +1329,15 @@ narrow:
 	MOVQ       $0x00000008, R8
 	CMPQ       AX, R8
 	CMOVQLT    AX, R8
-	LEAQ       lanes<>+0(SB), R10
-	MOVQ       $0x00000008, R11
-	SUBQ       R8, R11
-	VMOVUPS    (R10)(R11*4), Y5
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y5
 	MOVB       load+72(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y5, Y0
 	ADDQ       R9, R8
@@ -709,6 +1351,8 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
 	PREFETCHT0 (R8)
@@ -726,26 +1370,239 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMASKMOVPS   (R10), Y5, Y12
-	VBROADCASTSS (R8), Y14
+	VMASKMOVPS   (R8), Y5, Y12
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y1
-	VBROADCASTSS 8(R8), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS 12(R8), Y14
+	VBROADCASTSS 12(R10), Y14
 	VFMADD231PS  Y12, Y14, Y3
-	VBROADCASTSS 16(R8), Y14
+	VBROADCASTSS 16(R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMASKMOVPS   Y0, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y3, Y5, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y4, Y5, (R8)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm5RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·gemm5RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x10
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R8)
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y6, Y6, Y6
+	PREFETCHT0 (R8)
+	VXORPS     Y7, Y7, Y7
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R8)
+	VXORPS     Y9, Y9, Y9
+	PREFETCHT0 32(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R11)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y8, (R8)
+	VMOVUPS      Y9, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          wide
+
+narrow:
+	TESTQ      AX, AX
+	JLE        done
+	MOVQ       $0x00000008, R8
+	CMPQ       AX, R8
+	CMOVQLT    AX, R8
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y5
+	MOVB       load+72(FP), R8
+	TESTB      R8, R8
+	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VMASKMOVPS (R8), Y5, Y0
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y1
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y2
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y3
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y5, Y4
+	JMP        narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMASKMOVPS   (R8), Y5, Y12
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y1
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y12, Y14, Y3
+	VBROADCASTSS (R11)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y5, (R8)
 	ADDQ         R9, R8
@@ -776,77 +1633,77 @@ TEXT ·gemm6RowsAVX2(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y6
-	VMOVUPS 32(R10), Y7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y8
-	VMOVUPS 32(R10), Y9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y10
-	VMOVUPS 32(R10), Y11
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y10
+	VMOVUPS 32(R8), Y11
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y8, Y8, Y8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 32(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
 	VXORPS     Y10, Y10, Y10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 32(R10)
+	PREFETCHT0 32(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -866,27 +1723,31 @@ wideProducts:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y2, (R10)
-	VMOVUPS      Y3, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y4, (R10)
-	VMOVUPS      Y5, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y6, (R10)
-	VMOVUPS      Y7, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y8, (R10)
-	VMOVUPS      Y9, 32(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Y10, (R10)
-	VMOVUPS      Y11, 32(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y8, (R8)
+	VMOVUPS      Y9, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      Y11, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
@@ -898,13 +1759,15 @@ narrow:
 	MOVQ       $0x00000008, R8
 	CMPQ       AX, R8
 	CMOVQLT    AX, R8
-	LEAQ       lanes<>+0(SB), R10
-	MOVQ       $0x00000008, R11
-	SUBQ       R8, R11
-	VMOVUPS    (R10)(R11*4), Y6
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y6
 	MOVB       load+72(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y6, Y0
 	ADDQ       R9, R8
@@ -920,6 +1783,8 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
 	PREFETCHT0 (R8)
@@ -940,28 +1805,264 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMASKMOVPS   (R10), Y6, Y12
-	VBROADCASTSS (R8), Y14
+	VMASKMOVPS   (R8), Y6, Y12
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS 4(R8), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y1
-	VBROADCASTSS 8(R8), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS 12(R8), Y14
+	VBROADCASTSS 12(R10), Y14
 	VFMADD231PS  Y12, Y14, Y3
-	VBROADCASTSS 16(R8), Y14
+	VBROADCASTSS 16(R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
-	VBROADCASTSS 20(R8), Y14
+	VBROADCASTSS 20(R10), Y14
 	VFMADD231PS  Y12, Y14, Y5
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMASKMOVPS   Y0, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y1, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y2, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y3, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y4, Y6, (R8)
+	ADDQ         R9, R8
+	VMASKMOVPS   Y5, Y6, (R8)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm6RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·gemm6RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x10
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Y10
+	VMOVUPS 32(R8), Y11
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R8)
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y6, Y6, Y6
+	PREFETCHT0 (R8)
+	VXORPS     Y7, Y7, Y7
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R8)
+	VXORPS     Y9, Y9, Y9
+	PREFETCHT0 32(R8)
+	ADDQ       R9, R8
+	VXORPS     Y10, Y10, Y10
+	PREFETCHT0 (R8)
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 32(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R11)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R11)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y8, (R8)
+	VMOVUPS      Y9, 32(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      Y11, 32(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          wide
+
+narrow:
+	TESTQ      AX, AX
+	JLE        done
+	MOVQ       $0x00000008, R8
+	CMPQ       AX, R8
+	CMOVQLT    AX, R8
+	LEAQ       lanes<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y6
+	MOVB       load+72(FP), R8
+	TESTB      R8, R8
+	JZ         narrowZero
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VMASKMOVPS (R8), Y6, Y0
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y6, Y1
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y6, Y2
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y6, Y3
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y6, Y4
+	ADDQ       R9, R8
+	VMASKMOVPS (R8), Y6, Y5
+	JMP        narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMASKMOVPS   (R8), Y6, Y12
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VBROADCASTSS (R10)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y1
+	VBROADCASTSS (R10)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y12, Y14, Y3
+	VBROADCASTSS (R11)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS (R11)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y5
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y6, (R8)
 	ADDQ         R9, R8

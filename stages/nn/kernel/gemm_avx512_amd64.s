@@ -13,47 +13,51 @@ TEXT ·gemm1RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R9
-	TESTB   R9, R9
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
+	MOVQ    cStep+64(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R9
+	MOVQ       cStep+64(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R9)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R9)
+	PREFETCHT0 64(R8)
 
 wideBegun:
-	MOVQ CX, R9
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R10), Z28
-	VMOVUPS      64(R10), Z29
-	VBROADCASTSS (R9), Z30
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	ADDQ         SI, R9
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R9
-	VMOVUPS      Z0, (R9)
-	VMOVUPS      Z1, 64(R9)
+	MOVQ         cStep+64(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -71,30 +75,148 @@ narrow:
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R8
+	SHLQ      $0x02, R8
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R8
+	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R9
-	MOVQ k+0(FP), R10
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R9), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	ADDQ         SI, R8
-	ADDQ         DI, R9
-	DECQ         R10
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R8
+	SHLQ         $0x02, R8
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm1RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm1RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), SI
+	SHLQ $0x02, SI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), DI
+	TESTB   DI, DI
+	JZ      wideZero
+	MOVQ    cStep+64(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    BX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), DI
+	SHLQ       $0x02, DI
+	MOVQ       BX, DI
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (DI)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(DI)
+
+wideBegun:
+	MOVQ CX, R9
+	MOVQ DX, DI
+	MOVQ k+0(FP), R8
+
+wideProducts:
+	VMOVUPS      (DI), Z28
+	VMOVUPS      64(DI), Z29
+	VBROADCASTSS (R9), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	ADDQ         $0x04, R9
+	ADDQ         SI, DI
+	DECQ         R8
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         BX, DI
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	MOVQ         bPanel+48(FP), DI
+	SHLQ         $0x02, DI
+	ADDQ         DI, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, DI
+	CMPQ      AX, DI
+	CMOVQLT   AX, DI
+	MOVL      $0xffffffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	MOVB      load+72(FP), DI
+	TESTB     DI, DI
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), DI
+	SHLQ      $0x02, DI
+	MOVQ      BX, DI
+	VMOVUPS.Z (DI), K1, Z0
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), DI
+	SHLQ       $0x02, DI
+	MOVQ       BX, DI
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (DI)
+
+narrowBegun:
+	MOVQ CX, R9
+	MOVQ DX, DI
+	MOVQ k+0(FP), R8
+
+narrowProducts:
+	VMOVUPS.Z    (DI), K1, Z28
+	VBROADCASTSS (R9), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	ADDQ         $0x04, R9
+	ADDQ         SI, DI
+	DECQ         R8
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         BX, DI
+	VMOVUPS      Z0, K1, (DI)
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, BX
 	SUBQ         $0x10, AX
@@ -115,45 +237,45 @@ TEXT ·gemm2RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -161,15 +283,19 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -181,12 +307,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -194,6 +322,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -202,20 +332,157 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm2RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm2RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -240,53 +507,53 @@ TEXT ·gemm3RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -297,18 +564,22 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -320,12 +591,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -335,6 +608,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -346,22 +621,182 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm3RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm3RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	ADDQ         $0x04, R10
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -388,61 +823,61 @@ TEXT ·gemm4RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -456,21 +891,25 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -482,12 +921,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -499,6 +940,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -513,24 +956,213 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm4RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm4RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -559,69 +1191,69 @@ TEXT ·gemm5RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -638,24 +1270,28 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -667,12 +1303,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -686,6 +1324,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -703,26 +1343,238 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm5RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm5RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -753,77 +1605,77 @@ TEXT ·gemm6RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -843,27 +1695,31 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -875,12 +1731,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -896,6 +1754,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -916,28 +1776,263 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm6RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm6RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -970,85 +2065,85 @@ TEXT ·gemm7RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -1071,30 +2166,34 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -1106,12 +2205,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -1129,6 +2230,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -1152,30 +2255,292 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm7RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm7RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -1210,93 +2575,93 @@ TEXT ·gemm8RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z14, Z14, Z14
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z15, Z15, Z15
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -1322,33 +2687,37 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z14, (R10)
-	VMOVUPS      Z15, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -1360,12 +2729,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -1385,6 +2756,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -1411,32 +2784,317 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 28(R8), Z30
+	VBROADCASTSS 28(R10), Z30
 	VFMADD231PS  Z28, Z30, Z7
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm8RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm8RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z14, Z14, Z14
+	PREFETCHT0 (R8)
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z7
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -1473,101 +3131,101 @@ TEXT ·gemm9RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z14, Z14, Z14
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z15, Z15, Z15
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z16, Z16, Z16
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z17, Z17, Z17
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -1596,36 +3254,40 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z14, (R10)
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -1637,12 +3299,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -1664,6 +3328,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -1693,34 +3359,342 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 28(R8), Z30
+	VBROADCASTSS 28(R10), Z30
 	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 32(R8), Z30
+	VBROADCASTSS 32(R10), Z30
 	VFMADD231PS  Z28, Z30, Z8
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm9RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm9RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z14, Z14, Z14
+	PREFETCHT0 (R8)
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z16, Z16, Z16
+	PREFETCHT0 (R8)
+	VPXORD     Z17, Z17, Z17
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z7
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -1759,109 +3733,109 @@ TEXT ·gemm10RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z14, Z14, Z14
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z15, Z15, Z15
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z16, Z16, Z16
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z17, Z17, Z17
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z18, Z18, Z18
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z19, Z19, Z19
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -1893,39 +3867,43 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z14, (R10)
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -1937,12 +3915,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -1966,6 +3946,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -1998,36 +3980,371 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 28(R8), Z30
+	VBROADCASTSS 28(R10), Z30
 	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 32(R8), Z30
+	VBROADCASTSS 32(R10), Z30
 	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 36(R8), Z30
+	VBROADCASTSS 36(R10), Z30
 	VFMADD231PS  Z28, Z30, Z9
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm10RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm10RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z14, Z14, Z14
+	PREFETCHT0 (R8)
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z16, Z16, Z16
+	PREFETCHT0 (R8)
+	VPXORD     Z17, Z17, Z17
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z18, Z18, Z18
+	PREFETCHT0 (R8)
+	VPXORD     Z19, Z19, Z19
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z7
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -2068,117 +4385,117 @@ TEXT ·gemm11RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z21
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z14, Z14, Z14
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z15, Z15, Z15
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z16, Z16, Z16
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z17, Z17, Z17
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z18, Z18, Z18
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z19, Z19, Z19
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z20, Z20, Z20
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z21, Z21, Z21
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -2213,42 +4530,46 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z14, (R10)
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z20, (R10)
-	VMOVUPS      Z21, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -2260,12 +4581,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -2291,6 +4614,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -2326,38 +4651,396 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 28(R8), Z30
+	VBROADCASTSS 28(R10), Z30
 	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 32(R8), Z30
+	VBROADCASTSS 32(R10), Z30
 	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 36(R8), Z30
+	VBROADCASTSS 36(R10), Z30
 	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 40(R8), Z30
+	VBROADCASTSS 40(R10), Z30
 	VFMADD231PS  Z28, Z30, Z10
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm11RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm11RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z14, Z14, Z14
+	PREFETCHT0 (R8)
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z16, Z16, Z16
+	PREFETCHT0 (R8)
+	VPXORD     Z17, Z17, Z17
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z18, Z18, Z18
+	PREFETCHT0 (R8)
+	VPXORD     Z19, Z19, Z19
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z20, Z20, Z20
+	PREFETCHT0 (R8)
+	VPXORD     Z21, Z21, Z21
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z10
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z7
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z9
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -2400,125 +5083,125 @@ TEXT ·gemm12RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z21
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z22
-	VMOVUPS 64(R10), Z23
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z22
+	VMOVUPS 64(R8), Z23
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z14, Z14, Z14
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z15, Z15, Z15
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z16, Z16, Z16
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z17, Z17, Z17
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z18, Z18, Z18
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z19, Z19, Z19
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z20, Z20, Z20
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z21, Z21, Z21
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z22, Z22, Z22
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z23, Z23, Z23
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -2556,45 +5239,49 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z14, (R10)
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z20, (R10)
-	VMOVUPS      Z21, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z22, (R10)
-	VMOVUPS      Z23, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z22, (R8)
+	VMOVUPS      Z23, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -2606,12 +5293,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -2639,6 +5328,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -2677,40 +5368,421 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 28(R8), Z30
+	VBROADCASTSS 28(R10), Z30
 	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 32(R8), Z30
+	VBROADCASTSS 32(R10), Z30
 	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 36(R8), Z30
+	VBROADCASTSS 36(R10), Z30
 	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 40(R8), Z30
+	VBROADCASTSS 40(R10), Z30
 	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 44(R8), Z30
+	VBROADCASTSS 44(R10), Z30
 	VFMADD231PS  Z28, Z30, Z11
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z11, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm12RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm12RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z22
+	VMOVUPS 64(R8), Z23
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z14, Z14, Z14
+	PREFETCHT0 (R8)
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z16, Z16, Z16
+	PREFETCHT0 (R8)
+	VPXORD     Z17, Z17, Z17
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z18, Z18, Z18
+	PREFETCHT0 (R8)
+	VPXORD     Z19, Z19, Z19
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z20, Z20, Z20
+	PREFETCHT0 (R8)
+	VPXORD     Z21, Z21, Z21
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z22, Z22, Z22
+	PREFETCHT0 (R8)
+	VPXORD     Z23, Z23, Z23
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z22, (R8)
+	VMOVUPS      Z23, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z11
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z7
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z9
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VBROADCASTSS (R13)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z11
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -2755,133 +5827,133 @@ TEXT ·gemm13RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z21
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z22
-	VMOVUPS 64(R10), Z23
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z24
-	VMOVUPS 64(R10), Z25
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z22
+	VMOVUPS 64(R8), Z23
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z24
+	VMOVUPS 64(R8), Z25
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z14, Z14, Z14
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z15, Z15, Z15
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z16, Z16, Z16
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z17, Z17, Z17
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z18, Z18, Z18
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z19, Z19, Z19
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z20, Z20, Z20
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z21, Z21, Z21
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z22, Z22, Z22
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z23, Z23, Z23
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z24, Z24, Z24
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z25, Z25, Z25
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -2922,48 +5994,52 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z14, (R10)
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z20, (R10)
-	VMOVUPS      Z21, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z22, (R10)
-	VMOVUPS      Z23, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z24, (R10)
-	VMOVUPS      Z25, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z22, (R8)
+	VMOVUPS      Z23, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z24, (R8)
+	VMOVUPS      Z25, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -2975,12 +6051,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -3010,6 +6088,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -3051,42 +6131,450 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 28(R8), Z30
+	VBROADCASTSS 28(R10), Z30
 	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 32(R8), Z30
+	VBROADCASTSS 32(R10), Z30
 	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 36(R8), Z30
+	VBROADCASTSS 36(R10), Z30
 	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 40(R8), Z30
+	VBROADCASTSS 40(R10), Z30
 	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 44(R8), Z30
+	VBROADCASTSS 44(R10), Z30
 	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 48(R8), Z30
+	VBROADCASTSS 48(R10), Z30
 	VFMADD231PS  Z28, Z30, Z12
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z11, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm13RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm13RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z22
+	VMOVUPS 64(R8), Z23
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z24
+	VMOVUPS 64(R8), Z25
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z14, Z14, Z14
+	PREFETCHT0 (R8)
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z16, Z16, Z16
+	PREFETCHT0 (R8)
+	VPXORD     Z17, Z17, Z17
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z18, Z18, Z18
+	PREFETCHT0 (R8)
+	VPXORD     Z19, Z19, Z19
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z20, Z20, Z20
+	PREFETCHT0 (R8)
+	VPXORD     Z21, Z21, Z21
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z22, Z22, Z22
+	PREFETCHT0 (R8)
+	VPXORD     Z23, Z23, Z23
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z24, Z24, Z24
+	PREFETCHT0 (R8)
+	VPXORD     Z25, Z25, Z25
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	LEAQ (R13)(R8*1), R14
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         $0x04, R14
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z22, (R8)
+	VMOVUPS      Z23, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z24, (R8)
+	VMOVUPS      Z25, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z12
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	LEAQ (R13)(R8*1), R14
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z7
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z9
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VBROADCASTSS (R13)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z11
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         $0x04, R14
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8
@@ -3133,141 +6621,141 @@ TEXT ·gemm14RowsAVX512(SB), NOSPLIT, $0-73
 	SHLQ $0x02, SI
 	MOVQ bStep+40(FP), DI
 	SHLQ $0x02, DI
-	MOVQ bPanel+48(FP), R8
-	SHLQ $0x02, R8
-	MOVQ cStep+64(FP), R9
-	SHLQ $0x02, R9
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R10
-	TESTB   R10, R10
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    BX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z21
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z22
-	VMOVUPS 64(R10), Z23
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z24
-	VMOVUPS 64(R10), Z25
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z26
-	VMOVUPS 64(R10), Z27
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z22
+	VMOVUPS 64(R8), Z23
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z24
+	VMOVUPS 64(R8), Z25
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z26
+	VMOVUPS 64(R8), Z27
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       BX, R10
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z1, Z1, Z1
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z2, Z2, Z2
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z3, Z3, Z3
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z4, Z4, Z4
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z5, Z5, Z5
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z6, Z6, Z6
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z7, Z7, Z7
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z8, Z8, Z8
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z9, Z9, Z9
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z10, Z10, Z10
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z11, Z11, Z11
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z12, Z12, Z12
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z13, Z13, Z13
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z14, Z14, Z14
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z15, Z15, Z15
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z16, Z16, Z16
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z17, Z17, Z17
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z18, Z18, Z18
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z19, Z19, Z19
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z20, Z20, Z20
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z21, Z21, Z21
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z22, Z22, Z22
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z23, Z23, Z23
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z24, Z24, Z24
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z25, Z25, Z25
-	PREFETCHT0 64(R10)
-	ADDQ       R9, R10
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
 	VPXORD     Z26, Z26, Z26
-	PREFETCHT0 (R10)
+	PREFETCHT0 (R8)
 	VPXORD     Z27, Z27, Z27
-	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R8)
 
 wideBegun:
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ k+0(FP), R12
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 wideProducts:
-	VMOVUPS      (R11), Z28
-	VMOVUPS      64(R11), Z29
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
 	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -3311,51 +6799,55 @@ wideProducts:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	ADDQ         SI, R10
-	ADDQ         DI, R11
-	DECQ         R12
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         BX, R10
-	VMOVUPS      Z0, (R10)
-	VMOVUPS      Z1, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z2, (R10)
-	VMOVUPS      Z3, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z4, (R10)
-	VMOVUPS      Z5, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z6, (R10)
-	VMOVUPS      Z7, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z8, (R10)
-	VMOVUPS      Z9, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z10, (R10)
-	VMOVUPS      Z11, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z12, (R10)
-	VMOVUPS      Z13, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z14, (R10)
-	VMOVUPS      Z15, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z20, (R10)
-	VMOVUPS      Z21, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z22, (R10)
-	VMOVUPS      Z23, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z24, (R10)
-	VMOVUPS      Z25, 64(R10)
-	ADDQ         R9, R10
-	VMOVUPS      Z26, (R10)
-	VMOVUPS      Z27, 64(R10)
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z22, (R8)
+	VMOVUPS      Z23, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z24, (R8)
+	VMOVUPS      Z25, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z26, (R8)
+	VMOVUPS      Z27, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
 	SUBQ         $0x20, AX
@@ -3367,12 +6859,14 @@ narrow:
 	MOVQ      $0x00000010, R8
 	CMPQ      AX, R8
 	CMOVQLT   AX, R8
-	MOVL      $0xffffffff, R10
-	BZHIL     R8, R10, R10
-	KMOVW     R10, K1
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
 	MOVB      load+72(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	ADDQ      R9, R8
@@ -3404,6 +6898,8 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
 	PREFETCHT0 (R8)
@@ -3448,44 +6944,475 @@ narrowZero:
 	PREFETCHT0 (R8)
 
 narrowBegun:
-	MOVQ CX, R8
-	MOVQ DX, R10
-	MOVQ k+0(FP), R11
+	MOVQ CX, R10
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
 
 narrowProducts:
-	VMOVUPS.Z    (R10), K1, Z28
-	VBROADCASTSS (R8), Z30
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
 	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(R8), Z30
+	VBROADCASTSS 4(R10), Z30
 	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(R8), Z30
+	VBROADCASTSS 8(R10), Z30
 	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(R8), Z30
+	VBROADCASTSS 12(R10), Z30
 	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 16(R8), Z30
+	VBROADCASTSS 16(R10), Z30
 	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 20(R8), Z30
+	VBROADCASTSS 20(R10), Z30
 	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 24(R8), Z30
+	VBROADCASTSS 24(R10), Z30
 	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 28(R8), Z30
+	VBROADCASTSS 28(R10), Z30
 	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 32(R8), Z30
+	VBROADCASTSS 32(R10), Z30
 	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 36(R8), Z30
+	VBROADCASTSS 36(R10), Z30
 	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 40(R8), Z30
+	VBROADCASTSS 40(R10), Z30
 	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 44(R8), Z30
+	VBROADCASTSS 44(R10), Z30
 	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 48(R8), Z30
+	VBROADCASTSS 48(R10), Z30
 	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS 52(R8), Z30
+	VBROADCASTSS 52(R10), Z30
 	VFMADD231PS  Z28, Z30, Z13
-	ADDQ         SI, R8
-	ADDQ         DI, R10
-	DECQ         R11
+	ADDQ         SI, R10
+	ADDQ         DI, R8
+	DECQ         R9
 	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z1, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z11, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, K1, (R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z13, K1, (R8)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func gemm14RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gemm14RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+	MOVQ n+8(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ b+32(FP), DX
+	MOVQ c+56(FP), BX
+	MOVQ aStep+24(FP), SI
+	SHLQ $0x02, SI
+	MOVQ bStep+40(FP), DI
+	SHLQ $0x02, DI
+
+wide:
+	CMPQ    AX, $0x20
+	JL      narrow
+	MOVB    load+72(FP), R8
+	TESTB   R8, R8
+	JZ      wideZero
+	MOVQ    cStep+64(FP), R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	VMOVUPS 64(R8), Z11
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z12
+	VMOVUPS 64(R8), Z13
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z14
+	VMOVUPS 64(R8), Z15
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z16
+	VMOVUPS 64(R8), Z17
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z18
+	VMOVUPS 64(R8), Z19
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z20
+	VMOVUPS 64(R8), Z21
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z22
+	VMOVUPS 64(R8), Z23
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z24
+	VMOVUPS 64(R8), Z25
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z26
+	VMOVUPS 64(R8), Z27
+	JMP     wideBegun
+
+wideZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z14, Z14, Z14
+	PREFETCHT0 (R8)
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z16, Z16, Z16
+	PREFETCHT0 (R8)
+	VPXORD     Z17, Z17, Z17
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z18, Z18, Z18
+	PREFETCHT0 (R8)
+	VPXORD     Z19, Z19, Z19
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z20, Z20, Z20
+	PREFETCHT0 (R8)
+	VPXORD     Z21, Z21, Z21
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z22, Z22, Z22
+	PREFETCHT0 (R8)
+	VPXORD     Z23, Z23, Z23
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z24, Z24, Z24
+	PREFETCHT0 (R8)
+	VPXORD     Z25, Z25, Z25
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	VPXORD     Z26, Z26, Z26
+	PREFETCHT0 (R8)
+	VPXORD     Z27, Z27, Z27
+	PREFETCHT0 64(R8)
+
+wideBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	LEAQ (R13)(R8*1), R14
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+wideProducts:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R14)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         $0x04, R14
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          wideProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z10, (R8)
+	VMOVUPS      Z11, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z12, (R8)
+	VMOVUPS      Z13, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z15, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z16, (R8)
+	VMOVUPS      Z17, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z18, (R8)
+	VMOVUPS      Z19, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z20, (R8)
+	VMOVUPS      Z21, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z22, (R8)
+	VMOVUPS      Z23, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z24, (R8)
+	VMOVUPS      Z25, 64(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z26, (R8)
+	VMOVUPS      Z27, 64(R8)
+	MOVQ         bPanel+48(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, DX
+	ADDQ         $0x80, BX
+	SUBQ         $0x20, AX
+	JMP          wide
+
+narrow:
+	TESTQ     AX, AX
+	JLE       done
+	MOVQ      $0x00000010, R8
+	CMPQ      AX, R8
+	CMOVQLT   AX, R8
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVB      load+72(FP), R8
+	TESTB     R8, R8
+	JZ        narrowZero
+	MOVQ      cStep+64(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      BX, R8
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z11
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z12
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z13
+	JMP       narrowBegun
+
+narrowZero:
+	MOVQ       cStep+64(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       BX, R8
+	VPXORD     Z0, Z0, Z0
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z2, Z2, Z2
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z4, Z4, Z4
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z6, Z6, Z6
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z8, Z8, Z8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z10, Z10, Z10
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z12, Z12, Z12
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 (R8)
+
+narrowBegun:
+	MOVQ CX, R10
+	LEAQ (SI)(SI*2), R8
+	LEAQ (R10)(R8*1), R11
+	LEAQ (R11)(R8*1), R12
+	LEAQ (R12)(R8*1), R13
+	LEAQ (R13)(R8*1), R14
+	MOVQ DX, R8
+	MOVQ k+0(FP), R9
+
+narrowProducts:
+	VMOVUPS.Z    (R8), K1, Z28
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VBROADCASTSS (R10)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z1
+	VBROADCASTSS (R10)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z3
+	VBROADCASTSS (R11)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VBROADCASTSS (R11)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z5
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VBROADCASTSS (R12)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z7
+	VBROADCASTSS (R12)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z9
+	VBROADCASTSS (R13)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VBROADCASTSS (R13)(SI*2), Z30
+	VFMADD231PS  Z28, Z30, Z11
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VBROADCASTSS (R14)(SI*1), Z30
+	VFMADD231PS  Z28, Z30, Z13
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	ADDQ         $0x04, R14
+	ADDQ         DI, R8
+	DECQ         R9
+	JNZ          narrowProducts
+	MOVQ         cStep+64(FP), R9
+	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
 	ADDQ         R9, R8

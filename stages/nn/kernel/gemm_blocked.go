@@ -13,6 +13,7 @@ type packFunc func(dst *float32, dstStep int, src *float32, srcStep, n0, n1 int,
 type gemmLoops struct {
 	width           int
 	tiles           []gemmTile // tiles[r-1] is for r rows
+	inPlace         []gemmTile // the same for A as it lies: aStep is the distance of two rows
 	copy, transpose packFunc
 	// deal lays a row of n floats out in panels NR wide and dstPanel apart, the last one filled with zeros.
 	deal func(dst *float32, dstPanel int, src *float32, n int)
@@ -197,27 +198,30 @@ func (p *product) sweep(w *workspace, a, b, c matrix, n, k int, load bool) {
 	tiles := (p.m + len(p.loops.tiles) - 1) / len(p.loops.tiles)
 	for t := range tiles {
 		lo, hi := p.m*t/tiles, p.m*(t+1)/tiles
-		panel, step := p.panel(w, a.at(lo, 0), hi-lo, k, n)
-		p.loops.tiles[hi-lo-1](k, n, &panel[0], step, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
+		tile, panel, step := p.left(w, a.at(lo, 0), hi-lo, k, n)
+		tile(k, n, &panel[0], step, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
 	}
 }
 
-// panel returns rows of A laid out for a tile, and the distance of two columns: in place where they lie right, else packed.
-func (p *product) panel(w *workspace, a matrix, rows, k, n int) (panel []float32, step int) {
-	if p.alpha == 1 {
-		if a.trans && n <= 4*p.loops.width {
-			return a.data, a.ld
-		}
-		if !a.trans && rows == 1 {
-			return a.data, 1
-		}
+// left returns the tile for rows of A and what it reads: A in place where it lies right, else packed.
+func (p *product) left(w *workspace, a matrix, rows, k, n int) (tile gemmTile, panel []float32, step int) {
+	tile = p.loops.tiles[rows-1]
+	narrow := n <= 4*p.loops.width
+	// Rows that are a multiple of 4 KiB apart share one set of the first-level cache and drive each other out.
+	apart := a.ld%1024 != 0
+	switch {
+	case p.alpha != 1:
+	case a.trans && narrow:
+		return tile, a.data, a.ld
+	case !a.trans && (narrow || apart):
+		return p.loops.inPlace[rows-1], a.data, a.ld
 	}
 	pack := p.loops.transpose
 	if a.trans {
 		pack = p.loops.copy
 	}
 	pack(&w.a[0], p.loops.width, &a.data[0], a.ld, rows, k, p.alpha)
-	return w.a, p.loops.width
+	return tile, w.a, p.loops.width
 }
 
 // pack lays the k×n block of B out in panels of NR columns, the last one filled with zeros where B is not transposed.

@@ -25,6 +25,10 @@ func assembled() []*loops {
 		gemm: &gemmLoops{
 			width: 8, copy: packCopyAVX2, transpose: packTransposeAVX2, deal: packRowAVX2, vector: gemmVectorAVX2,
 			tiles: []gemmTile{gemm1RowsAVX2, gemm2RowsAVX2, gemm3RowsAVX2, gemm4RowsAVX2, gemm5RowsAVX2, gemm6RowsAVX2},
+			inPlace: []gemmTile{
+				gemm1RowsInPlaceAVX2, gemm2RowsInPlaceAVX2, gemm3RowsInPlaceAVX2, gemm4RowsInPlaceAVX2,
+				gemm5RowsInPlaceAVX2, gemm6RowsInPlaceAVX2,
+			},
 		},
 	})
 	if !x.HasAVX512F || !x.HasAVX512DQ || !x.HasAVX512BW || !x.HasAVX512VL {
@@ -47,6 +51,12 @@ func assembled() []*loops {
 				gemm1RowsAVX512, gemm2RowsAVX512, gemm3RowsAVX512, gemm4RowsAVX512, gemm5RowsAVX512,
 				gemm6RowsAVX512, gemm7RowsAVX512, gemm8RowsAVX512, gemm9RowsAVX512, gemm10RowsAVX512,
 				gemm11RowsAVX512, gemm12RowsAVX512, gemm13RowsAVX512, gemm14RowsAVX512,
+			},
+			inPlace: []gemmTile{
+				gemm1RowsInPlaceAVX512, gemm2RowsInPlaceAVX512, gemm3RowsInPlaceAVX512, gemm4RowsInPlaceAVX512,
+				gemm5RowsInPlaceAVX512, gemm6RowsInPlaceAVX512, gemm7RowsInPlaceAVX512, gemm8RowsInPlaceAVX512,
+				gemm9RowsInPlaceAVX512, gemm10RowsInPlaceAVX512, gemm11RowsInPlaceAVX512, gemm12RowsInPlaceAVX512,
+				gemm13RowsInPlaceAVX512, gemm14RowsInPlaceAVX512,
 			},
 		},
 	})

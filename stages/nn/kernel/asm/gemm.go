@@ -18,7 +18,8 @@ const rodata = attr.RODATA | attr.NOPTR
 // multiply-add each, whatever the height, the width or the instruction set.
 func gemmTiles(s isa) {
 	for rows := 1; rows <= s.rows; rows++ {
-		gemmTile(s, rows)
+		gemmTile(s, rows, false)
+		gemmTile(s, rows, true)
 	}
 	gemmVector(s)
 }
@@ -88,25 +89,29 @@ func gemmVector(s isa) {
 	leave()
 }
 
-func gemmTile(s isa, rows int) {
-	TEXT(fmt.Sprintf("gemm%dRows%s", rows, s.suffix), attr.NOSPLIT,
+// gemmTile writes the tile of a height. aStep is the distance of two columns of A, whose rows are adjacent, or with inPlace the distance
+// of two rows, whose columns are.
+func gemmTile(s isa, rows int, inPlace bool) {
+	name := fmt.Sprintf("gemm%dRows", rows)
+	if inPlace {
+		name += "InPlace"
+	}
+	TEXT(name+s.suffix, attr.NOSPLIT,
 		"func(k, n int, a *float32, aStep int, b *float32, bStep, bPanel int, c *float32, cStep int, load bool)")
 	Pragma("noescape")
-	t := tile{isa: s, rows: rows}
+	t := tile{isa: s, rows: rows, inPlace: inPlace}
 	t.n = Load(Param("n"), GP64()).(reg.GPVirtual)
 	t.a = Load(Param("a"), GP64()).(reg.GPVirtual)
 	t.b = Load(Param("b"), GP64()).(reg.GPVirtual)
 	t.c = Load(Param("c"), GP64()).(reg.GPVirtual)
 	t.aStep = floats(Param("aStep"))
 	t.bStep = floats(Param("bStep"))
-	t.bPanel = floats(Param("bPanel"))
-	t.cStep = floats(Param("cStep"))
 
 	Label("wide")
 	CMPQ(t.n, operand.Imm(uint64(2*s.width)))
 	JL(operand.LabelRef("narrow"))
 	t.product("wide", 2, nil)
-	ADDQ(t.bPanel, t.b)
+	ADDQ(floats(Param("bPanel")), t.b)
 	ADDQ(operand.Imm(uint64(2*s.bytes())), t.c)
 	SUBQ(operand.Imm(uint64(2*s.width)), t.n)
 	JMP(operand.LabelRef("wide"))
@@ -138,9 +143,10 @@ func floats(p gotypes.Component) reg.GPVirtual {
 // tile is what the loops of one height keep in registers; steps are in bytes.
 type tile struct {
 	isa
-	rows                        int
-	n, a, b, c                  reg.GPVirtual
-	aStep, bStep, bPanel, cStep reg.GPVirtual
+	rows         int
+	inPlace      bool
+	n, a, b, c   reg.GPVirtual
+	aStep, bStep reg.GPVirtual
 }
 
 // product computes one tile, vecs vectors wide.
@@ -152,8 +158,8 @@ func (t tile) product(name string, vecs int, sel *mask) {
 		}
 	}
 	t.begin(name, acc, sel)
-	a, b, k := GP64(), GP64(), GP64()
-	MOVQ(t.a, a)
+	b, k := GP64(), GP64()
+	element, advance := t.left()
 	MOVQ(t.b, b)
 	Load(Param("k"), k)
 	Label(name + "Products")
@@ -164,24 +170,55 @@ func (t tile) product(name string, vecs int, sel *mask) {
 	}
 	for i := range acc {
 		x := t.numbered(2*t.isa.rows + 2)
-		VBROADCASTSS(operand.Mem{Base: a, Disp: 4 * i}, x)
+		VBROADCASTSS(element(i), x)
 		for j := range cols {
 			VFMADD231PS(cols[j], x, acc[i][j])
 		}
 	}
-	ADDQ(t.aStep, a)
+	advance()
 	ADDQ(t.bStep, b)
 	DECQ(k)
 	JNZ(operand.LabelRef(name + "Products"))
 
-	row := GP64()
+	row, cStep := GP64(), floats(Param("cStep"))
 	MOVQ(t.c, row)
 	for i := range acc {
 		for j := range cols {
 			t.store(acc[i][j], operand.Mem{Base: row, Disp: j * t.bytes()}, sel)
 		}
 		if i+1 < t.rows {
-			ADDQ(t.cStep, row)
+			ADDQ(cStep, row)
+		}
+	}
+}
+
+// left starts at the first column of A and returns how to address row i of the current column and how to go to the next. Rows that are
+// apart are reached from every third one, at 0, 1 and 2 steps.
+func (t tile) left() (element func(i int) operand.Mem, advance func()) {
+	bases := []reg.Register{GP64()}
+	MOVQ(t.a, bases[0])
+	if !t.inPlace {
+		return func(i int) operand.Mem { return operand.Mem{Base: bases[0], Disp: 4 * i} }, func() { ADDQ(t.aStep, bases[0]) }
+	}
+	if t.rows > 3 {
+		triple := GP64()
+		LEAQ(operand.Mem{Base: t.aStep, Index: t.aStep, Scale: 2}, triple)
+		for i := 3; i < t.rows; i += 3 {
+			next := GP64()
+			LEAQ(operand.Mem{Base: bases[len(bases)-1], Index: triple, Scale: 1}, next)
+			bases = append(bases, next)
+		}
+	}
+	element = func(i int) operand.Mem {
+		m := operand.Mem{Base: bases[i/3]}
+		if i%3 > 0 {
+			m.Index, m.Scale = t.aStep, uint8(i%3)
+		}
+		return m
+	}
+	return element, func() {
+		for _, b := range bases {
+			ADDQ(operand.Imm(4), b)
 		}
 	}
 }
@@ -192,19 +229,19 @@ func (t tile) begin(name string, acc [][]reg.Register, sel *mask) {
 	Load(Param("load"), load)
 	TESTB(load, load)
 	JZ(operand.LabelRef(name + "Zero"))
-	row := GP64()
+	row, cStep := GP64(), floats(Param("cStep"))
 	MOVQ(t.c, row)
 	for i := range acc {
 		for j, v := range acc[i] {
 			t.loadInto(v, operand.Mem{Base: row, Disp: j * t.bytes()}, sel)
 		}
 		if i+1 < t.rows {
-			ADDQ(t.cStep, row)
+			ADDQ(cStep, row)
 		}
 	}
 	JMP(operand.LabelRef(name + "Begun"))
 	Label(name + "Zero")
-	row = GP64()
+	row, cStep = GP64(), floats(Param("cStep"))
 	MOVQ(t.c, row)
 	for i := range acc {
 		for j, v := range acc[i] {
@@ -212,7 +249,7 @@ func (t tile) begin(name string, acc [][]reg.Register, sel *mask) {
 			PREFETCHT0(operand.Mem{Base: row, Disp: j * t.bytes()})
 		}
 		if i+1 < t.rows {
-			ADDQ(t.cStep, row)
+			ADDQ(cStep, row)
 		}
 	}
 	Label(name + "Begun")
