@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,16 +89,7 @@ func (s *SourceGodoc) Externals() ([]string, artifacts.Keep, error) {
 	for i, t := range tops {
 		tops[i] = filepath.Join(tree.Root, t)
 	}
-	return tops, documentedFile, nil
-}
-
-// documentedFile tells which files below a package folder can have
-// documentation: Go files but tests, outside test data.
-func documentedFile(rel string, isDir bool) bool {
-	if isDir {
-		return path.Base(rel) != "testdata"
-	}
-	return strings.HasSuffix(rel, ".go") && !strings.HasSuffix(rel, "_test.go")
+	return tops, tree.Keep, nil
 }
 
 // Run implements dag.Kind.

@@ -91,17 +91,24 @@ func (t Tree) Folders() ([]string, error) {
 	return slices.Compact(out), nil
 }
 
+// leavesOut tells whether a folder's name alone leaves it out.
+func (t Tree) leavesOut(name string) bool {
+	return name[0] == '.' || name[0] == '_' || slices.Contains(t.Exclude, name)
+}
+
 func (t Tree) skips(p, name string) bool {
-	if name[0] == '.' || name[0] == '_' || slices.Contains(t.Exclude, name) {
+	if t.leavesOut(name) {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(p, "go.mod"))
 	return err == nil
 }
 
-func counts(d fs.DirEntry) bool {
-	n := d.Name()
-	return strings.HasSuffix(n, ".go") && !strings.HasSuffix(n, "_test.go") && n[0] != '.' && n[0] != '_' && d.Type().IsRegular()
+func counts(d fs.DirEntry) bool { return isSource(d.Name()) && d.Type().IsRegular() }
+
+// isSource tells whether a file's name is that of Go source other than a test.
+func isSource(name string) bool {
+	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && name[0] != '.' && name[0] != '_'
 }
 
 // Read calls yield with the declarations of one package after the other, in the
@@ -153,6 +160,16 @@ func (t Tree) Read(ctx context.Context, folders []string, yield func([]Declarati
 		}
 	}
 	return nil
+}
+
+// Keep tells which files below one of the Tops Read may depend on, and which
+// folders it may enter; rel is slash-separated.
+func (t Tree) Keep(rel string, isDir bool) bool {
+	name := path.Base(rel)
+	if isDir {
+		return !t.leavesOut(name)
+	}
+	return isSource(name) || name == "go.mod" // that of a nested module makes it one
 }
 
 // Tops lists what is directly below the root and is read: folders with

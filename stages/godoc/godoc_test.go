@@ -167,3 +167,17 @@ func TestGOROOT(t *testing.T) {
 		t.Errorf("without Go: %v", err)
 	}
 }
+
+// What is fingerprinted is what Read depends on, and little more.
+func TestKeep(t *testing.T) {
+	tr := Tree{Exclude: []string{"internal"}}
+	for rel, want := range map[string]bool{
+		"p.go": true, "a/p.go": true, "p_test.go": false, "_p.go": false, ".p.go": false, "p.s": false, "README": false, "go.mod": true,
+		"a/": true, "internal/": false, "a/internal/": false, "_a/": false, ".git/": false, "testdata/": true,
+	} {
+		name, isDir := strings.CutSuffix(rel, "/")
+		if got := tr.Keep(name, isDir); got != want {
+			t.Errorf("%s: %t, want %t", rel, got, want)
+		}
+	}
+}
