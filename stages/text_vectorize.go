@@ -82,6 +82,9 @@ func (k *TextVectorize) Run(ctx context.Context, env *dag.Env) error {
 		if err != nil {
 			return err
 		}
+		if longest > transform.MaxLength {
+			return fmt.Errorf("the longest text has %d %ss and every row would be as long; set maxlen, to at most %d", longest, k.Level, transform.MaxLength)
+		}
 		v = v.WithLength(longest)
 		env.Logf("maxlen is %d, as the longest text", longest)
 	}

@@ -93,9 +93,11 @@ func TestTextVectorizeProblems(t *testing.T) {
 
 func TestTextVectorizeFails(t *testing.T) {
 	s := dagtest.Store(t)
+	gigantic := `[{"text":"` + strings.Repeat("a ", transform.MaxLength+1) + `"}]`
 	for _, c := range []struct{ with, rows, want string }{
 		{"{column: text}", `[]`, "the table has no rows to learn a vocabulary from"},
 		{"{column: text}", `[{"text":"a"},{"text":null}]`, `row 2, column "text": the text is null; drop such rows with clean's drop_null, or set "nulls: empty"`},
+		{"{column: text}", gigantic, "the longest text has 1048577 words and every row would be as long; set maxlen, to at most 1048576"},
 		{"{column: text, min_count: 2}", `[{"text":"a b"}]`, `there is no word in column "text": all 1 texts are empty or hold only what separates words, or every word is rarer than min_count`},
 	} {
 		_, err := dagtest.TryRun(t, s, dagtest.New(t, &TextVectorize{}, c.with), map[string]artifacts.Ref{"in": dagtest.Table(t, s, docsSchema, c.rows)})

@@ -185,8 +185,8 @@ func loadVectorizer(fsys fs.FS, config json.RawMessage) (Transform, error) {
 	if err := json.Unmarshal(config, &c); err != nil {
 		return nil, fmt.Errorf("%s: %w", manifestName, err)
 	}
-	if c.MaxLen < 1 {
-		return nil, fmt.Errorf("%s: maxlen must be at least 1, is %d", manifestName, c.MaxLen)
+	if c.MaxLen < 1 || c.MaxLen > MaxLength {
+		return nil, fmt.Errorf("%s: maxlen must be from 1 to %d, is %d", manifestName, MaxLength, c.MaxLen)
 	}
 	b, err := fs.ReadFile(fsys, tokenizerName)
 	if err != nil {

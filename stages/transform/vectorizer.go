@@ -12,12 +12,16 @@ import (
 // says otherwise.
 const KerasFilters = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n"
 
+// MaxLength bounds maxlen: every row of a batch takes that much memory, and a
+// model's folder may be somebody else's.
+const MaxLength = 1 << 20
+
 // Text configures a Vectorizer. Names, defaults and semantics are those of
 // Keras' Tokenizer, texts_to_sequences and pad_sequences.
 type Text struct {
 	Column     string  `yaml:"column" json:"column" doc:"the column of text" required:"true" example:"text"`
 	NumWords   int     `yaml:"num_words" json:"num_words" doc:"ids run from 1 to num_words-1 and go to the most frequent words, 0 is padding; num_words 0 means that every word gets one" default:"10000" min:"0"`
-	MaxLen     int     `yaml:"maxlen" json:"maxlen" doc:"ids of a row; without it, those of the longest text that the transform is fitted on" min:"1" example:"40"`
+	MaxLen     int     `yaml:"maxlen" json:"maxlen" doc:"ids of a row; without it, those of the longest text that the transform is fitted on" min:"1" max:"1048576" example:"40"`
 	Padding    string  `yaml:"padding" json:"padding" doc:"the end at which a short text is filled up with 0" default:"pre" enum:"pre,post"`
 	Truncating string  `yaml:"truncating" json:"truncating" doc:"the end at which a long text is cut" default:"pre" enum:"pre,post"`
 	OOV        string  `yaml:"oov_token" json:"oov_token,omitempty" doc:"the name of id 1, which then stands for every word that has none; without it, those words are left out" example:"<OOV>"`
