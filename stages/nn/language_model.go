@@ -189,7 +189,7 @@ func (l *BERT) OutShape(in Shape, c Context) (Shape, error) {
 	return l.make().OutShape(in, c)
 }
 
-// Build builds embedding, position, norm and the blocks.
+// Build builds embedding, position, segment, norm and the blocks.
 func (l *BERT) Build(in Shape, c Context, rng *rand.Rand) error {
 	l.sequence = l.make()
 	return l.sequence.Build(in, c, rng)
@@ -202,6 +202,7 @@ func (l *BERT) make() sequence {
 	s := sequence{
 		{"embedding", &Embedding{Dim: l.Dim, MaskZero: true, Initializer: RandomNormal}},
 		{"position", &PositionalEncoding{Positions: l.Positions, Encoding: "learned", Initializer: RandomNormal}},
+		{"segment", &segment{count: 2}},
 		{"norm", &LayerNorm{Epsilon: epsilon}},
 		{"", &Dropout{Rate: l.Dropout}},
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -228,15 +230,57 @@ func TestLossesRefuseOutputsTheyCannotMeasure(t *testing.T) {
 	}
 }
 
-func TestSummaryCountsParameters(t *testing.T) {
+func TestSummaryCountsParametersAndProducts(t *testing.T) {
 	rows := countingNetwork(t, 1).Summary()
-	want := []int{4 * 5, 0, 2 * (24*5 + 24*6 + 24), 12*3 + 3}
-	for i, r := range rows {
-		if r.Params != want[i] {
-			t.Errorf("%s has %d parameters, want %d", r.Kind, r.Params, want[i])
-		}
+	want := []LayerSummary{
+		{"embedding", Shape{Unknown, 9, 5}, 4 * 5, 0},
+		{"dropout", Shape{Unknown, 9, 5}, 0, 0},
+		{"lstm", Shape{Unknown, 12}, 2 * (24*5 + 24*6 + 24), 9 * 2 * 24 * (5 + 6)},
+		{"dense", Shape{Unknown, 3}, 12*3 + 3, 12 * 3},
 	}
-	if rows[2].Out.String() != "(?, 12)" {
-		t.Errorf("the LSTM gives %v", rows[2].Out)
+	if !reflect.DeepEqual(rows, want) {
+		t.Errorf("got %+v\nwant %+v", rows, want)
+	}
+}
+
+// TestPublishedSizes compares parameters and products with what torchvision's and
+// Hugging Face's pages say of the whole networks, less their classifiers.
+func TestPublishedSizes(t *testing.T) {
+	image, text := Input{Shape: []int{224, 224, 3}}, Input{Tokens: true, Shape: []int{1024}}
+	for _, c := range []struct {
+		in       Input
+		kind     string
+		params   int // running statistics not counted
+		products float64
+	}{
+		{image, "resnet18", 11689512 - 513000, 1.814e9},
+		{image, "resnet50", 25557032 - 2049000, 4.089e9},
+		{image, "squeezenet", 1235496 - 513000, 0.349e9 - 13*13*512*1000},
+		{text, "gpt", 124439808, 0},
+		{text, "bert", 109482240 - 590592, 0},
+	} {
+		l, err := NewLayer(c.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		context := Context{Vocab: 50257}
+		if c.kind == "bert" {
+			context.Vocab, c.in = 30522, Input{Tokens: true, Shape: []int{512}}
+		}
+		rows, err := Describe(c.in, context, []Layer{l})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range l.Params() {
+			if !p.Trainable {
+				rows[0].Params -= p.size()
+			}
+		}
+		if rows[0].Params != c.params {
+			t.Errorf("%s has %d parameters, published are %d", c.kind, rows[0].Params, c.params)
+		}
+		if off := math.Abs(float64(rows[0].Multiplies)/c.products - 1); c.products > 0 && off > 0.01 {
+			t.Errorf("%s sums %d products, published are %.4g", c.kind, rows[0].Multiplies, c.products)
+		}
 	}
 }

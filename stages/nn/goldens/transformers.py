@@ -134,11 +134,22 @@ class Llama(LanguageModel):
         yield "norm", {"rms_norm": {"epsilon": 1e-5}}
 
 
+class Segment(Layer):
+    """The embedding of the first of two segments, at every position."""
+
+    def __init__(self, shape, case, rng):
+        self.params, self.shape = {"weight": draw(rng, 2, shape[-1])}, shape
+
+    def __call__(self, x, mask):
+        return x + self.params["weight"][0], mask
+
+
 @layer("bert")
 class BERT(LanguageModel):
     def parts(self):
         yield "embedding", {"embedding": {"dim": self.config["dim"], "mask_zero": True}}
         yield "position", {"positional_encoding": {"encoding": "learned"}}
+        yield "segment", Segment
         yield "norm", {"layer_norm": {"epsilon": 1e-12}}
         yield from self.blocks(norm_first=False, epsilon=1e-12)
 
