@@ -106,10 +106,36 @@ func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref,
 			one.Action, one.Last = ActionCached, r.Finished.Sub(r.Started)
 			return one, r.Outputs, nil
 		}
-		one.Why = past.why(description)
+		one.Why = w.nameInputs(s, in, last, past.why(description))
 	}
 	return one, nil, nil
 }
+
+// nameInputs says of an input that changed which output of which stage it is,
+// and of a table how its rows changed.
+func (w *worker) nameInputs(s *Stage, in map[string][]artifacts.Ref, last func(string) (artifacts.Key, bool), why []string) []string {
+	for i, text := range why {
+		port, found := strings.CutPrefix(text, inputChanged)
+		if !found {
+			continue
+		}
+		for _, e := range s.In {
+			if e.Port != port {
+				continue
+			}
+			why[i] = inputChanged + e.From.Name + "." + e.FromPort
+			if before := w.past(e.From, last).record; before != nil && len(in[port]) == 1 && in[port][0].Type == artifacts.Table {
+				why[i] += fmt.Sprintf(": %d → %d rows", before.Outputs[e.FromPort].Rows, in[port][0].Rows)
+			}
+			break
+		}
+	}
+	return why
+}
+
+// inputChanged begins the reason that an input is another one; the port
+// follows.
+const inputChanged = "other input "
 
 // waitsFor names the stages whose outputs are not known yet.
 func waitsFor(s *Stage, outputs map[*Stage]map[string]artifacts.Ref) []string {
@@ -182,7 +208,7 @@ func Differences(before, after json.RawMessage) []string {
 	}
 	for _, port := range sortedKeys(b.Inputs) {
 		if !slices.Equal(a.Inputs[port], b.Inputs[port]) {
-			why = append(why, fmt.Sprintf("input %s changed", port))
+			why = append(why, inputChanged+port)
 		}
 	}
 	if !slices.Equal(a.Externals, b.Externals) {

@@ -40,7 +40,7 @@ only what they need.`,
 	f.StringArrayVarP(&r.given, "param", "p", nil, "set a param of the pipeline: name=value")
 	f.StringArrayVar(&r.Targets, "until", nil, "run what this stage needs, and the stage (as a STAGE argument)")
 	f.StringArrayVar(&r.From, "from", nil, "begin at this stage: what it needs must be in the store")
-	f.StringArrayVar(&r.Force, "force", nil, "run this stage whatever the store has; without a name, every stage")
+	f.StringArrayVar(&r.Force, "force", nil, "--force=STAGE runs this stage whatever the store has; --force alone runs every stage")
 	f.Lookup("force").NoOptDefVal = dag.ForceAll
 	f.BoolVar(&r.Verify, "verify", false, "run what the store has once more, and compare the bytes")
 	f.IntVarP(&r.Jobs, "jobs", "j", 0, "stages to run at a time (default: one for each core)")
