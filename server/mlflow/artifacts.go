@@ -183,10 +183,7 @@ func (s *Server) uploadID() (string, error) {
 func (s *Server) deleteArtifact(w http.ResponseWriter, r *http.Request) {
 	p, err := wanted(r)
 	if err == nil {
-		if _, err = s.files.Lstat(p); err == nil {
-			err = s.files.RemoveAll(p)
-		}
-		err = fileError(err, p)
+		err = fileError(s.files.RemoveAll(p), p) // what is not there is deleted already
 	}
 	s.done(w, r, err)
 }

@@ -3,9 +3,13 @@ package mlflow
 import (
 	"bytes"
 	"context"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -50,4 +54,57 @@ func TestClientFlows(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
+}
+
+// TestSameAnswersAsMLflow makes the same calls to this server and to `mlflow
+// server` and compares the answers.
+func TestSameAnswersAsMLflow(t *testing.T) {
+	py := python(t)
+	web, _ := start(t)
+	peer := startMLflow(t, py)
+	out, err := exec.CommandContext(t.Context(), py, "testdata/differential.py", web.URL, peer).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Log(lastLine(out))
+}
+
+// startMLflow runs MLflow's own server until the test ends.
+func startMLflow(t *testing.T, py string) string {
+	t.Helper()
+	dir, port := t.TempDir(), freePort(t)
+	cmd := exec.Command(py, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", port,
+		"--backend-store-uri", "sqlite:///"+filepath.Join(dir, "db"), "--artifacts-destination", filepath.Join(dir, "artifacts"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it starts processes of its own
+	cmd.Dir = dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	})
+	url := "http://127.0.0.1:" + port
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if res, err := http.Get(url + "/health"); err == nil {
+			_ = res.Body.Close()
+			return url
+		}
+	}
+	t.Fatal("mlflow server does not answer")
+	return ""
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }

@@ -14,6 +14,7 @@ import (
 // runJSON is a run with its data, runInfo the run's own fields alone.
 type (
 	runJSON struct{ registry.Run }
+	newRun  struct{ registry.Run }
 	runInfo struct{ registry.Run }
 	runPage struct {
 		runs []registry.Run
@@ -23,6 +24,11 @@ type (
 
 func (a runJSON) appendJSON(b []byte) []byte {
 	return append(appendRun(append(b, `{"run":`...), a.Run), '}')
+}
+
+// A run that was just made has no outputs; all others say so by an empty object.
+func (a newRun) appendJSON(b []byte) []byte {
+	return append(appendData(append(b, `{"run":`...), a.Run), '}', '}')
 }
 
 func (a runInfo) appendJSON(b []byte) []byte {
@@ -38,6 +44,16 @@ func (a runPage) appendJSON(b []byte) []byte {
 }
 
 func appendRun(b []byte, r registry.Run) []byte {
+	b = append(appendData(b, r), `,"outputs":{`...)
+	b = list(b, "model_outputs", r.ModelOutputs, func(b []byte, m registry.RunModel) []byte {
+		b = appendString(append(b, `{"model_id":`...), m.ModelID)
+		return append(strconv.AppendInt(append(b, `,"step":`...), m.Step, 10), '}')
+	})
+	return append(b, '}', '}')
+}
+
+// appendData appends a run without its outputs and leaves the object open.
+func appendData(b []byte, r registry.Run) []byte {
 	b = appendInfo(append(b, `{"info":`...), &r)
 	b = append(b, `,"data":{`...)
 	b = list(b, "metrics", r.Metrics, appendMetric)
@@ -48,14 +64,6 @@ func appendRun(b []byte, r registry.Run) []byte {
 	b = list(b, "model_inputs", r.ModelInputs, func(b []byte, m registry.RunModel) []byte {
 		return append(appendString(append(b, `{"model_id":`...), m.ModelID), '}')
 	})
-	b = append(b, '}')
-	if len(r.ModelOutputs) > 0 {
-		b = list(append(b, `,"outputs":{`...), "model_outputs", r.ModelOutputs, func(b []byte, m registry.RunModel) []byte {
-			b = appendString(append(b, `{"model_id":`...), m.ModelID)
-			return append(strconv.AppendInt(append(b, `,"step":`...), m.Step, 10), '}')
-		})
-		b = append(b, '}')
-	}
 	return append(b, '}')
 }
 
@@ -179,7 +187,7 @@ func (s *Server) createRun(ctx context.Context, q *createRun) (any, error) {
 	}
 	run, err := s.reg.CreateRun(ctx, registry.NewRun{Experiment: experiment, Name: q.Name, User: q.User,
 		Start: time.UnixMilli(int64(q.Start)), Tags: q.Tags})
-	return runJSON{run}, err
+	return newRun{run}, err
 }
 
 func (s *Server) getRun(ctx context.Context, q *runRef) (any, error) {

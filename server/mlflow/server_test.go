@@ -91,6 +91,8 @@ func (c client) do(method, path string, body any) (int, map[string]any) {
 	case nil:
 	case []byte:
 		in, kind = bytes.NewReader(body), "application/octet-stream"
+	case json.RawMessage: // also what is no JSON
+		in = bytes.NewReader(body)
 	default:
 		text, err := json.Marshal(body)
 		if err != nil {

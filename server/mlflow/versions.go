@@ -358,6 +358,7 @@ func (s *Server) searchVersions(ctx context.Context, q *modelSearch) (any, error
 	}
 	answer := versionList{Next: next}
 	for _, v := range list {
+		v.Aliases = nil // as MLflow, which gives them for single versions only
 		answer.Versions = append(answer.Versions, versionToJSON(v))
 	}
 	return answer, nil
