@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 )
 
 // Link puts a stored artifact of one file at path, for a program that wants a
@@ -53,14 +52,4 @@ func (s *Store) Copy(ref Ref, path string) error {
 		err = cerr
 	}
 	return err
-}
-
-// TempDir makes a folder for files of this process, with an absolute path. It
-// goes when the process ends, if not before.
-func (s *Store) TempDir() (string, error) {
-	path, err := filepath.Abs(s.session.tempPath())
-	if err != nil {
-		return "", err
-	}
-	return path, os.Mkdir(path, 0o777)
 }

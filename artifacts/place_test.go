@@ -45,3 +45,26 @@ func TestTempDirGoesWithTheSession(t *testing.T) {
 		t.Errorf("it is left: %v", err)
 	}
 }
+
+func TestTempDirComesBackEmptyUnderANewName(t *testing.T) {
+	withStore(t, filepath.Join(t.TempDir(), ".pipe"), func(s *Store) {
+		first, err := s.TempDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(first, "a", "b"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		s.ReturnTempDir(first)
+		second, err := s.TempDir()
+		if err != nil || second == first {
+			t.Fatalf("%q after %q, %v", second, first, err)
+		}
+		if entries, err := os.ReadDir(second); err != nil || len(entries) > 0 {
+			t.Errorf("it has %v, %v", entries, err)
+		}
+		if _, err := os.Stat(first); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the old path still leads somewhere: %v", err)
+		}
+	})
+}

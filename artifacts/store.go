@@ -47,6 +47,7 @@ type Store struct {
 	unflushed map[Digest]bool       // objects whose bytes or names may not be on the disk yet
 	manifests map[Digest]folderList // parsed manifests: immutable, and asked for at each look-up
 
+	temp      tempDirs
 	stats     statCache
 	noReflink atomic.Bool // a clone failed, and so would the next
 }

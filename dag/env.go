@@ -335,7 +335,7 @@ func (e *Env) execute(ctx context.Context, k Kind) (out map[string]artifacts.Ref
 			e.abort()
 		}
 		for _, dir := range e.temps {
-			_ = os.RemoveAll(dir) // what stays is swept with the process's temporary folder
+			e.store.ReturnTempDir(dir)
 		}
 	}()
 	if err := k.Run(ctx, e); err != nil {

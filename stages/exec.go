@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"pipe/artifacts"
@@ -20,8 +21,7 @@ var execKind = dag.Info{
 	Name: "exec", Version: 1, New: func() dag.Kind { return &Exec{} },
 	Doc: `Runs any program: Python, R, a shell script. Inputs are files that the environment
 names: PIPE_INPUT_<NAME> (tables as Parquet, or as Arrow IPC with tables: arrow). The program writes its
-outputs to the places PIPE_OUTPUT_<NAME>; PIPE_MANIFEST names a JSON file with all of it and the params, and
-PIPE_PARAMS one with the params alone. What it prints is the stage's log; a printed line
+outputs to the places PIPE_OUTPUT_<NAME>; PIPE_PARAMS names a JSON file with the params, where there are any. What it prints is the stage's log; a printed line
 "metric NAME VALUE" or "metric NAME STEP VALUE" is a metric, and so is each number in the JSON object that it writes to
 PIPE_METRICS. It runs in pipe's folder, with PATH, HOME, LANG, TMPDIR and the variables of env and pass_env,
 in a process group of its own that dies as a whole when the run is interrupted. Name every file that it reads
@@ -176,14 +176,9 @@ func (x *Exec) Run(ctx context.Context, env *dag.Env) error {
 
 // prepare places the inputs and says in the environment where everything is.
 func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
-	p := &program{exec: x, dir: dir, variables: baseEnvironment(x)}
-	manifest := struct {
-		Inputs  map[string][]string `json:"inputs"`
-		Outputs map[string]string   `json:"outputs"`
-		Params  map[string]any      `json:"params"`
-		Metrics string              `json:"metrics"`
-	}{map[string][]string{}, map[string]string{}, x.Params, filepath.Join(dir, "metrics.json")}
+	p := &program{exec: x, dir: dir, variables: baseEnvironment(x), outputs: map[string]string{}, metrics: filepath.Join(dir, "metrics.json")}
 	for _, port := range env.Connected() {
+		var places []string
 		for i, ref := range env.Inputs(port) {
 			name := "in-" + port
 			if i > 0 {
@@ -193,9 +188,9 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 			if err != nil {
 				return nil, fmt.Errorf("input %q: %w", port, err)
 			}
-			manifest.Inputs[port] = append(manifest.Inputs[port], path)
+			places = append(places, path)
 		}
-		p.set("PIPE_INPUT_"+strings.ToUpper(port), strings.Join(manifest.Inputs[port], string(os.PathListSeparator)))
+		p.set("PIPE_INPUT_"+strings.ToUpper(port), strings.Join(places, string(os.PathListSeparator)))
 	}
 	for name, o := range x.Outputs {
 		path := filepath.Join(dir, "out-"+name)
@@ -204,20 +199,15 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 		} else if err := os.Mkdir(path, 0o777); err != nil {
 			return nil, err
 		}
-		manifest.Outputs[name] = path
+		p.outputs[name] = path
 		p.set("PIPE_OUTPUT_"+strings.ToUpper(name), path)
 	}
-	p.outputs, p.metrics = manifest.Outputs, manifest.Metrics
-	p.set("PIPE_METRICS", manifest.Metrics)
-	p.set("PIPE_SEED", fmt.Sprint(env.Seed))
-	if err := p.file("PIPE_MANIFEST", "manifest.json", manifest); err != nil {
-		return nil, err
+	p.set("PIPE_METRICS", p.metrics)
+	p.set("PIPE_SEED", strconv.FormatUint(env.Seed, 10))
+	if len(x.Params) > 0 {
+		return p, p.file("PIPE_PARAMS", "params.json", x.Params)
 	}
-	params := x.Params
-	if params == nil {
-		params = map[string]any{}
-	}
-	return p, p.file("PIPE_PARAMS", "params.json", params)
+	return p, nil
 }
 
 // baseEnvironment is what a program can expect; everything else is named in

@@ -50,33 +50,43 @@ func (p *program) file(variable, name string, v any) error {
 // patience is how long a program may take to end when it is told to.
 const patience = 400 * time.Millisecond
 
-// run starts the program in a process group of its own and waits for it.
+// run starts the program in a process group of its own and waits for it. That
+// is done without os/exec, whose goroutines for the output cost as much as the
+// rest of a short stage.
 func (p *program) run(ctx context.Context, env *dag.Env) error {
 	args := p.exec.Command.Args
 	if args == nil {
 		args = []string{"/bin/sh", "-c", p.exec.Command.Shell}
 	}
-	c := exec.CommandContext(ctx, args[0], args[1:]...)
-	c.Env = p.variables
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
-	c.WaitDelay = patience
-	lines := &lineWriter{line: func(s string) { p.line(env, s) }}
-	c.Stdout, c.Stderr = lines, lines // one writer: os/exec then serialises
-	err := c.Run()
-	lines.end()
-	if c.Process != nil { // what the program left running in its group ends, too
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		return fmt.Errorf("%s: %s%s", args[0], exit, p.lastWords())
-	case err != nil:
+	path, err := exec.LookPath(args[0])
+	if err != nil {
 		return fmt.Errorf("start %s: %w", args[0], err)
+	}
+	output, process, err := start(path, args, p.variables)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", args[0], err)
+	}
+	group := -process.Pid
+	stop := context.AfterFunc(ctx, func() {
+		_ = syscall.Kill(group, syscall.SIGTERM)
+		time.AfterFunc(patience, func() { _ = syscall.Kill(group, syscall.SIGKILL) })
+	})
+	defer stop()
+	lines := &lineWriter{line: func(s string) { p.line(env, s) }}
+	readErr := output.follow(lines)
+	state, err := process.Wait()
+	// What the program left running in its group ends, too.
+	_ = syscall.Kill(group, syscall.SIGKILL)
+	lines.end()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("wait for %s: %w", args[0], err)
+	case !state.Success():
+		return fmt.Errorf("%s: %s%s", args[0], state, p.lastWords())
+	case readErr != nil:
+		return fmt.Errorf("read what %s prints: %w", args[0], readErr)
 	}
 	return nil
 }

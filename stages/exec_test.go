@@ -119,3 +119,16 @@ func TestExecCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestExecDoesNotWaitForStragglers leaves a child behind that holds the output
+// open: the stage ends with the program, and has all that it printed.
+func TestExecDoesNotWaitForStragglers(t *testing.T) {
+	s := dagtest.Store(t)
+	out, err := dagtest.TryRun(t, s, dagtest.New(t, &Exec{}, `run: "sleep 1000 & echo all of it"`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := s.ReadAll(out["log"]); string(b) != "all of it\n" {
+		t.Errorf("log = %q", b)
+	}
+}
