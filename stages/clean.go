@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"pipe/artifacts"
 	"pipe/artifacts/table"
@@ -130,13 +129,15 @@ func (k *Clean) cleaner(s *arrow.Schema) (c *cleaner, err error) {
 
 // write cleans a batch.
 func (c *cleaner) write(w table.Writer, b batch) error {
-	batch := c.normalize(b.RecordBatch)
+	batch, err := c.normalize(b.RecordBatch)
+	if err != nil {
+		return err
+	}
 	defer batch.Release()
 	keep := slices.DeleteFunc(b.all(), func(i int) bool { return anyNull(batch, c.notNull, i) })
 	c.nulls += batch.NumRows() - int64(len(keep))
 	if c.where != nil {
 		before := len(keep)
-		var err error
 		if keep, err = c.where.Select(batch, keep, b.first); err != nil {
 			return err
 		}
@@ -161,27 +162,32 @@ func anyNull(batch arrow.RecordBatch, cols []int, row int) bool {
 }
 
 // normalize applies the text steps. The caller releases the result.
-func (c *cleaner) normalize(batch arrow.RecordBatch) arrow.RecordBatch {
+func (c *cleaner) normalize(batch arrow.RecordBatch) (arrow.RecordBatch, error) {
 	cols := append([]arrow.Array(nil), batch.Columns()...)
 	for _, i := range c.text {
-		cols[i] = mapText(batch.Column(i).(*array.String), c.apply)
-		defer cols[i].Release()
+		col, err := mapText(batch.Column(i).(*array.String), c.apply)
+		if err != nil {
+			return nil, err
+		}
+		defer col.Release()
+		cols[i] = col
 	}
-	return array.NewRecordBatch(batch.Schema(), cols, batch.NumRows())
+	return array.NewRecordBatch(batch.Schema(), cols, batch.NumRows()), nil
 }
 
-func mapText(col *array.String, f func(string) string) arrow.Array {
-	b := array.NewStringBuilder(memory.DefaultAllocator)
-	defer b.Release()
-	b.Reserve(col.Len())
-	for i := range col.Len() {
-		if col.IsNull(i) {
-			b.AppendNull()
-		} else {
-			b.Append(f(col.Value(i)))
+// mapText applies f to every text.
+func mapText(col *array.String, f func(string) string) (arrow.Array, error) {
+	return rows.Build(arrow.BinaryTypes.String, col.Len(), func(b array.Builder, from, to int) error {
+		out := b.(*array.StringBuilder)
+		for i := from; i < to; i++ {
+			if col.IsNull(i) {
+				out.AppendNull()
+			} else {
+				out.Append(f(col.Value(i)))
+			}
 		}
-	}
-	return b.NewArray()
+		return nil
+	})
 }
 
 // report says why rows were dropped.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"pipe/artifacts"
 	"pipe/dag"
@@ -98,9 +97,8 @@ func withColumn(s *arrow.Schema, name string, t arrow.DataType) *arrow.Schema {
 
 // deriver computes one column.
 type deriver struct {
-	Derivation
-	eval   *rows.Evaluator
-	typ    arrow.DataType
+	name   string
+	column *rows.Column
 	schema *arrow.Schema // with the column
 	failed int64         // values that became null
 }
@@ -115,20 +113,17 @@ func (k *Derive) Run(ctx context.Context, env *dag.Env) (err error) {
 	schema := s.Schema()
 	steps := make([]*deriver, len(k.Columns))
 	for i, d := range k.Columns {
-		step := &deriver{Derivation: d}
-		if step.eval, err = rows.NewEvaluator(schema, d.Expr); err != nil {
+		column, err := rows.NewColumn(schema, d.Expr)
+		if err != nil {
 			return fmt.Errorf("column %q: %w", d.Name, err)
 		}
-		if step.typ, err = rows.ArrowType(step.eval.Type()); err != nil {
-			return fmt.Errorf("column %q: %w", d.Name, err)
-		}
-		schema = withColumn(schema, d.Name, step.typ)
-		step.schema, steps[i] = schema, step
+		schema = withColumn(schema, d.Name, column.Type())
+		steps[i] = &deriver{name: d.Name, column: column, schema: schema}
 	}
 	err = s.rewrite(ctx, schema, func(b batch) (arrow.RecordBatch, error) { return k.derive(steps, b) })
 	for _, step := range steps {
 		if step.failed > 0 {
-			env.Logf("%d values of column %q could not be computed and are null", step.failed, step.Name)
+			env.Logf("%d values of column %q could not be computed and are null", step.failed, step.name)
 		}
 	}
 	return err
@@ -139,13 +134,14 @@ func (k *Derive) derive(steps []*deriver, b batch) (arrow.RecordBatch, error) {
 	made := b.RecordBatch
 	made.Retain()
 	for _, step := range steps {
-		col, err := step.compute(made, b.first, k.OnError == "null")
+		col, failed, err := step.column.Compute(made, b.first, k.OnError == "null")
 		if err != nil {
 			made.Release()
-			return nil, err
+			return nil, fmt.Errorf("column %q: %w", step.name, err)
 		}
+		step.failed += failed
 		cols := append([]arrow.Array(nil), made.Columns()...)
-		if at := step.schema.FieldIndices(step.Name)[0]; at < len(cols) {
+		if at := step.schema.FieldIndices(step.name)[0]; at < len(cols) {
 			cols[at] = col
 		} else {
 			cols = append(cols, col)
@@ -156,28 +152,4 @@ func (k *Derive) derive(steps []*deriver, b batch) (arrow.RecordBatch, error) {
 		made = next
 	}
 	return made, nil
-}
-
-// compute gives the column for a batch.
-func (d *deriver) compute(b arrow.RecordBatch, first int64, lenient bool) (arrow.Array, error) {
-	builder := array.NewBuilder(memory.DefaultAllocator, d.typ)
-	defer builder.Release()
-	builder.Reserve(int(b.NumRows()))
-	for i := range int(b.NumRows()) {
-		v, null, err := d.eval.Eval(b, i)
-		if err == nil {
-			err = rows.Append(builder, v)
-		}
-		switch {
-		case err == nil:
-		case null:
-			builder.AppendNull()
-		case lenient:
-			d.failed++
-			builder.AppendNull()
-		default:
-			return nil, fmt.Errorf("row %d, column %q: %w", first+int64(i), d.Name, err)
-		}
-	}
-	return builder.NewArray(), nil
 }

@@ -88,7 +88,7 @@ func TestDerive(t *testing.T) {
 {"age":3,"full name":"BO","n":2,"name":"bo","since":null}
 {"age":3,"full name":"CY","n":2,"name":"cy","since":2025}
 `},
-		{with: "columns: {x: '1.0 / double(age - 7)', y: 'age / (age - 7)'}", err: `row 3, column "y": age / (age - 7): division by zero`},
+		{with: "columns: {x: '1.0 / double(age - 7)', y: 'age / (age - 7)'}", err: `column "y": row 3: age / (age - 7): division by zero`},
 		{with: "{columns: {y: 'age / (age - 7)'}, on_error: 'null'}", want: `{"age":41,"full name":"Ann A","name":"ann","since":"2026-01-02","y":1}
 {"age":null,"full name":null,"name":"bo","since":null,"y":null}
 {"age":7,"full name":"Cy C","name":"cy","since":"2025-12-31","y":null}

@@ -4,77 +4,23 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"pipe/dag"
 	"pipe/dag/expr"
 )
 
-// Evaluator computes an expression over the rows of a table. It reads only the
-// columns that the expression names, and is used by one goroutine at a time.
-type Evaluator struct {
-	prog *expr.Program
-	cols []namedColumn // those that the expression reads by name
-	row  []namedColumn // all of them, where it reads `row`
-	vars map[string]any
+// team is an evaluator for each core.
+type team []*Evaluator
+
+func (t *team) grow(n int) {
+	for len(*t) < n {
+		*t = append(*t, (*t)[0].clone())
+	}
 }
 
-type namedColumn struct {
-	name string
-	at   int
-}
-
-// NewEvaluator compiles an expression over the columns of a table.
-func NewEvaluator(s *arrow.Schema, source string, want ...expr.Type) (*Evaluator, error) {
-	scope, err := expr.NewScope(dag.RowVars(s))
-	if err != nil {
-		return nil, err
-	}
-	prog, err := scope.Compile(source, want...)
-	if err != nil {
-		return nil, err
-	}
-	e := &Evaluator{prog: prog, vars: make(map[string]any, len(prog.Names))}
-	for _, name := range prog.Names {
-		if name == rowVar {
-			for i, f := range s.Fields() {
-				e.row = append(e.row, namedColumn{f.Name, i})
-			}
-		} else if at := s.FieldIndices(name); len(at) > 0 {
-			e.cols = append(e.cols, namedColumn{name, at[0]})
-		}
-	}
-	return e, nil
-}
-
-// rowVar is the variable that holds all columns.
-const rowVar = "row"
-
-// Type is the type of the expression's value.
-func (e *Evaluator) Type() expr.Type { return e.prog.Type }
-
-// Eval computes the value for a row; null tells that a column that the
-// expression reads is null there, which may be why there is an error.
-func (e *Evaluator) Eval(batch arrow.RecordBatch, row int) (v any, null bool, err error) {
-	for _, c := range e.cols {
-		x := Value(batch.Column(c.at), row)
-		null = null || x == nil
-		e.vars[c.name] = x
-	}
-	if e.row != nil {
-		all := make(map[string]any, len(e.row))
-		for _, c := range e.row {
-			x := Value(batch.Column(c.at), row)
-			null = null || x == nil
-			all[c.name] = x
-		}
-		e.vars[rowVar] = all
-	}
-	v, err = e.prog.Eval(e.vars)
-	return v, null, err
-}
-
-// Filter is a condition over the rows of a table.
-type Filter struct{ e *Evaluator }
+// Filter is a condition over the rows of a table. It works on all cores and is
+// used by one goroutine at a time.
+type Filter struct{ team team }
 
 // NewFilter compiles a condition.
 func NewFilter(s *arrow.Schema, source string) (*Filter, error) {
@@ -82,16 +28,34 @@ func NewFilter(s *arrow.Schema, source string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{e}, nil
+	return &Filter{team{e}}, nil
 }
 
 // Select keeps those of the rows that fulfil the condition, in place. A row for
 // which it cannot be computed because of a null does not fulfil it; any other
 // error names the row, counted from first, the number of the batch's first row.
 func (f *Filter) Select(batch arrow.RecordBatch, rows []int, first int64) ([]int, error) {
+	parts := partsOf(len(rows))
+	f.team.grow(parts)
+	kept := make([][]int, parts)
+	err := parallel(parts, len(rows), func(part, from, to int) (err error) {
+		kept[part], err = f.team[part].choose(batch, rows[from:to], first)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := kept[0]
+	for _, k := range kept[1:] {
+		out = append(out, k...) // never ahead of where k lies in rows
+	}
+	return out, nil
+}
+
+func (e *Evaluator) choose(batch arrow.RecordBatch, rows []int, first int64) ([]int, error) {
 	kept := rows[:0]
 	for _, i := range rows {
-		v, null, err := f.e.Eval(batch, i)
+		v, null, err := e.Eval(batch, i)
 		switch {
 		case err != nil && null:
 			continue
@@ -100,11 +64,67 @@ func (f *Filter) Select(batch arrow.RecordBatch, rows []int, first int64) ([]int
 		}
 		pass, ok := v.(bool)
 		if !ok && v != nil {
-			return nil, fmt.Errorf("row %d: %s: gave %v where true or false is wanted", first+int64(i), f.e.prog.Source, v)
+			return nil, fmt.Errorf("row %d: %s: gave %v where true or false is wanted", first+int64(i), e.prog.Source, v)
 		}
 		if pass {
 			kept = append(kept, i)
 		}
 	}
 	return kept, nil
+}
+
+// Column computes an expression for every row, on all cores. It is used by one
+// goroutine at a time.
+type Column struct {
+	team team
+	typ  arrow.DataType
+}
+
+// NewColumn compiles an expression whose value a column can hold.
+func NewColumn(s *arrow.Schema, source string) (*Column, error) {
+	e, err := NewEvaluator(s, source)
+	if err != nil {
+		return nil, err
+	}
+	t, err := ArrowType(e.prog.Type)
+	if err != nil {
+		return nil, err
+	}
+	return &Column{team{e}, t}, nil
+}
+
+// Type is the type of the column.
+func (c *Column) Type() arrow.DataType { return c.typ }
+
+// Compute gives the column for a batch. A value that cannot be computed because
+// of a null is null; so is, when lenient, any other, and failed says how many.
+// Else the error names the row, counted from first.
+func (c *Column) Compute(batch arrow.RecordBatch, first int64, lenient bool) (col arrow.Array, failed int64, err error) {
+	n := int(batch.NumRows())
+	parts := partsOf(n)
+	c.team.grow(parts)
+	fails := make([]int64, parts)
+	col, err = build(c.typ, parts, n, func(b array.Builder, part, from, to int) error {
+		for i := from; i < to; i++ {
+			v, null, err := c.team[part].Eval(batch, i)
+			if err == nil {
+				err = Append(b, v)
+			}
+			switch {
+			case err == nil:
+			case null:
+				b.AppendNull()
+			case lenient:
+				fails[part]++
+				b.AppendNull()
+			default:
+				return fmt.Errorf("row %d: %w", first+int64(i), err)
+			}
+		}
+		return nil
+	})
+	for _, n := range fails {
+		failed += n
+	}
+	return col, failed, err
 }

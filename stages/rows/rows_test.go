@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,53 @@ func TestKeysOfSeveralColumns(t *testing.T) {
 	set := NewSet()
 	if got := set.Distinct(b, []int{0, 1}, []int{0, 1, 2}); !reflect.DeepEqual(got, []int{0, 1}) || set.Len() != 2 {
 		t.Errorf("distinct rows %v of %d", got, set.Len())
+	}
+}
+
+// The number of cores changes neither what is kept and computed nor which row
+// is blamed.
+func TestCoresDoNotMatter(t *testing.T) {
+	batch := sample(t, rand.New(rand.NewPCG(1, 2)), 5000)
+	defer batch.Release()
+	type outcome struct {
+		kept   []int
+		column string
+		err    string
+	}
+	run := func(cores int) (o outcome) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+		f, err := NewFilter(everyType, `i16 > 50 && utf8 != ""`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := make([]int, 5000)
+		for i := range all {
+			all[i] = i
+		}
+		if o.kept, err = f.Select(batch, all, 1); err != nil {
+			t.Fatal(err)
+		}
+		c, err := NewColumn(everyType, `100 / (i16 - 50)`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		col, failed, err := c.Compute(batch, 1, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.column = fmt.Sprint(col, failed)
+		_, _, err = c.Compute(batch, 1, false)
+		o.err = fmt.Sprint(err)
+		return o
+	}
+	one := run(1)
+	if len(one.kept) < 500 || !strings.HasPrefix(one.err, "row ") {
+		t.Fatalf("%d rows kept, error %s", len(one.kept), one.err)
+	}
+	for _, cores := range []int{2, 3, 8} {
+		if got := run(cores); !reflect.DeepEqual(got, one) {
+			t.Errorf("with %d cores: error %s, %d rows; with one: error %s, %d rows", cores, got.err, len(got.kept), one.err, len(one.kept))
+		}
 	}
 }
 
