@@ -30,6 +30,7 @@ const (
 )
 
 func main() {
+	delayCollection()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
