@@ -134,6 +134,9 @@ func (r *Register) Run(ctx context.Context, env *dag.Env) error {
 			return fmt.Errorf("give the alias %q to version %d of %q: %w", r.Alias, v.Version, r.Model, err)
 		}
 	}
+	if !v.Created && !out.Moved {
+		env.UpToDate()
+	}
 	return r.write(env, &out)
 }
 
