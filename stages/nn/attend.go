@@ -2,6 +2,8 @@ package nn
 
 import (
 	"math"
+	"math/rand/v2"
+	"runtime"
 
 	"pipe/stages/nn/kernel"
 )
@@ -22,121 +24,151 @@ func attend(p *Pass, qkv *Tensor, h heads, causal bool, drop float64) *Tensor {
 	n.qkv, n.y, n.h, n.causal = qkv, y, h, causal
 	n.batch, n.time = batch, time
 	n.scale = float32(1 / math.Sqrt(float64(h.dim)))
-	n.weights = p.floats.take(batch * h.count * time * time)
-	n.kept, n.dropped = n.weights, nil
+	n.drop = 0
 	if p.train && drop > 0 {
-		n.dropped = p.floats.take(len(n.weights))
-		fillDropout(p, n.dropped, drop)
-		n.kept = p.floats.take(len(n.weights))
+		n.drop, n.seed = drop, p.pcg.Uint64()
 	}
+	n.workers = min(runtime.GOMAXPROCS(0), batch*h.kv)
+	n.room = p.floats.take(n.workers * roomTiles * n.tileSize())
 	if n.ahead == nil {
-		n.ahead, n.back = n.forwardRange, n.backwardRange
+		n.ahead = func(from, to int) { n.each(from, to, (*attentionNode).read) }
+		n.back = func(from, to int) { n.each(from, to, (*attentionNode).readGrad) }
 	}
-	kernel.Parallel(batch*h.kv, 1, n.ahead)
+	kernel.Parallel(n.workers, 1, n.ahead)
 	return y
 }
 
-// attentionNode keeps the attention weights, (batch, count, time, time), for the
-// backward pass. Work is split by example and head of keys, because the heads
-// that share keys add to the same gradients.
+// queryTile is how many positions read at once. Attention weights exist for one
+// tile at a time, never for the whole sequence: the backward pass computes them
+// again (Dao et al. 2022), which is cheaper than the memory.
+const queryTile = 64
+
+// roomTiles is the number of tiles that a worker has room for: weights, factors of
+// dropout, weights after it, and the gradients of both.
+const roomTiles = 5
+
+// attentionNode splits its work by example and head of keys, because the heads that
+// share keys add to the same gradients.
 type attentionNode struct {
 	qkv, y      *Tensor
 	h           heads
 	causal      bool
 	batch, time int
 	scale       float32
-	weights     []float32
-	dropped     []float32 // factors of dropout, nil without
-	kept        []float32 // weights after dropout
-	grads       []float32 // room for the gradient of the weights
+	drop        float64
+	seed        uint64 // of dropout
+	workers     int
+	room        []float32
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
 
-// each calls f for every head of queries of the ranges lo to hi with the places
-// of its first query, key and value, its first output, and its weights.
-func (n *attentionNode) each(lo, hi int, f func(b, q, k, v, out, weights int)) {
-	group := n.h.count / n.h.kv
-	for i := lo; i < hi; i++ {
-		b, kv := i/n.h.kv, i%n.h.kv
-		row := b * n.time * n.h.width()
-		k := row + (n.h.count+kv)*n.h.dim
-		for head := kv * group; head < (kv+1)*group; head++ {
-			f(b, row+head*n.h.dim, k, k+n.h.kv*n.h.dim,
-				(b*n.time*n.h.count+head)*n.h.dim, (b*n.h.count+head)*n.time*n.time)
-		}
-	}
+func (n *attentionNode) tileSize() int { return min(queryTile, n.time) * n.time }
+
+// tile is the positions first to first+rows of one head of one example, which read
+// from the first reach positions.
+type tile struct {
+	b, head, first, rows, reach int
+
+	q, k, v, out                               int // where query, key, value and output of the first position lie
+	weights, factors, kept, gradients, blended []float32
 }
 
-func (n *attentionNode) forwardRange(lo, hi int) {
-	t, d, width, out := n.time, n.h.dim, n.h.width(), n.h.count*n.h.dim
-	x := n.qkv.Data
-	n.each(lo, hi, func(b, q, k, v, at, weights int) {
-		w := n.weights[weights : weights+t*t]
-		kernel.Gemm(false, true, t, t, d, n.scale, x[q:], width, x[k:], width, 0, w, t)
-		n.normalise(w, b)
-		if n.dropped != nil {
-			kernel.Mul(n.kept[weights:weights+t*t], w, n.dropped[weights:weights+t*t])
-			w = n.kept[weights : weights+t*t]
-		}
-		kernel.Gemm(false, false, t, d, t, 1, w, t, x[v:], width, 0, n.y.Data[at:], out)
-	})
-}
-
-// normalise turns the scores of one head into weights: softmax over what each
-// position may read, 0 elsewhere.
-func (n *attentionNode) normalise(w []float32, b int) {
-	for i := range n.time {
-		row := w[i*n.time : (i+1)*n.time]
-		readable := row
-		if n.causal {
-			readable = row[:i+1]
-			clear(row[i+1:])
-		}
-		some := n.qkv.Mask == nil
-		if n.qkv.Mask != nil {
-			for j := range readable {
-				if n.qkv.Mask[b*n.time+j] {
-					some = true
-				} else {
-					readable[j] = float32(math.Inf(-1))
+// each calls f for the tiles of workers from to to, in order. Tiles are passed by
+// value, because one that is pointed at would be allocated.
+func (n *attentionNode) each(from, to int, f func(n *attentionNode, t tile)) {
+	tasks, group, size, width := n.batch*n.h.kv, n.h.count/n.h.kv, n.tileSize(), n.h.width()
+	for worker := from; worker < to; worker++ {
+		room := n.room[worker*roomTiles*size:]
+		for task := tasks * worker / n.workers; task < tasks*(worker+1)/n.workers; task++ {
+			b, kv := task/n.h.kv, task%n.h.kv
+			for head := kv * group; head < (kv+1)*group; head++ {
+				for first := 0; first < n.time; first += queryTile {
+					t := tile{b: b, head: head, first: first, rows: min(queryTile, n.time-first), reach: n.time}
+					if n.causal {
+						t.reach = first + t.rows
+					}
+					row := b * n.time * width
+					t.q = row + first*width + head*n.h.dim
+					t.k = row + (n.h.count+kv)*n.h.dim
+					t.v = t.k + n.h.kv*n.h.dim
+					t.out = ((b*n.time+first)*n.h.count + head) * n.h.dim
+					cells := t.rows * t.reach
+					t.weights, t.factors, t.kept = room[:cells], room[size:size+cells], room[2*size:2*size+cells]
+					t.gradients, t.blended = room[3*size:3*size+cells], room[4*size:4*size+cells]
+					n.weigh(&t)
+					f(n, t)
 				}
 			}
 		}
-		if some {
-			kernel.Softmax(readable, readable, 1, len(readable))
-		} else {
-			clear(row)
+	}
+}
+
+// weigh computes the attention weights of a tile, before and after dropout.
+func (n *attentionNode) weigh(t *tile) {
+	x, width := n.qkv.Data, n.h.width()
+	kernel.Gemm(false, true, t.rows, t.reach, n.h.dim, n.scale, x[t.q:], width, x[t.k:], width, 0, t.weights, t.reach)
+	for i := range t.rows {
+		n.normalise(t.weights[i*t.reach:(i+1)*t.reach], t.b, t.first+i)
+	}
+	if n.drop == 0 {
+		t.kept = t.weights
+		return
+	}
+	var pcg rand.PCG
+	pcg.Seed(derive(n.seed, "attention", t.b, t.head, t.first))
+	fillDropout(&pcg, t.factors, n.drop)
+	kernel.Mul(t.kept, t.weights, t.factors)
+}
+
+// normalise turns the scores of one position into weights: softmax over what it may
+// read, 0 elsewhere.
+func (n *attentionNode) normalise(row []float32, b, position int) {
+	readable := row
+	if n.causal {
+		readable = row[:position+1]
+		clear(row[position+1:])
+	}
+	some := n.qkv.Mask == nil
+	if n.qkv.Mask != nil {
+		for j := range readable {
+			if n.qkv.Mask[b*n.time+j] {
+				some = true
+			} else {
+				readable[j] = float32(math.Inf(-1))
+			}
 		}
 	}
+	if some {
+		kernel.Softmax(readable, readable, 1, len(readable))
+	} else {
+		clear(row)
+	}
+}
+
+// read sums the values that the positions of a tile read.
+func (n *attentionNode) read(t tile) {
+	kernel.Gemm(false, false, t.rows, n.h.dim, t.reach, 1, t.kept, t.reach, n.qkv.Data[t.v:], n.h.width(),
+		0, n.y.Data[t.out:], n.h.count*n.h.dim)
 }
 
 func (n *attentionNode) backward() {
-	if n.qkv.gradient() == nil {
-		return
+	if n.qkv.gradient() != nil {
+		kernel.Parallel(n.workers, 1, n.back)
 	}
-	n.grads = n.qkv.pass.floats.take(len(n.weights))
-	kernel.Parallel(n.batch*n.h.kv, 1, n.back)
 }
 
-func (n *attentionNode) backwardRange(lo, hi int) {
-	t, d, width, out := n.time, n.h.dim, n.h.width(), n.h.count*n.h.dim
-	x, dx, dy := n.qkv.Data, n.qkv.grad, n.y.grad
-	n.each(lo, hi, func(_, q, k, v, at, weights int) {
-		w, dw := n.weights[weights:weights+t*t], n.grads[weights:weights+t*t]
-		kernel.Gemm(true, false, t, d, t, 1, n.kept[weights:], t, dy[at:], out, 1, dx[v:], width)
-		kernel.Gemm(false, true, t, t, d, 1, dy[at:], out, x[v:], width, 0, dw, t)
-		if n.dropped != nil {
-			kernel.Mul(dw, dw, n.dropped[weights:weights+t*t])
-		}
-		for i := range t {
-			wr, gr := w[i*t:(i+1)*t], dw[i*t:(i+1)*t]
-			dot := kernel.Dot(wr, gr)
-			for j, v := range wr {
-				gr[j] = v * (gr[j] - dot)
-			}
-		}
-		kernel.Gemm(false, false, t, d, t, n.scale, dw, t, x[k:], width, 1, dx[q:], width)
-		kernel.Gemm(true, false, t, d, t, n.scale, dw, t, x[q:], width, 1, dx[k:], width)
-	})
+// readGrad adds the gradients of the queries, keys and values of a tile.
+func (n *attentionNode) readGrad(t tile) {
+	d, width, out := n.h.dim, n.h.width(), n.h.count*n.h.dim
+	x, dx, dy := n.qkv.Data, n.qkv.grad, n.y.grad[t.out:]
+	kernel.Gemm(true, false, t.reach, d, t.rows, 1, t.kept, t.reach, dy, out, 1, dx[t.v:], width)
+	kernel.Gemm(false, true, t.rows, t.reach, d, 1, dy, out, x[t.v:], width, 0, t.gradients, t.reach)
+	if n.drop > 0 {
+		kernel.Mul(t.gradients, t.gradients, t.factors)
+	}
+	clear(t.blended)
+	kernel.AddSoftmaxGrad(t.blended, t.weights, t.gradients, t.rows, t.reach)
+	kernel.Gemm(false, false, t.rows, d, t.reach, n.scale, t.blended, t.reach, x[t.k:], width, 1, dx[t.q:], width)
+	kernel.Gemm(true, false, t.reach, d, t.rows, n.scale, t.blended, t.reach, x[t.q:], width, 1, dx[t.k:], width)
 }

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"pipe/stages/nn/kernel"
 )
@@ -35,7 +36,7 @@ func dropout(p *Pass, x *Tensor, rate float64) *Tensor {
 	}
 	y := p.like(x)
 	scale := p.floats.take(len(x.Data))
-	fillDropout(p, scale, rate)
+	fillDropout(&p.pcg, scale, rate)
 	kernel.Mul(y.Data, x.Data, scale)
 	*record[dropoutNode](p, y) = dropoutNode{x, y, scale}
 	return y
@@ -43,11 +44,11 @@ func dropout(p *Pass, x *Tensor, rate float64) *Tensor {
 
 // fillDropout sets scale to 0 where something is dropped and to 1/(1-rate)
 // elsewhere. One draw of 64 bits decides two elements.
-func fillDropout(p *Pass, scale []float32, rate float64) {
+func fillDropout(pcg *rand.PCG, scale []float32, rate float64) {
 	threshold := uint32(rate * (1 << 32))
 	keep := float32(1 / (1 - rate))
 	for i := 0; i < len(scale); i += 2 {
-		bits := p.pcg.Uint64()
+		bits := pcg.Uint64()
 		for j := i; j < min(i+2, len(scale)); j++ {
 			scale[j] = 0
 			if uint32(bits) >= threshold {

@@ -235,9 +235,8 @@ func TestSourceErrorsAreReported(t *testing.T) {
 }
 
 func TestTrainingStepAllocatesNothing(t *testing.T) {
-	n := countingNetwork(t, 1)
+	n, data := everyKind(t)
 	tr := mustTrainer(t, n, countingConfig())
-	data := countingTask(16, 9, 1)
 	tr.visitOrder(data.Len())
 	step := func() {
 		if _, err := tr.step(context.Background(), data, tr.order, 1); err != nil {

@@ -125,6 +125,9 @@ for name, config in {
     "attention_rope": {"heads": 2, "head_dim": 4, "rope": True, "rope_base": 100.0, "causal": True},
 }.items():
     CASES[name] = classify([5, 6], {"multi_head_attention": config}, MEAN)
+# Longer than the tile in which weights are computed.
+CASES["attention_long"] = classify([70, 4], {"multi_head_attention": {"heads": 2}}, MEAN)
+CASES["attention_long_causal"] = classify([130, 4], {"multi_head_attention": {"heads": 2, "kv_heads": 1, "causal": True}}, MEAN, batch=2)
 CASES["attention_masked"] = read({"multi_head_attention": {"heads": 5}}, MEAN, padded=True)
 CASES["attention_masked_causal"] = read({"multi_head_attention": {"heads": 1, "causal": True}}, MEAN, padded=True)
 for name, config in {
