@@ -12,33 +12,46 @@ import (
 
 // Lookup returns what the stage with that key produced, if the store knows and
 // still has it all. Every doubt is a miss: a record that is torn or damaged, of
-// another version or filed under another key, an output that is missing or of
-// the wrong size.
+// another version or filed under another key, an output that is missing, of
+// the wrong size, or changed since the record was written.
 func (s *Store) Lookup(k Key) (*Record, bool) {
 	if !k.Valid() || s.gcLock.acquire() != nil {
 		return nil, false
 	}
 	defer s.gcLock.release()
 	s.leases.take(leaseKey, string(k))
-	r, err := s.readRecord(k)
+	r, written, err := s.readRecord(k)
 	if err != nil {
 		return nil, false
 	}
-	if s.missing(r) != "" {
+	hashed := &sounding{since: written}
+	if s.missing(r, hashed) != "" {
 		return nil, false
+	}
+	if now := s.now(); hashed.any || now.Sub(written) > touchInterval {
+		// Whether this works or not, the record is as good as before.
+		_ = os.Chtimes(s.keyPath(k), now, now)
 	}
 	return r, true
 }
 
+// sounding makes a look for objects hash those that are newer than a record
+// which names them. Objects come before their record, so such a one was either
+// edited in its place or made anew.
+type sounding struct {
+	since time.Time
+	any   bool // one was hashed
+}
+
 // missing returns an artifact that r names and the store has not in full, or
 // nothing. Any will do, so that no order is needed.
-func (s *Store) missing(r *Record) Digest {
+func (s *Store) missing(r *Record, newer *sounding) Digest {
 	for _, ref := range r.Outputs {
-		if !s.present(ref) {
+		if !s.present(ref, newer) {
 			return ref.Digest
 		}
 	}
-	if r.Log != nil && !s.present(*r.Log) {
+	if r.Log != nil && !s.present(*r.Log, newer) {
 		return r.Log.Digest
 	}
 	return ""
@@ -48,30 +61,20 @@ func (s *Store) missing(r *Record) Digest {
 // goes by it, in days; writing it at each look-up would only wear the disk.
 const touchInterval = time.Hour
 
-func (s *Store) readRecord(k Key) (*Record, error) {
-	path := s.keyPath(k)
-	b, modified, err := readSmall(path)
+// readRecord also tells when the record was written or, if later, last used.
+func (s *Store) readRecord(k Key) (*Record, time.Time, error) {
+	b, modified, err := readSmall(s.keyPath(k))
 	if err != nil {
-		return nil, err
+		return nil, modified, err
 	}
 	r, err := parseRecordOf(k, b)
-	if err != nil {
-		return nil, err
-	}
-	if now := s.now(); now.Sub(modified) > touchInterval {
-		// Whether this works or not, the record is as good as before.
-		_ = os.Chtimes(path, now, now)
-	}
-	return r, nil
+	return r, modified, err
 }
 
-// loadRecord is readRecord for those who do not use the record.
+// loadRecord is readRecord for those who need no time.
 func (s *Store) loadRecord(k Key) (*Record, error) {
-	b, _, err := readSmall(s.keyPath(k))
-	if err != nil {
-		return nil, err
-	}
-	return parseRecordOf(k, b)
+	r, _, err := s.readRecord(k)
+	return r, err
 }
 
 func parseRecordOf(k Key, b []byte) (*Record, error) {
@@ -108,7 +111,7 @@ func (s *Store) Record(k Key, r *Record) error {
 	}
 	defer s.gcLock.release()
 	s.leases.take(leaseKey, string(k))
-	if d := s.missing(r); d != "" {
+	if d := s.missing(r, nil); d != "" {
 		return fmt.Errorf("record of key %s: %w", k, &MissingError{Digest: d})
 	}
 	mode := syncNever

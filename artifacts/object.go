@@ -150,11 +150,13 @@ func (s *Store) Has(ref Ref) bool {
 	}
 	defer s.gcLock.release()
 	s.leases.takeRef(ref)
-	return s.present(ref)
+	return s.present(ref, nil)
 }
 
-func (s *Store) present(ref Ref) bool {
-	if !s.hasObject(ref.Digest, ref.Size) {
+// present is Has without a lease. With newer, objects that have changed since a
+// record was written are hashed.
+func (s *Store) present(ref Ref, newer *sounding) bool {
+	if !s.hasSound(ref.Digest, ref.Size, newer) {
 		return false
 	}
 	if !ref.IsFolder() {
@@ -165,19 +167,33 @@ func (s *Store) present(ref Ref) bool {
 		return false
 	}
 	for _, f := range files {
-		if !s.hasObject(f.Digest, f.Size) {
+		if !s.hasSound(f.Digest, f.Size, newer) {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *Store) hasObject(d Digest, size int64) bool {
+func (s *Store) hasObject(d Digest, size int64) bool { return s.hasSound(d, size, nil) }
+
+func (s *Store) hasSound(d Digest, size int64, newer *sounding) bool {
 	var st syscall.Stat_t
 	if err := lstat(s.objectPath(d), &st); err != nil {
 		return false
 	}
-	return st.Mode&syscall.S_IFMT == syscall.S_IFREG && st.Size == size
+	if st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Size != size {
+		return false
+	}
+	if newer == nil || !modTime(&st).After(newer.since) {
+		return true
+	}
+	newer.any = true
+	f, err := s.openFile(d)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return s.check(f, d, size) == nil
 }
 
 // lstat is syscall.Lstat without os.FileInfo's allocations: a run that has
