@@ -77,31 +77,38 @@ type tile struct {
 // each calls f for the tiles of workers from to to, in order. Tiles are passed by
 // value, because one that is pointed at would be allocated.
 func (n *attentionNode) each(from, to int, f func(n *attentionNode, t tile)) {
-	tasks, group, size, width := n.batch*n.h.kv, n.h.count/n.h.kv, n.tileSize(), n.h.width()
+	tasks, group := n.batch*n.h.kv, n.h.count/n.h.kv
 	for worker := from; worker < to; worker++ {
-		room := n.room[worker*roomTiles*size:]
 		for task := tasks * worker / n.workers; task < tasks*(worker+1)/n.workers; task++ {
-			b, kv := task/n.h.kv, task%n.h.kv
-			for head := kv * group; head < (kv+1)*group; head++ {
-				for first := 0; first < n.time; first += queryTile {
-					t := tile{b: b, head: head, first: first, rows: min(queryTile, n.time-first), reach: n.time}
-					if n.causal {
-						t.reach = first + t.rows
-					}
-					row := b * n.time * width
-					t.q = row + first*width + head*n.h.dim
-					t.k = row + (n.h.count+kv)*n.h.dim
-					t.v = t.k + n.h.kv*n.h.dim
-					t.out = ((b*n.time+first)*n.h.count + head) * n.h.dim
-					cells := t.rows * t.reach
-					t.weights, t.factors, t.kept = room[:cells], room[size:size+cells], room[2*size:2*size+cells]
-					t.gradients, t.blended = room[3*size:3*size+cells], room[4*size:4*size+cells]
+			b, first := task/n.h.kv, task%n.h.kv*group
+			for head := first; head < first+group; head++ {
+				for position := 0; position < n.time; position += queryTile {
+					t := n.tile(worker, b, head, position)
 					n.weigh(&t)
 					f(n, t)
 				}
 			}
 		}
 	}
+}
+
+// tile places a tile in the tensors and in the room of a worker.
+func (n *attentionNode) tile(worker, b, head, first int) tile {
+	t := tile{b: b, head: head, first: first, rows: min(queryTile, n.time-first), reach: n.time}
+	if n.causal {
+		t.reach = first + t.rows
+	}
+	example := b * n.time * n.h.width()
+	t.q = example + first*n.h.width() + head*n.h.dim
+	t.k = example + (n.h.count+head*n.h.kv/n.h.count)*n.h.dim
+	t.v = t.k + n.h.kv*n.h.dim
+	t.out = ((b*n.time+first)*n.h.count + head) * n.h.dim
+
+	size, cells := n.tileSize(), t.rows*t.reach
+	room := n.room[worker*roomTiles*size:]
+	t.weights, t.factors, t.kept = room[:cells], room[size:size+cells], room[2*size:2*size+cells]
+	t.gradients, t.blended = room[3*size:3*size+cells], room[4*size:4*size+cells]
+	return t
 }
 
 // weigh computes the attention weights of a tile, before and after dropout.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // stateFormat is the version of what WriteState writes.
@@ -36,11 +37,14 @@ func (t *Trainer) ReadState(r io.Reader, size int64) error {
 	if state.Format != stateFormat {
 		return fmt.Errorf("training state: format is %q, want %q", state.Format, stateFormat)
 	}
+	if state.Epoch < 0 || state.Step < 0 || state.Updates < 0 || state.Epoch != len(state.History) {
+		return fmt.Errorf("training state: epoch %d, step %d, update %d with %d finished epochs cannot be", state.Epoch, state.Step, state.Updates, len(state.History))
+	}
 	byName := make(map[string]Array, len(arrays))
 	best := false
 	for _, a := range arrays {
 		byName[a.Name] = a
-		best = best || len(a.Name) > 5 && a.Name[:5] == "best/"
+		best = best || strings.HasPrefix(a.Name, "best/")
 	}
 	if best && t.best == nil {
 		t.keepBest()

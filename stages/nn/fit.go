@@ -61,6 +61,9 @@ func (t *Trainer) epoch(ctx context.Context, train, validation Source, cb Callba
 		if err != nil {
 			return fmt.Errorf("validation after epoch %d: %w", result.Epoch, err)
 		}
+		if !finite(m.Loss) {
+			return fmt.Errorf("validation after epoch %d: the loss is %v", result.Epoch, m.Loss)
+		}
 		result.Validation = &m
 	}
 	t.judge(&result)

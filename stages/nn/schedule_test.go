@@ -43,7 +43,7 @@ func TestScheduleReachesTheOptimizer(t *testing.T) {
 	cfg := countingConfig()
 	cfg.Epochs, cfg.Schedule = 1, &StepDecay{Epochs: 1, Factor: 1e-60}
 	tr := mustTrainer(t, n, cfg)
-	tr.state.Epoch, tr.cfg.Epochs = 1, 2
+	tr.state.Epoch, tr.cfg.Epochs = 1, 2 // the first epoch has the full rate
 	var rates []float64
 	err := tr.Fit(context.Background(), countingTask(32, 9, 1), nil, Callbacks{Step: func(r StepResult) { rates = append(rates, r.LearningRate) }})
 	if err != nil {

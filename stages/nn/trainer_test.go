@@ -148,6 +148,32 @@ func TestResumedTrainingEqualsUninterrupted(t *testing.T) {
 	}
 }
 
+func TestStateOfAnotherTrainingIsRefused(t *testing.T) {
+	tr := mustTrainer(t, countingNetwork(t, 1), countingConfig())
+	var saved bytes.Buffer
+	if err := tr.WriteState(&saved); err != nil {
+		t.Fatal(err)
+	}
+	sgd := countingConfig()
+	sgd.Optimizer = &SGD{LearningRate: 0.1, Momentum: 0.9}
+	for name, c := range map[string]struct {
+		data []byte
+		cfg  FitConfig
+		want string
+	}{
+		"other optimiser":  {saved.Bytes(), sgd, "arrays"},
+		"cut short":        {saved.Bytes()[:saved.Len()-4], countingConfig(), "cut short"},
+		"weights alone":    {weightBytes(t, countingNetwork(t, 1)), countingConfig(), "training state"},
+		"other format":     {bytes.Replace(saved.Bytes(), []byte("pipe.training/1"), []byte("pipe.training/9"), 1), countingConfig(), "format"},
+		"impossible epoch": {bytes.Replace(saved.Bytes(), []byte(`\"epoch\":0`), []byte(`\"epoch\":7`), 1), countingConfig(), "cannot be"},
+	} {
+		err := mustTrainer(t, countingNetwork(t, 1), c.cfg).ReadState(bytes.NewReader(c.data), int64(len(c.data)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want it to say %q", name, err, c.want)
+		}
+	}
+}
+
 func TestSameBitsOnAnyNumberOfCores(t *testing.T) {
 	var first []byte
 	for _, cores := range []int{1, 2, 4} {
