@@ -45,7 +45,11 @@ func (l *loader) checkStage(s *Stage) {
 	c.report = func(code, field, message, hint string) {
 		l.problems.Add(&text.Problem{Code: code, Pos: s.fieldPos(field), Text: fmt.Sprintf("stage %q: %s%s", s.Name, label(field), message), Hint: hint})
 	}
+	before := l.problems.Len()
 	s.Kind.Check(c)
+	if l.problems.Len() > before {
+		return // what it gives is not known, so that its users are not blamed as well
+	}
 	for _, o := range s.Outputs {
 		if schema, ok := c.Out[o.Name]; ok {
 			schema.Type, schema.Origin = o.Type, s.Name+"."+o.Name
