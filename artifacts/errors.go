@@ -7,6 +7,10 @@ import (
 	"syscall"
 )
 
+// ErrDamaged says that a folder's format cannot be told, so that it is not
+// opened as a store.
+var ErrDamaged = errors.New("the store is damaged")
+
 // CorruptError says that stored bytes are not those that were stored. The
 // object has been moved to Quarantined and counts as missing from then on, so
 // that the next run makes it again.

@@ -27,9 +27,9 @@ func checkFormat(dir string) error {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if entries, _ := os.ReadDir(filepath.Join(dir, objectsDir)); len(entries) > 0 {
-			return fmt.Errorf("store %s: there are objects but the file %q is missing; "+
+			return fmt.Errorf("%w: store %s: there are objects but the file %q is missing; "+
 				"if pipe of this version wrote them, restore it with the one line %q",
-				dir, formatFile, formatPrefix+strconv.Itoa(formatVersion))
+				ErrDamaged, dir, formatFile, formatPrefix+strconv.Itoa(formatVersion))
 		}
 		return nil
 	}
@@ -40,8 +40,8 @@ func checkFormat(dir string) error {
 	version, err := strconv.Atoi(rest)
 	switch {
 	case !ok || err != nil || version < 1:
-		return fmt.Errorf("store %s: the file %q holds %q where %q is expected: this is no store of pipe, or a damaged one",
-			dir, formatFile, shorten(string(b), 40), formatPrefix+strconv.Itoa(formatVersion))
+		return fmt.Errorf("%w: store %s: the file %q holds %q where %q is expected: this is no store of pipe, or a damaged one",
+			ErrDamaged, dir, formatFile, shorten(string(b), 40), formatPrefix+strconv.Itoa(formatVersion))
 	case version > formatVersion:
 		return fmt.Errorf("store %s: its format is %d and this pipe reads up to %d; use the newer pipe that wrote it, or another store",
 			dir, version, formatVersion)

@@ -147,7 +147,7 @@ func report(w io.Writer, err error) int {
 		return exitUsage
 	case errors.Is(err, errDamaged):
 		return exitDamaged
-	case errors.As(err, &corrupt):
+	case errors.As(err, &corrupt), errors.Is(err, artifacts.ErrDamaged):
 		fmt.Fprintln(w, "pipe:", err)
 		return exitDamaged
 	}
