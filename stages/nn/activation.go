@@ -12,18 +12,19 @@ type Activation string
 
 // The activations.
 const (
-	Linear  Activation = "linear"
-	Relu    Activation = "relu"
-	Sigmoid Activation = "sigmoid"
-	Tanh    Activation = "tanh"
-	Softmax Activation = "softmax"
-	Gelu    Activation = "gelu" // x·Φ(x), Hendrycks and Gimpel 2016, not the tanh approximation
-	Silu    Activation = "silu" // x·σ(x), Elfwing et al. 2018
+	Linear   Activation = "linear"
+	Relu     Activation = "relu"
+	Sigmoid  Activation = "sigmoid"
+	Tanh     Activation = "tanh"
+	Softmax  Activation = "softmax"
+	Gelu     Activation = "gelu"      // x·Φ(x), Hendrycks and Gimpel 2016
+	GeluTanh Activation = "gelu_tanh" // its approximation by a tanh, which GPT-2 has
+	Silu     Activation = "silu"      // x·σ(x), Elfwing et al. 2018
 )
 
 func (a Activation) check() error {
 	switch a {
-	case Linear, Relu, Sigmoid, Tanh, Softmax, Gelu, Silu:
+	case Linear, Relu, Sigmoid, Tanh, Softmax, Gelu, GeluTanh, Silu:
 		return nil
 	}
 	return fmt.Errorf("unknown activation %q", string(a))
@@ -57,6 +58,8 @@ func (a Activation) forward(y, x []float32, cols int) {
 		kernel.Softmax(y, x, len(x)/cols, cols)
 	case Gelu:
 		kernel.Gelu(y, x)
+	case GeluTanh:
+		kernel.GeluTanh(y, x)
 	case Silu:
 		kernel.Silu(y, x)
 	}
@@ -86,6 +89,8 @@ func (n *activationNode) backward() {
 		kernel.AddSoftmaxGrad(dx, y, dy, n.y.Rows(), n.y.Shape.Last())
 	case Gelu:
 		kernel.AddGeluGrad(dx, x, dy)
+	case GeluTanh:
+		kernel.AddGeluTanhGrad(dx, x, dy)
 	case Silu:
 		kernel.AddSiluGrad(dx, x, dy)
 	}

@@ -9,7 +9,7 @@ func init() {
 // nn.Tanh, nn.Softmax(-1), nn.GELU, nn.SiLU.
 type ActivationLayer struct {
 	stateless
-	Function Activation `yaml:"function" doc:"what is applied" default:"relu" enum:"linear,relu,sigmoid,tanh,softmax,gelu,silu"`
+	Function Activation `yaml:"function" doc:"what is applied" default:"relu" enum:"linear,relu,sigmoid,tanh,softmax,gelu,gelu_tanh,silu"`
 }
 
 // OutShape returns in.

@@ -17,7 +17,7 @@ type Convolution struct {
 	Padding           Padding     `yaml:"padding" doc:"valid, same, causal (sequences only) or a number of zeros on each side" default:"valid"`
 	Dilation          []int       `yaml:"dilation_rate" doc:"distance of two elements of a window" default:"[1]" min:"1"`
 	Groups            int         `yaml:"groups" doc:"parts into which the channels are split, each with filters of its own" default:"1" min:"1"`
-	Activation        Activation  `yaml:"activation" doc:"what is applied to the output" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,silu"`
+	Activation        Activation  `yaml:"activation" doc:"what is applied to the output" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,gelu_tanh,silu"`
 	UseBias           bool        `yaml:"use_bias" doc:"whether a bias is added" default:"true"`
 	KernelInitializer Initializer `yaml:"kernel_initializer" doc:"first values of the weight" default:"glorot_uniform" enum:"glorot_uniform,glorot_normal,he_uniform,he_normal,lecun_uniform,lecun_normal,random_uniform,random_normal,orthogonal,zeros,ones"`
 	BiasInitializer   Initializer `yaml:"bias_initializer" doc:"first values of the bias" default:"zeros" enum:"zeros,ones,random_uniform,random_normal"`

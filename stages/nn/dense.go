@@ -17,7 +17,7 @@ func init() {
 // Gemm or MatMul.
 type Dense struct {
 	Units             Units       `yaml:"units" doc:"width of the output, or the word classes for the number of labels" required:"true" example:"classes"`
-	Activation        Activation  `yaml:"activation" doc:"what is applied to the output" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,silu"`
+	Activation        Activation  `yaml:"activation" doc:"what is applied to the output" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,gelu_tanh,silu"`
 	UseBias           bool        `yaml:"use_bias" doc:"whether a bias is added" default:"true"`
 	KernelInitializer Initializer `yaml:"kernel_initializer" doc:"first values of the weight" default:"glorot_uniform" enum:"glorot_uniform,glorot_normal,he_uniform,he_normal,lecun_uniform,lecun_normal,random_uniform,random_normal,orthogonal,zeros,ones"`
 	BiasInitializer   Initializer `yaml:"bias_initializer" doc:"first values of the bias" default:"zeros" enum:"zeros,ones,random_uniform,random_normal"`

@@ -60,7 +60,7 @@ func (l *GPT) make() languageModel {
 	}
 	for i := range l.Layers {
 		block := newTransformerBlock()
-		block.Heads, block.Causal, block.Dropout = l.Heads, true, l.Dropout
+		block.Heads, block.Causal, block.Dropout, block.Activation = l.Heads, true, l.Dropout, "gelu_tanh"
 		m.blocks = append(m.blocks, part{fmt.Sprintf("blocks.%d", i), block})
 	}
 	m.blocks = append(m.blocks, part{"norm", &LayerNorm{Epsilon: 1e-5}})

@@ -82,7 +82,7 @@ func smallExample(f taggedField) string {
 	if f.value.CanInt() {
 		return "4"
 	}
-	if f.value.Type() == reflect.TypeFor[[]int]() {
+	if example := f.tag.Get("example"); f.value.Type() == reflect.TypeFor[[]int]() && example[0] != '[' {
 		return "[2]"
 	}
 	return f.tag.Get("example")

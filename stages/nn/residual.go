@@ -17,7 +17,7 @@ func init() {
 type Residual struct {
 	Layers     Stack      `yaml:"layers" doc:"what is added to the input" required:"true" example:"[{dense: {units: 8}}]"`
 	Shortcut   Stack      `yaml:"shortcut" doc:"layers on the way around, for inputs of another shape" default:"[]"`
-	Activation Activation `yaml:"activation" doc:"what is applied to the sum" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,silu"`
+	Activation Activation `yaml:"activation" doc:"what is applied to the sum" default:"linear" enum:"linear,relu,sigmoid,tanh,softmax,gelu,gelu_tanh,silu"`
 
 	skip
 }

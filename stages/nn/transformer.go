@@ -12,14 +12,14 @@ func init() {
 // TransformerBlock is attention and a feed-forward network, each with a residual
 // connection and a normalisation: (batch, time, features) keeps its shape, and
 // the mask passes through. With norm_first x becomes x + f(norm(x)) (Xiong et al.
-// 2020), else norm(x + f(x)) as in Vaswani et al. 2017. Causal, gelu and layer
-// norm first make GPT-2's block; causal, swiglu, rms norm, rope and no biases that
+// 2020), else norm(x + f(x)) as in Vaswani et al. 2017. Causal, gelu_tanh and
+// layer norm first make GPT-2's block; causal, swiglu, rms norm, rope and no biases that
 // of LLaMA; gelu and norms last that of BERT.
 type TransformerBlock struct {
 	Heads             int         `yaml:"heads" doc:"number of heads" required:"true" min:"1" example:"8"`
 	KVHeads           int         `yaml:"kv_heads" doc:"number of heads of keys and values; 0 for as many as heads" default:"0" min:"0"`
 	Hidden            int         `yaml:"hidden" doc:"width inside the feed-forward network; 0 for four times the input" default:"0" min:"0"`
-	Activation        string      `yaml:"activation" doc:"what is applied inside the feed-forward network" default:"gelu" enum:"gelu,relu,silu,swiglu"`
+	Activation        string      `yaml:"activation" doc:"what is applied inside the feed-forward network" default:"gelu" enum:"gelu,gelu_tanh,relu,silu,swiglu"`
 	Norm              string      `yaml:"norm" doc:"how rows are normalised" default:"layer" enum:"layer,rms"`
 	NormFirst         bool        `yaml:"norm_first" doc:"whether the input of a part is normalised and not the sum after it" default:"true"`
 	Epsilon           float32     `yaml:"epsilon" doc:"what the norms add to the variance" default:"1e-05" above:"0"`
@@ -48,9 +48,9 @@ func (l *TransformerBlock) attentionLayer() *MultiHeadAttention {
 // OutShape returns in.
 func (l *TransformerBlock) OutShape(in Shape, c Context) (Shape, error) {
 	switch l.Activation {
-	case "gelu", "relu", "silu", "swiglu":
+	case "gelu", "gelu_tanh", "relu", "silu", "swiglu":
 	default:
-		return nil, errors.New("activation must be gelu, relu, silu or swiglu, is " + l.Activation)
+		return nil, errors.New("activation must be gelu, gelu_tanh, relu, silu or swiglu, is " + l.Activation)
 	}
 	if l.Norm != "layer" && l.Norm != "rms" {
 		return nil, errors.New("norm must be layer or rms, is " + l.Norm)

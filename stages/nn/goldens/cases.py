@@ -32,6 +32,7 @@ CASES = {
     "dense": classify([7], {"dense": {"units": 6, "activation": "tanh"}}),
     "dense_without_bias": classify([7], {"dense": {"units": 6, "use_bias": False}}),
     "dense_over_time": classify([4, 5], {"dense": {"units": 6, "activation": "relu"}}, {"global_avg_pool": {}}),
+    "reshape": classify([12], {"reshape": {"shape": [3, -1]}}, {"lstm": {"units": 4}}),
     "dropout": classify([7], {"dropout": {"rate": 0}}),
     "global_max_pool": classify([5, 6], {"global_max_pool": {}}),
     "global_max_pool_masked": read({"global_max_pool": {}}, padded=True),
@@ -40,7 +41,7 @@ CASES = {
     "positions": read({"lstm": {"units": 4, "return_sequences": True}}, padded=True),
 }
 
-for f in ["linear", "relu", "sigmoid", "tanh", "softmax", "gelu", "silu"]:
+for f in ["linear", "relu", "sigmoid", "tanh", "softmax", "gelu", "gelu_tanh", "silu"]:
     CASES["activation_" + f] = classify([7], {"dense": {"units": 6}}, {"activation": {"function": f}})
 
 for kind in ["simple_rnn", "lstm", "gru"]:

@@ -11,6 +11,7 @@ ACTIVATIONS = {
     "tanh": torch.tanh,
     "softmax": lambda x: torch.softmax(x, -1),
     "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "silu": F.silu,
 }
 
@@ -79,6 +80,15 @@ class Flatten(Layer):
 
     def __call__(self, x, mask):
         return x.flatten(1), None
+
+
+@layer("reshape")
+class Reshape(Layer):
+    def build(self, case, rng):
+        self.shape = list(np.empty(self.shape).reshape(self.config["shape"]).shape)
+
+    def __call__(self, x, mask):
+        return x.reshape([-1] + self.shape), None
 
 
 @layer("dropout")

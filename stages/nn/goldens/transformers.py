@@ -116,7 +116,7 @@ class GPT(LanguageModel):
     def parts(self):
         yield "embedding", {"embedding": {"dim": self.config["dim"]}}
         yield "position", {"positional_encoding": {"encoding": "learned"}}
-        yield from self.blocks(causal=True)
+        yield from self.blocks(causal=True, activation="gelu_tanh")
         yield "norm", {"layer_norm": {"epsilon": 1e-5}}
 
 
