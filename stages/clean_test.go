@@ -2,6 +2,8 @@ package stages
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/dag/dagtest"
+	"pipe/dag/text"
 )
 
 var docsSchema = arrow.NewSchema([]arrow.Field{
@@ -86,6 +89,21 @@ func TestCleanCheck(t *testing.T) {
 	}
 	if got, want := dagtest.Decode(&Clean{}, "text: [shout]"), `1:8: text must be one of nfc, nfkc, lowercase, collapse_space, strip, strip_html, strip_control, is "shout"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// clean and text.vectorize have the same steps.
+func TestCleanTakesTheStepsOfTransforms(t *testing.T) {
+	enum := func(typ reflect.Type, name string) []string {
+		for _, f := range text.Fields(typ) {
+			if f.Name == name {
+				return f.Enum
+			}
+		}
+		return nil
+	}
+	if a, b := enum(reflect.TypeFor[Clean](), "text"), enum(reflect.TypeFor[TextVectorize](), "normalize"); len(a) == 0 || !slices.Equal(a, b) {
+		t.Errorf("clean takes %v, text.vectorize %v", a, b)
 	}
 }
 

@@ -98,7 +98,7 @@ func (a *accumulator) addNumber(f float64) {
 	a.n++
 	d := f - a.mean
 	a.mean += d / float64(a.n)
-	a.m2 += d * (f - a.mean)
+	a.m2 += float64(d * (f - a.mean)) // the conversion keeps compilers from fusing, which would give other bits
 	// Vitter's algorithm R: every value is in the sample with one probability.
 	if len(a.sample) < sampleSize {
 		a.sample = append(a.sample, f)

@@ -143,7 +143,7 @@ func quantile(sorted []float64, share float64) float64 {
 		return sorted[low]
 	}
 	// Written so that equal neighbours give exactly their value.
-	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
+	return sorted[low] + float64((at-float64(low))*(sorted[low+1]-sorted[low]))
 }
 
 // bins is how many a histogram has.
@@ -157,7 +157,7 @@ func newHistogram(low, high float64) Histogram {
 	}
 	h := Histogram{Counts: make([]int64, n), Edges: make([]float64, n+1)}
 	for i := range h.Edges {
-		h.Edges[i] = low + (high-low)*(float64(i)/float64(n))
+		h.Edges[i] = low + float64((high-low)*(float64(i)/float64(n)))
 	}
 	h.Edges[n] = high
 	return h

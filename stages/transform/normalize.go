@@ -19,8 +19,8 @@ import (
 //	lowercase       lower case of Unicode, with the final sigma and without regard to the language
 //	collapse_space  each run of white space becomes one space; none remains at the ends
 //	strip           no white space at the ends
-//	strip_control   no control characters but tab, newline and carriage return
 //	strip_html      no tags and comments, and entities replaced by what they stand for
+//	strip_control   no control characters but tab, newline and carriage return
 //
 // White space is what Unicode gives that property.
 type Steps []string
@@ -34,8 +34,8 @@ var stepFuncs = []struct {
 	{"lowercase", Lower},
 	{"collapse_space", collapseSpace},
 	{"strip", strings.TrimSpace},
-	{"strip_control", stripControl},
 	{"strip_html", stripHTML},
+	{"strip_control", stripControl},
 }
 
 // normalizer is a list of steps ready to be used, by any number of goroutines.

@@ -1,9 +1,13 @@
 package transform
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"pipe/dag/text"
 )
 
 func TestSteps(t *testing.T) {
@@ -37,6 +41,19 @@ func TestSteps(t *testing.T) {
 	}
 	if _, err := (Steps{"nfc", "shout"}).Func(); err == nil || err.Error() != `there is no text step "shout"` {
 		t.Errorf("unknown step: %v", err)
+	}
+}
+
+// The configuration names exactly the steps that there are.
+func TestStepsAreTheConfigurationsWords(t *testing.T) {
+	var names []string
+	for _, s := range stepFuncs {
+		names = append(names, s.name)
+	}
+	for _, f := range text.Fields(reflect.TypeFor[Text]()) {
+		if f.Name == "normalize" && !slices.Equal(f.Enum, names) {
+			t.Errorf("normalize takes %v, and the steps are %v", f.Enum, names)
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func (f *Fit) Vectorizer() (*Vectorizer, Stats, error) {
 	ranked := make([]*wordCount, 0, len(f.counts))
 	for w, c := range f.counts {
 		// A word that is spelt like the oov_token is what has no id.
-		if c.count >= int64(f.config.MinCount) && (w != f.config.OOV || w == "") {
+		if c.count >= int64(f.config.MinCount) && w != f.config.OOV {
 			ranked = append(ranked, c)
 		}
 	}
