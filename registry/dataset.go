@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 )
 
 // LogInputs records which datasets a run read. The same dataset again adds its
@@ -71,4 +72,31 @@ func attachInputs(q querier, ids string, at map[int64]*Run) error {
 		}
 	}
 	return rows.Err()
+}
+
+// DatasetUse is a dataset of an experiment and what runs used it for.
+type DatasetUse struct {
+	Experiment            int64
+	Name, Digest, Context string
+}
+
+// DatasetUses returns the datasets that the active runs of experiments read,
+// each once for each context, at most limit.
+func (r *Registry) DatasetUses(ctx context.Context, experiments []int64, limit int) (list []DatasetUse, err error) {
+	ids, err := json.Marshal(experiments)
+	if err != nil {
+		return nil, err
+	}
+	err = r.view(ctx, func(t *tx) error {
+		rows, err := t.query(`SELECT DISTINCT d.experiment, d.name, d.digest, coalesce(g.value, '')
+			FROM datasets d JOIN inputs i ON i.dataset = d.id JOIN runs r ON r.seq = i.run AND r.deleted = 0
+			LEFT JOIN input_tags g ON g.run = i.run AND g.dataset = i.dataset AND g.key = 'mlflow.data.context'
+			WHERE d.experiment IN (SELECT value FROM json_each(?)) ORDER BY 1, 2, 3, 4 LIMIT ?`, string(ids), limit)
+		list, err = collect(rows, err, func(scan scanner) (u DatasetUse, err error) {
+			err = scan(&u.Experiment, &u.Name, &u.Digest, &u.Context)
+			return u, err
+		})
+		return err
+	})
+	return list, err
 }

@@ -153,7 +153,7 @@ func cut[T any](list []T, offset, limit int) ([]T, string) {
 func (r *Registry) SearchExperiments(ctx context.Context, q Query) (list []Experiment, next string, err error) {
 	first := &statement{}
 	first.add(q.View.condition("e.deleted"))
-	s, offset, limit, err := experimentEntity.page(q, first, by("last_update_time", true), by("experiment_id", true))
+	s, offset, limit, err := experimentEntity.page(q, first, by("creation_time", true), by("experiment_id", false))
 	if err != nil {
 		return nil, "", err
 	}

@@ -3,7 +3,62 @@ package registry
 import (
 	"context"
 	"math"
+	"slices"
 )
+
+// HistorySampled returns points of several runs at the same steps, as MLflow's
+// charts want them: of all steps in first..last that any of the runs has, about
+// limit in even distance, and of each run its first and last step and those of
+// its least and greatest value.
+func (r *Registry) HistorySampled(ctx context.Context, ids []string, key string, first, last int64, limit int) (map[string][]Metric, error) {
+	all := make(map[string][]Metric, len(ids))
+	var steps []int64
+	for _, id := range ids {
+		list, err := r.HistoryInterval(ctx, id, key, first, last, math.MaxInt)
+		if err != nil {
+			return nil, err
+		}
+		all[id] = list
+		for _, m := range list {
+			steps = append(steps, m.Step)
+		}
+	}
+	slices.Sort(steps)
+	steps = slices.Compact(steps)
+	if len(steps) <= limit {
+		return all, nil
+	}
+	wanted := make(map[int64]bool)
+	for i := 0; i < len(steps); i += max(1, len(steps)/limit) {
+		wanted[steps[i]] = true
+	}
+	for _, list := range all {
+		for _, m := range extremes(list) {
+			wanted[m.Step] = true
+		}
+	}
+	for id, list := range all {
+		all[id] = slices.DeleteFunc(list, func(m Metric) bool { return !wanted[m.Step] })
+	}
+	return all, nil
+}
+
+// extremes are the first, last, least and greatest of a list.
+func extremes(list []Metric) []Metric {
+	if len(list) == 0 {
+		return nil
+	}
+	low, high := list[0], list[0]
+	for _, m := range list {
+		if m.Value < low.Value || math.IsNaN(low.Value) {
+			low = m
+		}
+		if m.Value > high.Value || math.IsNaN(high.Value) {
+			high = m
+		}
+	}
+	return []Metric{list[0], list[len(list)-1], low, high}
+}
 
 // HistoryInterval returns the points of a series with first <= step <= last,
 // by step and time, at most about limit of them: where there are more, the

@@ -166,3 +166,51 @@ func TestHistoryIntervalKeepsPeaks(t *testing.T) {
 		t.Fatalf("a series that is not there has %d points", len(got))
 	}
 }
+
+// The expected steps are those that MLflow gives for the same series.
+func TestHistorySampledAtCommonSteps(t *testing.T) {
+	ctx := context.Background()
+	r := openTest(t)
+	series := func(n int) string {
+		run := must(r.CreateRun(ctx, NewRun{}))(t)
+		var list []Metric
+		for i := range n {
+			list = append(list, dot("m", 10, epoch, int64(i)))
+		}
+		ok(t, r.LogMetrics(ctx, run.ID, list))
+		return run.ID
+	}
+	a, b := series(10), series(20)
+	steps := func(list []Metric) (s []int64) {
+		for _, m := range list {
+			s = append(s, m.Step)
+		}
+		return s
+	}
+	got := must(r.HistorySampled(ctx, []string{a}, "m", 0, 1<<40, 5))(t)
+	if want := []int64{0, 2, 4, 6, 8, 9}; !reflect.DeepEqual(steps(got[a]), want) {
+		t.Errorf("one run: %v, want %v", steps(got[a]), want)
+	}
+	got = must(r.HistorySampled(ctx, []string{a, b}, "m", 0, 1<<40, 5))(t)
+	if want := []int64{0, 4, 8, 9, 12, 16, 19}; !reflect.DeepEqual(steps(got[b]), want) || !reflect.DeepEqual(steps(got[a]), want[:4]) {
+		t.Errorf("two runs: %v and %v, want %v", steps(got[a]), steps(got[b]), want)
+	}
+	ok(t, r.LogMetrics(ctx, a, []Metric{dot("m", 99, epoch, 3)}))
+	got = must(r.HistorySampled(ctx, []string{a}, "m", 0, 1<<40, 5))(t)
+	if want := []int64{0, 2, 3, 3, 4, 6, 8, 9}; !reflect.DeepEqual(steps(got[a]), want) {
+		t.Errorf("with a peak: %v, want %v", steps(got[a]), want)
+	}
+}
+
+func TestDatasetUses(t *testing.T) {
+	ctx := context.Background()
+	r := openTest(t)
+	for range 2 {
+		run := must(r.CreateRun(ctx, NewRun{}))(t)
+		ok(t, r.LogInputs(ctx, run.ID, []DatasetInput{{Dataset{Name: "d", Digest: "x"}, []Pair{{"mlflow.data.context", "training"}}}}))
+	}
+	want := []DatasetUse{{0, "d", "x", "training"}}
+	if got := must(r.DatasetUses(ctx, []int64{0, 1}, 10))(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("uses are %v, want %v", got, want)
+	}
+}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"pipe/registry"
 )
 
 // fileInfo is an entry of a listing.
@@ -37,6 +39,7 @@ func (s *Server) artifactRoutes() {
 	rpc(s, "GET", proxy, s.listProxied)
 	rpc(s, "GET", "/mlflow/artifacts/list", s.listRun)
 	s.mux.HandleFunc("GET /get-artifact", s.runArtifact)
+	s.mux.HandleFunc("POST /ajax-api/2.0/mlflow/upload-artifact", s.uploadRunArtifact)
 	s.mux.HandleFunc("GET /model-versions/get-artifact", s.versionArtifact)
 	for _, p := range []string{"create", "complete", "abort"} {
 		s.handle("POST", "/mlflow-artifacts/mpu/"+p+"/{path...}", s.noMultipart)
@@ -282,6 +285,37 @@ func (s *Server) runArtifact(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.fail(w, r, err)
 	}
+}
+
+// uploadRunArtifact is how MLflow's UI uploads.
+func (s *Server) uploadRunArtifact(w http.ResponseWriter, r *http.Request) {
+	const most = 10 << 20
+	q := r.URL.Query()
+	id, sub := clip(firstOf(q, "run_uuid", "run_id")), q.Get("path")
+	var err error
+	switch {
+	case id == "":
+		err = invalid("Request must specify run_uuid.")
+	case sub == "":
+		err = invalid("Request must specify path.")
+	case r.ContentLength > most:
+		err = invalid("Artifact size is too large. Max size is 10MB.")
+	case checkPath(sub) != nil:
+		err = checkPath(sub)
+	case r.ContentLength == 0:
+		err = invalid("Request must specify data.")
+	}
+	var run registry.Run
+	if err == nil {
+		run, err = s.reg.RunByID(r.Context(), id)
+	}
+	if err == nil {
+		base, ok := proxied(run.ArtifactURI)
+		if err = invalid("Invalid path"); ok {
+			err = s.store(http.MaxBytesReader(w, r.Body, most), path.Join(base, sub))
+		}
+	}
+	s.done(w, r, err)
 }
 
 // versionArtifact is the same for a model version.

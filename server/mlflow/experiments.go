@@ -71,6 +71,7 @@ func (s *Server) experimentRoutes() {
 	rpc(s, "POST", "/mlflow/experiments/restore", onExperiment(s.reg.RestoreExperiment))
 	rpc(s, "POST", "/mlflow/experiments/set-experiment-tag", s.setExperimentTag)
 	rpc(s, "POST", "/mlflow/experiments/delete-experiment-tag", s.deleteExperimentTag)
+	rpc(s, "POST", "/mlflow/experiments/search-datasets", s.searchDatasets)
 }
 
 // onExperiment is a call that does something to an experiment.
@@ -178,4 +179,38 @@ func (s *Server) deleteExperimentTag(ctx context.Context, q *experimentTag) (any
 		err = notFound("No tag with name: %s in experiment with id %d", clip(q.Key), id)
 	}
 	return empty{}, err
+}
+
+// searchDatasets is what MLflow's UI offers to filter runs by.
+func (s *Server) searchDatasets(ctx context.Context, q *struct {
+	Experiments []string `json:"experiment_ids"`
+}) (any, error) {
+	const most = 20
+	switch n := len(q.Experiments); {
+	case n == 0:
+		return nil, invalid("SearchDatasets request must specify at least one experiment_id.")
+	case n > most:
+		return nil, invalid("SearchDatasets request cannot specify more than %d experiment_ids. Received %d experiment_ids.", most, n)
+	}
+	ids, err := experimentIDs(q.Experiments)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.reg.DatasetUses(ctx, ids, 1000)
+	if err != nil {
+		return nil, err
+	}
+	type summary struct {
+		Experiment string `json:"experiment_id"`
+		Name       string `json:"name"`
+		Digest     string `json:"digest"`
+		Context    string `json:"context,omitempty"`
+	}
+	answer := struct {
+		Summaries []summary `json:"dataset_summaries,omitempty"`
+	}{}
+	for _, u := range list {
+		answer.Summaries = append(answer.Summaries, summary{strconv.FormatInt(u.Experiment, 10), u.Name, u.Digest, u.Context})
+	}
+	return answer, nil
 }

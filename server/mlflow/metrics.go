@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"pipe/registry"
@@ -445,9 +444,11 @@ func (s *Server) historyInterval(w http.ResponseWriter, r *http.Request) {
 	if q.MaxResults != nil {
 		limit = int(*q.MaxResults)
 	}
-	s.bulk(w, r, err, q.IDs, q.Key, func(id string, _ int) ([]registry.Metric, error) {
-		return s.reg.HistoryInterval(r.Context(), id, q.Key, first, last, limit)
-	})
+	var sampled map[string][]registry.Metric
+	if err == nil {
+		sampled, err = s.reg.HistorySampled(r.Context(), q.IDs, q.Key, first, last, limit)
+	}
+	s.bulk(w, r, err, q.IDs, q.Key, func(id string, _ int) ([]registry.Metric, error) { return sampled[id], nil })
 }
 
 // bulk answers with the points of several runs.
@@ -458,7 +459,7 @@ func (s *Server) bulk(w http.ResponseWriter, r *http.Request, err error, ids []s
 			break
 		}
 		var list []registry.Metric
-		if list, err = read(strings.TrimSpace(id), n); err != nil {
+		if list, err = read(id, n); err != nil {
 			break
 		}
 		for _, m := range list {

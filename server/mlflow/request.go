@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"mime"
 	"net/http"
@@ -122,19 +121,68 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 func tooLong() error { return invalid("The request is longer than %d bytes.", maxBody) }
 
+// fromJSON decodes a body into a struct or map. When it does not fit, each
+// field is tried alone, to name the first that is wrong as MLflow does.
 func fromJSON(body []byte, dst any) error {
 	err := json.Unmarshal(body, dst)
-	var wrong *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &wrong):
-		return invalid("Invalid value for parameter '%s' supplied: it was a JSON %s. See the API docs for more information about request parameters.", wrong.Field, wrong.Value)
-	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
-		return &apiError{http.StatusBadRequest, "BAD_REQUEST", fmt.Sprintf("The request is not valid JSON: %v", err)}
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return &apiError{http.StatusBadRequest, "BAD_REQUEST", fmt.Sprintf("The request is not a JSON object: %v", err)}
+	}
+	if t := reflect.TypeOf(dst).Elem(); t.Kind() == reflect.Struct {
+		if name := misfit(fields, t); name != "" {
+			return invalid("Invalid value %s for parameter '%s' supplied:  Hint: Value was of type '%s'. See the API docs for more information about request parameters.",
+				clip(compact(fields[name])), name, pythonType(fields[name]))
+		}
 	}
 	return invalid("Invalid value in the request: %v", err)
+}
+
+// misfit finds the first field, in the order of the struct, whose value cannot
+// be decoded.
+func misfit(fields map[string]json.RawMessage, t reflect.Type) string {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous {
+			if name := misfit(fields, f.Type); name != "" {
+				return name
+			}
+			continue
+		}
+		value, ok := fields[jsonName(f)]
+		if ok && json.Unmarshal(value, reflect.New(f.Type).Interface()) != nil {
+			return jsonName(f)
+		}
+	}
+	return ""
+}
+
+func compact(value json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, value); err != nil {
+		return string(value)
+	}
+	return b.String()
+}
+
+// pythonType is what MLflow's hints call the type of a JSON value.
+func pythonType(value json.RawMessage) string {
+	switch c := value[0]; {
+	case c == '"':
+		return "str"
+	case c == '[':
+		return "list"
+	case c == '{':
+		return "dict"
+	case c == 't' || c == 'f':
+		return "bool"
+	case bytes.ContainsAny(value, ".eE"):
+		return "float"
+	}
+	return "int"
 }
 
 // fromQuery sets fields from query parameters.
