@@ -40,9 +40,9 @@ var mayImport = map[string][]string{
 	"registry":        {"artifacts", "registry/filter"},
 	"server/mlflow":   {"artifacts", "registry", "registry/filter"},
 	"server":          {"registry", "server/mlflow"},
-	"workspace":       {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
+	"workspace":       {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
 	"cmd/pipe/view":   {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "stages", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "stages", "stages/model", "stages/nn",
 		"workspace"},
 }
 

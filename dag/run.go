@@ -20,10 +20,20 @@ type RunOptions struct {
 	Models Models // the registry, for stages with an effect
 	Sink   Sink   // takes the events, from one goroutine
 	Selection
-	Jobs      int  // stages at a time; 0 means one for each core
-	KeepGoing bool // after a failure, run what does not depend on it
-	Verify    bool // run what the store has once more and compare the bytes
+	Jobs      int    // stages at a time; 0 means one for each core
+	KeepGoing bool   // after a failure, run what does not depend on it
+	Verify    bool   // run what the store has once more and compare the bytes
+	Remote    Remote // asked where the store does not know; nil asks nobody
 	Now       func() time.Time
+}
+
+// Remote is a cache that several stores share.
+type Remote interface {
+	// Fetch brings the result of a key into the store and tells whether it is
+	// there now. A remote that cannot be asked has nothing.
+	Fetch(ctx context.Context, k artifacts.Key) bool
+	// Share is told that the store has a new result. It does not wait.
+	Share(k artifacts.Key)
 }
 
 // Result is what a run came to.
@@ -184,7 +194,7 @@ func (r *runner) drain() {
 func (r *runner) worker(s *Stage) *worker {
 	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, now: r.options.Now,
 		force: r.chosen.force[s], cacheOnly: r.chosen.before[s], verify: r.options.Verify,
-		emit: func(e Event) { r.send(message{event: e}) }}
+		remote: r.options.Remote, emit: func(e Event) { r.send(message{event: e}) }}
 }
 
 // work is the body of a worker.

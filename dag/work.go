@@ -46,6 +46,7 @@ type worker struct {
 	store  *artifacts.Store
 	seed   uint64
 	models Models
+	remote Remote // nil where there is none
 	now    func() time.Time
 	emit   func(Event)
 
@@ -228,7 +229,13 @@ func (w *worker) look(ctx context.Context, key artifacts.Key, o *outcome) (unloc
 	if err != nil {
 		return nil, false, err
 	}
-	return unlock, !w.force && w.replay(key, o), nil
+	if w.force {
+		return unlock, false, nil
+	}
+	if w.replay(key, o) || w.remote != nil && w.remote.Fetch(ctx, key) && w.replay(key, o) {
+		return unlock, true, nil
+	}
+	return unlock, false, nil
 }
 
 // sameOutputs compares what a stage gave again with what the store has.
@@ -291,7 +298,13 @@ func (w *worker) record(key artifacts.Key, s *Stage, description json.RawMessage
 		}
 		r.Log = &ref
 	}
-	return w.store.Record(key, r)
+	if err := w.store.Record(key, r); err != nil {
+		return err
+	}
+	if w.remote != nil {
+		w.remote.Share(key)
+	}
+	return nil
 }
 
 // flatten names each input artifact once: "in", or "in.0", "in.1" where a

@@ -20,6 +20,8 @@ type RunOptions struct {
 	Verify    bool
 	Tags      map[string]string // beside those of the pipeline
 	Sink      dag.Sink          // sees the events beside the journal and the registry
+	Remote    string            // the address of a remote that results are taken from and given to; "" for none
+	Warn      func(error)       // is told what is wrong with the remote, which fails no run
 }
 
 // Request is what was asked for when a run began. It is kept in the run's
@@ -48,15 +50,21 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	if err := w.keepRequest(id, p, o.Selection); err != nil {
 		return "", nil, errors.Join(err, journal.Close())
 	}
+	shared := w.share(ctx, o)
 	rec := w.record(p, id, o)
 	sinks := dag.Sinks{journal, rec}
 	if o.Sink != nil {
 		sinks = append(sinks, o.Sink)
 	}
-	res, err = dag.Run(ctx, p, dag.RunOptions{
+	run := dag.RunOptions{
 		ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: sinks,
 		Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify,
-	})
+	}
+	if shared != nil {
+		run.Remote = shared
+		defer shared.close()
+	}
+	res, err = dag.Run(ctx, p, run)
 	return id, res, errors.Join(err, rec.Close(), journal.Close())
 }
 
