@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 
 	"pipe/stages/nn/kernel"
 )
@@ -107,105 +106,4 @@ func (l *Convolution) Forward(p *Pass, x *Tensor) *Tensor {
 		kernel.AddBias(y.Data, y.Rows(), l.Filters, l.bias.Data)
 	}
 	return l.Activation.apply(p, y)
-}
-
-// convolutionNode computes a convolution as a matrix product: the windows of one
-// example, written out row by row, times the filters. Each worker takes a range of
-// examples and has room for the windows of one.
-type convolutionNode struct {
-	p    *Pass
-	x, y *Tensor
-	w, b *Param
-	g    window
-
-	groups, each, filters int // channels and filters of one group
-	columns               int // elements of a window of one group
-	workers               int
-	room                  []float32
-
-	ahead, back, weights func(lo, hi int) // made once, so that later passes allocate nothing
-}
-
-func (n *convolutionNode) prepare(p *Pass, x, y *Tensor, l *Convolution, g window) {
-	n.p, n.x, n.y, n.w, n.b, n.g = p, x, y, l.weight, l.bias, g
-	n.groups, n.each, n.filters = l.Groups, g.channels/l.Groups, l.Filters/l.Groups
-	n.columns = g.taps() * n.each
-	n.workers = min(runtime.GOMAXPROCS(0), x.Shape[0])
-	n.room = p.floats.take(n.workers * g.positions() * n.columns)
-	if n.ahead == nil {
-		n.ahead, n.back, n.weights = n.forwardRange, n.inputRange, n.weightRange
-	}
-}
-
-// share returns the examples of a worker and its room.
-func (n *convolutionNode) share(worker int) (lo, hi int, room []float32) {
-	batch, size := n.x.Shape[0], n.g.positions()*n.columns
-	return batch * worker / n.workers, batch * (worker + 1) / n.workers, n.room[worker*size : (worker+1)*size]
-}
-
-// example returns one example of a tensor's data or gradient.
-func (n *convolutionNode) example(data []float32, t *Tensor, i int) []float32 {
-	size := len(t.Data) / t.Shape[0]
-	return data[i*size : (i+1)*size]
-}
-
-func (n *convolutionNode) forwardRange(from, to int) {
-	rows, width := n.g.positions(), n.groups*n.filters
-	for worker := from; worker < to; worker++ {
-		lo, hi, room := n.share(worker)
-		for i := lo; i < hi; i++ {
-			x, y := n.example(n.x.Data, n.x, i), n.example(n.y.Data, n.y, i)
-			for g := range n.groups {
-				n.unfold(room, x, g, 0, n.columns)
-				kernel.Gemm(false, true, rows, n.filters, n.columns, 1, room, n.columns,
-					n.w.Data[g*n.filters*n.columns:], n.columns, 0, y[g*n.filters:], width)
-			}
-		}
-	}
-}
-
-func (n *convolutionNode) backward() {
-	addColumns(n.p, n.b, n.y.grad, n.y.Rows())
-	if n.w.Grad != nil {
-		// Workers share the columns of the weight's gradient, because the sum
-		// over the examples must have one order.
-		kernel.Parallel(n.workers, 1, n.weights)
-	}
-	if n.x.gradient() != nil {
-		kernel.Parallel(n.workers, 1, n.back)
-	}
-}
-
-func (n *convolutionNode) weightRange(from, to int) {
-	rows, width := n.g.positions(), n.groups*n.filters
-	for worker := from; worker < to; worker++ {
-		lo, hi := n.columns*worker/n.workers, n.columns*(worker+1)/n.workers
-		if lo == hi {
-			continue
-		}
-		_, _, room := n.share(worker)
-		for i := range n.x.Shape[0] {
-			x, dy := n.example(n.x.Data, n.x, i), n.example(n.y.grad, n.y, i)
-			for g := range n.groups {
-				n.unfold(room, x, g, lo, hi)
-				kernel.Gemm(true, false, n.filters, hi-lo, rows, 1, dy[g*n.filters:], width, room, hi-lo,
-					1, n.w.Grad[g*n.filters*n.columns+lo:], n.columns)
-			}
-		}
-	}
-}
-
-func (n *convolutionNode) inputRange(from, to int) {
-	rows, width := n.g.positions(), n.groups*n.filters
-	for worker := from; worker < to; worker++ {
-		lo, hi, room := n.share(worker)
-		for i := lo; i < hi; i++ {
-			dx, dy := n.example(n.x.grad, n.x, i), n.example(n.y.grad, n.y, i)
-			for g := range n.groups {
-				kernel.Gemm(false, false, rows, n.columns, n.filters, 1, dy[g*n.filters:], width,
-					n.w.Data[g*n.filters*n.columns:], n.columns, 0, room, n.columns)
-				n.fold(dx, room, g)
-			}
-		}
-	}
 }
