@@ -57,12 +57,17 @@ func TestTraces(t *testing.T) {
 	for i := range 3 {
 		ok(t, r.PutTrace(ctx, Trace{ID: fmt.Sprint("tr-", i), Time: epoch.Add(time.Duration(i) * time.Second), Info: json.RawMessage(`{"state":"OK"}`), Tags: []Pair{{"a", "b"}}}))
 	}
-	page, next, err := r.Traces(ctx, []int64{0}, 2, "")
+	page, next, err := r.Traces(ctx, []int64{0}, Query{Limit: 2})
 	if err != nil || len(page) != 2 || page[0].ID != "tr-2" || next == "" {
 		t.Fatalf("page is %v, %q, %v", page, next, err)
 	}
-	if page, next, _ = r.Traces(ctx, []int64{0}, 2, next); len(page) != 1 || next != "" {
+	if page, next, _ = r.Traces(ctx, []int64{0}, Query{Limit: 2, PageToken: next}); len(page) != 1 || next != "" {
 		t.Fatalf("last page is %v, %q", page, next)
+	}
+	for filter, n := range map[string]int{"status = 'OK'": 3, "tags.a = 'x'": 0, "timestamp > 1 and trace_id != 'tr-0'": 2} {
+		if list, _, err := r.Traces(ctx, []int64{0}, Query{Filter: filter, OrderBy: []string{"timestamp ASC"}}); err != nil || len(list) != n {
+			t.Errorf("%s: %d traces, %v, want %d", filter, len(list), err, n)
+		}
 	}
 	ok(t, r.SetTraceTags(ctx, "tr-1", []Pair{{"c", "d"}}))
 	ok(t, r.DeleteTraceTag(ctx, "tr-1", "a"))
@@ -71,6 +76,12 @@ func TestTraces(t *testing.T) {
 		t.Fatalf("trace is %+v", tr)
 	}
 	wantKind(t, r.SetTraceTags(ctx, "none", nil), ErrNotFound)
+	if n := must(r.DeleteTraces(ctx, 0, nil, epoch.Add(time.Second), 1))(t); n != 1 {
+		t.Fatalf("%d traces deleted, want the oldest", n)
+	}
+	if n := must(r.DeleteTraces(ctx, 0, []string{"tr-0", "tr-2"}, time.Time{}, 0))(t); n != 1 {
+		t.Fatalf("%d traces deleted, want tr-2, for tr-0 is gone", n)
+	}
 }
 
 func TestSearchExperimentsModelsAndVersions(t *testing.T) {

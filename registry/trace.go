@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"time"
+
+	"pipe/registry/filter"
 )
 
 // Trace is what a client's tracing reported: MLflow's TraceInfoV3 as JSON,
@@ -61,25 +63,59 @@ func (r *Registry) Trace(ctx context.Context, id string) (n Trace, err error) {
 	return n, err
 }
 
-// Traces returns a page of the traces of experiments, newest first, and the
-// token of the next page.
-func (r *Registry) Traces(ctx context.Context, experiments []int64, limit int, token string) (list []Trace, next string, err error) {
-	offset, err := parseToken(token)
+var traceEntity = &entity{
+	grammar: &filter.Grammar{
+		Attributes: map[string]filter.Attr{
+			"trace_id": {Name: "id"}, "request_id": {Name: "id"}, "id": {Name: "id"}, "name": {Name: "name"}, "trace_name": {Name: "name"},
+			"status": {Name: "state"}, "state": {Name: "state"},
+			"timestamp": {Name: "timestamp", Numeric: true}, "timestamp_ms": {Name: "timestamp", Numeric: true}, "request_time": {Name: "timestamp", Numeric: true},
+		},
+		Kinds: []filter.Kind{filter.Tag},
+	},
+	id: "t.id",
+	columns: map[string]string{"id": "t.id", "timestamp": "t.time", "state": "json_extract(t.info, '$.state')",
+		"name": "(SELECT value FROM trace_tags WHERE trace = t.id AND key = 'mlflow.traceName')"},
+	keyed: map[filter.Kind]keyed{filter.Tag: {table: "trace_tags", owner: "trace"}},
+}
+
+// Traces returns a page of the traces of experiments, newest first unless q
+// says otherwise, and the token of the next page.
+func (r *Registry) Traces(ctx context.Context, experiments []int64, q Query) (list []Trace, next string, err error) {
+	first := &statement{}
+	(&runPlan{RunQuery: RunQuery{Experiments: experiments}}).inExperiments(first, "t.experiment", true)
+	s, offset, limit, err := traceEntity.page(q, first, by("timestamp", true), by("id", false))
 	if err != nil {
 		return nil, "", err
 	}
 	err = r.view(ctx, func(t *tx) error {
-		ids, err := json.Marshal(experiments)
-		if err != nil {
-			return err
-		}
-		list, err = tracesWhere(t, "experiment IN (SELECT value FROM json_each(?)) ORDER BY time DESC, id LIMIT ? OFFSET ?", string(ids), limit+1, offset)
+		list, err = tracesWhere(t, s.String(), s.args...)
 		return err
 	})
-	if len(list) > limit {
-		list, next = list[:limit], pageToken(offset+limit)
-	}
+	list, next = cut(list, offset, limit)
 	return list, next, err
+}
+
+// DeleteTraces removes traces of an experiment: those of ids, or, with none,
+// the oldest that are not younger than before, at most limit. It returns how
+// many there were.
+func (r *Registry) DeleteTraces(ctx context.Context, experiment int64, ids []string, before time.Time, limit int) (n int64, err error) {
+	if limit <= 0 {
+		limit = -1 // SQLite: all
+	}
+	err = r.update(ctx, func(t *tx) error {
+		if len(ids) > 0 {
+			text, err := json.Marshal(ids)
+			if err != nil {
+				return err
+			}
+			n, err = t.changed("DELETE FROM traces WHERE experiment = ? AND id IN (SELECT value FROM json_each(?))", experiment, string(text))
+			return err
+		}
+		n, err = t.changed(`DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE experiment = ? AND time <= ? ORDER BY time LIMIT ?)`,
+			experiment, before.UnixMilli(), limit)
+		return err
+	})
+	return n, err
 }
 
 func putTraceTags(t *tx, id string, tags []Pair) error {
@@ -92,7 +128,7 @@ func putTraceTags(t *tx, id string, tags []Pair) error {
 }
 
 func trace(q querier, id string) (Trace, error) {
-	list, err := tracesWhere(q, "id = ?", id)
+	list, err := tracesWhere(q, "t.id = ?", id)
 	if err == nil && len(list) == 0 {
 		err = notFound("trace", id)
 	}
@@ -103,7 +139,7 @@ func trace(q querier, id string) (Trace, error) {
 }
 
 func tracesWhere(q querier, where string, args ...any) ([]Trace, error) {
-	rows, err := q.query("SELECT id, experiment, time, info FROM traces WHERE "+where, args...)
+	rows, err := q.query("SELECT t.id, t.experiment, t.time, t.info FROM traces t WHERE "+where, args...)
 	list, err := collect(rows, err, func(scan scanner) (n Trace, err error) {
 		var ms int64
 		var info sql.RawBytes

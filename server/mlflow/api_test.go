@@ -187,3 +187,69 @@ func TestHistoryPagesAndIntervals(t *testing.T) {
 		t.Errorf("bulk is %d points", len(bulk))
 	}
 }
+
+// Traces of MLflow 2's clients are the same traces as those of MLflow 3's.
+func TestTracesOfBothGenerations(t *testing.T) {
+	web, _ := start(t)
+	c := client{t, web.URL}
+	pairs := func(kv ...string) (list []map[string]string) {
+		for i := 0; i < len(kv); i += 2 {
+			list = append(list, map[string]string{"key": kv[i], "value": kv[i+1]})
+		}
+		return list
+	}
+	info := dig(c.must("POST", api+"traces", map[string]any{"experiment_id": "0", "timestamp_ms": 1000, "request_metadata": pairs("m1", "apple", "m2", "grape"),
+		"tags": pairs("t1", "football")}), "trace_info")
+	id := dig(info, "request_id").(string)
+	if dig(info, "status") != "IN_PROGRESS" || dig(info, "timestamp_ms") != 1000.0 {
+		t.Fatalf("a new trace is %v", info)
+	}
+	info = dig(c.must("PATCH", api+"traces/"+id, map[string]any{"timestamp_ms": 3000, "status": "OK", "request_metadata": pairs("m1", "orange"),
+		"tags": pairs("t1", "soccer", "t2", "tennis")}), "trace_info")
+	want := "map[execution_time_ms:2000 experiment_id:0 request_id:" + id + " request_metadata:[map[key:m1 value:orange] map[key:m2 value:grape]] status:OK " +
+		"tags:[map[key:mlflow.artifactLocation value:mlflow-artifacts:/0/traces/" + id + "/artifacts] map[key:t1 value:soccer] map[key:t2 value:tennis]] timestamp_ms:1000]"
+	if fmt.Sprint(info) != want {
+		t.Fatalf("the ended trace is\n     %v\nwant %s", info, want)
+	}
+	v3 := dig(c.must("GET", "/api/3.0/mlflow/traces/"+id, nil), "trace", "trace_info")
+	if dig(v3, "state") != "OK" || dig(v3, "execution_duration") != "2s" || dig(v3, "tags", "t2") != "tennis" || dig(v3, "trace_metadata", "m2") != "grape" {
+		t.Errorf("for MLflow 3 it is %v", v3)
+	}
+	c.must("PATCH", api+"traces/"+id+"/tags", map[string]any{"key": "t3", "value": "x"})
+	c.must("DELETE", api+"traces/"+id+"/tags", map[string]any{"key": "t3"})
+	found := c.must("GET", api+"traces?experiment_ids=0&filter=status%20%3D%20%27OK%27&order_by=timestamp_ms%20ASC", nil)["traces"].([]any)
+	if len(found) != 1 {
+		t.Errorf("the search found %v", found)
+	}
+	if n := c.must("POST", api+"traces/delete-traces", map[string]any{"experiment_id": "0", "request_ids": []string{id}})["traces_deleted"]; n != 1.0 {
+		t.Errorf("%v traces deleted", n)
+	}
+	if status, _ := c.do("GET", "/api/3.0/mlflow/traces/"+id, nil); status != 404 {
+		t.Errorf("a deleted trace: %d", status)
+	}
+}
+
+func TestLoggedModelsAndVersions(t *testing.T) {
+	web, _ := start(t)
+	c := client{t, web.URL}
+	run := c.run()
+	model := dig(c.must("POST", api+"logged-models", map[string]any{"experiment_id": "0", "name": "lm", "source_run_id": run}), "model", "info")
+	id := dig(model, "model_id").(string)
+	c.must("PATCH", api+"logged-models/"+id, map[string]any{"model_id": id, "status": "LOGGED_MODEL_READY"})
+	c.must("POST", api+"runs/outputs", map[string]any{"run_id": run, "models": []map[string]any{{"model_id": id, "step": 1}}})
+	c.must("PUT", "/api/2.0/mlflow-artifacts/artifacts/0/models/"+id+"/artifacts/MLmodel", []byte("x"))
+	if files := c.must("GET", api+"logged-models/"+id+"/artifacts/directories", nil)["files"]; dig(files, 0, "path") != "MLmodel" {
+		t.Errorf("files are %v", files)
+	}
+	c.must("POST", api+"registered-models/create", map[string]any{"name": "m"})
+	v := dig(c.must("POST", api+"model-versions/create", map[string]any{"name": "m", "source": "models:/" + id, "run_id": run}), "model_version")
+	if dig(v, "version") != "1" || dig(v, "model_id") != id {
+		t.Errorf("version is %v", v)
+	}
+	if uri := c.must("GET", api+"model-versions/get-download-uri?name=m&version=1", nil)["artifact_uri"]; uri != "mlflow-artifacts:/0/models/"+id+"/artifacts" {
+		t.Errorf("files are at %v", uri)
+	}
+	if got := dig(c.must("GET", api+"runs/get?run_id="+run, nil), "run", "outputs", "model_outputs", 0, "model_id"); got != id {
+		t.Errorf("the run's output is %v", got)
+	}
+}

@@ -14,20 +14,24 @@ import (
 	"time"
 )
 
-// python finds an interpreter that has MLflow: PIPE_MLFLOW_PYTHON, or python3.
-func python(t *testing.T) string {
+// python finds an interpreter that has MLflow: the one that the environment
+// variable names, or standard.
+func python(t *testing.T, variable, standard string) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("skipped: -short, and MLflow's client takes a minute")
 	}
-	py := os.Getenv("PIPE_MLFLOW_PYTHON")
+	py := os.Getenv(variable)
 	if py == "" {
-		py = "python3"
+		py = standard
+	}
+	if py == "" {
+		t.Skipf("skipped: %s is not set", variable)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, py, "-c", "import mlflow, sklearn").CombinedOutput(); err != nil {
-		t.Skipf("skipped: %s cannot import mlflow and sklearn (%v: %s); set PIPE_MLFLOW_PYTHON to one that can", py, err, lastLine(out))
+		t.Skipf("skipped: %s cannot import mlflow and sklearn (%v: %s); set %s to one that can", py, err, lastLine(out), variable)
 	}
 	return py
 }
@@ -38,8 +42,12 @@ func lastLine(out []byte) string {
 }
 
 // TestClientFlows runs what users do by MLflow's own client, unmodified.
-func TestClientFlows(t *testing.T) {
-	py := python(t)
+func TestClientFlows(t *testing.T) { runFlows(t, python(t, "PIPE_MLFLOW_PYTHON", "python3")) }
+
+// The same by the last client of MLflow 2, where one is at hand.
+func TestClientFlowsOfMLflow2(t *testing.T) { runFlows(t, python(t, "PIPE_MLFLOW2_PYTHON", "")) }
+
+func runFlows(t *testing.T, py string) {
 	web, _ := start(t)
 	cmd := exec.CommandContext(t.Context(), py, "testdata/flows.py")
 	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+web.URL, "PYTHONWARNINGS=ignore", "MPLBACKEND=Agg", "GIT_PYTHON_REFRESH=quiet")
@@ -59,7 +67,7 @@ func TestClientFlows(t *testing.T) {
 // TestSameAnswersAsMLflow makes the same calls to this server and to `mlflow
 // server` and compares the answers.
 func TestSameAnswersAsMLflow(t *testing.T) {
-	py := python(t)
+	py := python(t, "PIPE_MLFLOW_PYTHON", "python3")
 	web, _ := start(t)
 	peer := startMLflow(t, py)
 	out, err := exec.CommandContext(t.Context(), py, "testdata/differential.py", web.URL, peer).CombinedOutput()

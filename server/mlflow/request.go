@@ -85,6 +85,9 @@ func decode(w http.ResponseWriter, r *http.Request, dst any) error {
 	v := reflect.ValueOf(dst).Elem()
 	for i := range v.NumField() {
 		name := jsonName(v.Type().Field(i))
+		if name == "" {
+			continue // embedded
+		}
 		if value := r.PathValue(name); value != "" {
 			v.Field(i).SetString(value)
 		}

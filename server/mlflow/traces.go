@@ -38,6 +38,7 @@ func (s *Server) traceRoutes() {
 	const base = "/mlflow/traces"
 	rpc(s, "POST", base, s.startTrace)
 	rpc(s, "POST", base+"/search", s.searchTraces)
+	rpc(s, "POST", base+"/delete-traces", s.deleteTraces)
 	rpc(s, "GET", base+"/{trace_id}", func(ctx context.Context, q *traceRef) (any, error) {
 		t, err := s.reg.Trace(ctx, q.ID)
 		if err != nil {
@@ -55,6 +56,33 @@ func (s *Server) traceRoutes() {
 	rpc(s, "DELETE", base+"/{trace_id}/tags", func(ctx context.Context, q *traceTag) (any, error) {
 		return empty{}, s.reg.DeleteTraceTag(ctx, q.ID, q.Key)
 	})
+	// MLflow 2's clients.
+	rpc(s, "GET", base, s.searchTraces2)
+	rpc(s, "PATCH", base+"/{request_id}", s.endTrace)
+	rpc(s, "GET", base+"/{request_id}/info", s.traceInfo2)
+}
+
+func (s *Server) deleteTraces(ctx context.Context, q *struct {
+	Experiment label    `json:"experiment_id" need:"1"`
+	Before     *number  `json:"max_timestamp_millis"`
+	Max        number   `json:"max_traces"`
+	IDs        []string `json:"request_ids"`
+	TraceIDs   []string `json:"trace_ids"`
+}) (any, error) {
+	id, err := experimentID(string(q.Experiment))
+	if err != nil {
+		return nil, err
+	}
+	ids := append(q.IDs, q.TraceIDs...)
+	if (len(ids) == 0) == (q.Before == nil) {
+		return nil, invalid("Either `max_timestamp_millis` or `trace_ids` must be specified, and not both.")
+	}
+	before := time.Time{}
+	if q.Before != nil {
+		before = time.UnixMilli(int64(*q.Before))
+	}
+	n, err := s.reg.DeleteTraces(ctx, id, ids, before, int(q.Max))
+	return map[string]int64{"traces_deleted": n}, err
 }
 
 // startTrace keeps what a client says of a trace. Its spans follow as an
@@ -63,7 +91,11 @@ func (s *Server) startTrace(ctx context.Context, q *struct {
 	Trace struct {
 		Info json.RawMessage `json:"trace_info"`
 	} `json:"trace"`
+	trace2
 }) (any, error) {
+	if len(q.Trace.Info) == 0 {
+		return s.startTrace2(ctx, &q.trace2)
+	}
 	var info traceInfo
 	if err := fromJSON(q.Trace.Info, &info); err != nil {
 		return nil, err
@@ -132,13 +164,11 @@ func (s *Server) searchTraces(ctx context.Context, q *struct {
 			ID label `json:"experiment_id"`
 		} `json:"mlflow_experiment"`
 	} `json:"locations"`
-	Filter     string  `json:"filter"`
-	MaxResults *number `json:"max_results"`
-	PageToken  string  `json:"page_token"`
+	Filter     string   `json:"filter"`
+	MaxResults *number  `json:"max_results"`
+	OrderBy    []string `json:"order_by"`
+	PageToken  string   `json:"page_token"`
 }) (any, error) {
-	if strings.TrimSpace(q.Filter) != "" {
-		return nil, invalid("Traces of this server cannot be filtered; leave the filter out.")
-	}
 	limit, err := pageSize(q.MaxResults, 100, 500)
 	if err != nil {
 		return nil, err
@@ -151,7 +181,8 @@ func (s *Server) searchTraces(ctx context.Context, q *struct {
 		}
 		ids[id] = true
 	}
-	list, next, err := s.reg.Traces(ctx, slices.Sorted(maps.Keys(ids)), limit, q.PageToken)
+	list, next, err := s.reg.Traces(ctx, slices.Sorted(maps.Keys(ids)),
+		registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
 client = MlflowClient()
+MODEL = {"name": "model"} if int(mlflow.__version__.split(".")[0]) >= 3 else {"artifact_path": "model"}
 
 
 def raises(call, *args, **kwargs):
@@ -176,7 +177,7 @@ def models():
     x, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
     for _ in range(2):
         with mlflow.start_run() as run:
-            info = mlflow.sklearn.log_model(LogisticRegression().fit(x, y), name="model", registered_model_name="m", input_example=x)
+            info = mlflow.sklearn.log_model(LogisticRegression().fit(x, y), registered_model_name="m", input_example=x, **MODEL)
     assert mlflow.pyfunc.load_model(info.model_uri).predict([[3.0]])[0] == 1
     client.set_registered_model_alias("m", "champion", 2)
     for uri in ["models:/m@champion", "models:/m/1", "models:/m/latest", f"runs:/{run.info.run_id}/model"]:
@@ -211,11 +212,11 @@ def models():
 
 
 def logged_models():
+    if not hasattr(mlflow, "initialize_logged_model"):
+        return  # MLflow 2 has none
     from mlflow.entities import LoggedModelStatus
 
-    model = mlflow.initialize_logged_model(name="lm", params={"a": "1"}, tags={"t": "u"}) if hasattr(mlflow, "initialize_logged_model") else None
-    if model is None:
-        return
+    model = mlflow.initialize_logged_model(name="lm", params={"a": "1"}, tags={"t": "u"})
     mlflow.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     with mlflow.start_run():
         mlflow.log_metric("score", 0.7, model_id=model.model_id)
@@ -259,6 +260,9 @@ def system_metrics():
 
 
 def tracing():
+    if "name" not in MODEL:
+        return  # MLflow 2's tracing does not work with today's OpenTelemetry
+
     @mlflow.trace
     def f(x):
         return x + 1
@@ -266,8 +270,9 @@ def tracing():
     mlflow.set_experiment("flows")
     assert f(1) == 2
     mlflow.flush_trace_async_logging() if hasattr(mlflow, "flush_trace_async_logging") else None
-    traces = mlflow.search_traces(return_type="list") if hasattr(mlflow, "search_traces") else []
-    assert len(traces) >= 1, traces
+    assert len(mlflow.search_traces()) >= 1
+    assert len(mlflow.search_traces(filter_string="attributes.status = 'OK'")) >= 1
+    assert len(mlflow.search_traces(filter_string="attributes.status = 'ERROR'")) == 0
 
 
 FLOWS = [experiments, runs, asynchronous, batches, artifacts, inputs, searches, models, logged_models, autolog, system_metrics, tracing]
