@@ -116,3 +116,15 @@ func BenchmarkStepGPT(b *testing.B) {
 		append(stack, &LayerNorm{Epsilon: 1e-5}, classifier(Classes, Softmax))...)
 	trainingStep(b, n, &CategoricalCrossentropy{}, tokenBatch(12, 64, 65, 65, 64))
 }
+
+// BenchmarkForwardResNet18: one image of 224×224.
+func BenchmarkForwardResNet18(b *testing.B) {
+	n := benchNetwork(b, Input{Shape: []int{224, 224, 3}}, Context{Classes: 1000}, &ResNet18{Width: 64}, classifier(Classes, Softmax))
+	data := &Examples{Count: 1, Features: make([]float32, 224*224*3)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := n.Predict(context.Background(), data, 1, func(int, []float32) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
