@@ -25,10 +25,10 @@ class Part:
 class Run:
     """One finished run of a pipeline in a workspace."""
 
-    def __init__(self, pipe: str, workspace: pathlib.Path, run_id: str):
-        self.workspace = workspace
+    def __init__(self, pipe: str, workspace: pathlib.Path, events: list[dict]):
+        self.workspace, self.events = workspace, events
         shown = subprocess.run(
-            [pipe, "-C", str(workspace), "runs", "show", run_id, "--json"],
+            [pipe, "-C", str(workspace), "runs", "show", events[0]["run"], "--json"],
             check=True, capture_output=True, text=True)
         self.record = json.loads(shown.stdout)
 
@@ -54,10 +54,11 @@ class Run:
 
     def epoch_seconds(self) -> list[float]:
         """Seconds from the end of one epoch of the stage train, with its
-        validation, to that of the next."""
-        ends = sorted((m["step"], datetime.datetime.fromisoformat(m["time"]))
-                      for m in self.record["metrics"] if m["key"] == "train.loss")
-        return [(b - a).total_seconds() for (_, a), (_, b) in zip(ends, ends[1:])]
+        validation, to that of the next; none if the run found it in the store."""
+        ends = [datetime.datetime.fromisoformat(m["time"])
+                for e in self.events if e["type"] == "stage.metric" and e.get("stage") == "train"
+                for m in e["metrics"] if m["name"] == "loss"]
+        return [(b - a).total_seconds() for a, b in zip(ends, ends[1:])]
 
 
 def read_table(path: pathlib.Path) -> pa.Table:
@@ -78,5 +79,4 @@ def run(pipe: str, pipeline: pathlib.Path, workspace: pathlib.Path, *flags: str,
         capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"pipe run {pipeline} failed:\n{done.stdout}{done.stderr}")
-    started = next(e for e in map(json.loads, done.stdout.splitlines()) if e.get("run"))
-    return Run(pipe, workspace, started["run"])
+    return Run(pipe, workspace, [json.loads(line) for line in done.stdout.splitlines()])

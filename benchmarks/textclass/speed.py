@@ -4,17 +4,20 @@
 
 The three train in turn, several times, so that whatever else the machine does
 hits them alike. An epoch is training and validation; the first of each training
-does not count, because TensorFlow compiles in it.
+does not count, because TensorFlow compiles in it. By default each has one thread:
+on a machine that is not quiet, the threads of one wait for the slowest of them.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
 import sys
 
 import numpy as np
+import tensorflow
 
 import keras_network
 import pipe_runs
@@ -23,10 +26,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 PIPELINES = HERE.parents[1] / "pipelines"
 
 
-def epochs_of_torch(python: str, task: keras_network.Task, examples: pathlib.Path, epochs: int) -> list[float]:
+def epochs_of_torch(args, task: keras_network.Task, examples: pathlib.Path) -> list[float]:
     kind = "simple_rnn" if task.binary else "lstm"
-    done = subprocess.run([python, str(HERE / "torch_epochs.py"), kind, str(examples), str(epochs)],
-                          check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [args.torch_python, str(HERE / "torch_epochs.py"), kind, str(examples), str(args.epochs), str(args.threads)],
+        check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -39,7 +43,7 @@ def measure(args, task: keras_network.Task, params: dict) -> dict[str, list[floa
         seconds["Keras (TensorFlow)"] += keras_network.train(task, data, 1, args.epochs)[1]
         examples = args.workspace / "examples.npz"
         np.savez(examples, **data)
-        seconds["PyTorch"] += epochs_of_torch(args.torch_python, task, examples, args.epochs)
+        seconds["PyTorch"] += epochs_of_torch(args, task, examples)
     return seconds
 
 
@@ -51,7 +55,11 @@ def main():
     p.add_argument("--torch-python", default=sys.executable, help="an interpreter that has torch and numpy")
     p.add_argument("--epochs", type=int, default=4)
     p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--threads", type=int, default=1)
     args = p.parse_args()
+    os.environ["GOMAXPROCS"] = str(args.threads)
+    tensorflow.config.threading.set_intra_op_parallelism_threads(args.threads)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(args.threads)
     tasks = [(keras_network.TEXTCLASS, {})]
     if args.spam:
         tasks.append((keras_network.SPAM, {"data": args.spam.resolve()}))

@@ -1,4 +1,4 @@
-"""Seconds of an epoch in PyTorch: torch_epochs.py NETWORK EXAMPLES.npz EPOCHS.
+"""Seconds of an epoch in PyTorch: torch_epochs.py NETWORK EXAMPLES.npz EPOCHS THREADS.
 
 NETWORK is lstm or simple_rnn. Prints a JSON list, from the end of one epoch, with
 its validation, to that of the next.
@@ -27,6 +27,7 @@ class Network(torch.nn.Module):
 
 def main():
     kind, path, epochs = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    torch.set_num_threads(int(sys.argv[4]))
     data = {name: torch.from_numpy(a) for name, a in np.load(path).items()}
     binary = kind == "simple_rnn"
     network = Network(kind, int(data["x_train"].max()) + 1, 1 if binary else int(data["y_train"].max()) + 1)
