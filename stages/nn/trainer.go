@@ -93,6 +93,8 @@ func NewTrainer(n *Network, cfg FitConfig) (*Trainer, error) {
 		return nil, fmt.Errorf("epochs must be at least 1, is %d", cfg.Epochs)
 	case cfg.BatchSize < 1:
 		return nil, fmt.Errorf("batch_size must be at least 1, is %d", cfg.BatchSize)
+	case cfg.MicroBatch < 0 || cfg.ClipNorm < 0:
+		return nil, fmt.Errorf("the micro-batch and the norm to clip at must not be negative, are %d and %v", cfg.MicroBatch, cfg.ClipNorm)
 	case cfg.Loss == nil || cfg.Optimizer == nil:
 		return nil, errors.New("a training needs a loss and an optimizer")
 	case cfg.ClassWeights != nil && len(cfg.ClassWeights) != n.Context.Classes:
