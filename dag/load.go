@@ -17,8 +17,16 @@ var stageName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 // LoadOptions are what a pipeline's meaning depends on beside its text.
 type LoadOptions struct {
-	Kinds  *Kinds
-	Params map[string]string // set by the caller
+	Kinds *Kinds
+	// Params are set by the caller, by name; one that the pipeline does not have
+	// is a problem.
+	Params map[string]string
+	// ParamsFile is a YAML map of values, for params that Params does not set; nil
+	// for none.
+	ParamsFile *text.File
+	// Lookup gives values for params that neither of them sets, such as those of
+	// the environment; nil for none.
+	Lookup func(param string) (value string, ok bool)
 }
 
 // fileForm is the top of a pipeline file.
@@ -85,7 +93,7 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 		l.errorf(root.Get("pipeline"), "name", "pipeline %q: a name has letters, digits, _ and -, and begins with a letter", p.Name)
 	}
 	before := l.problems.Len()
-	p.Params = l.loadParams(form.Params.Node, o.Params)
+	p.Params = l.loadParams(form.Params.Node, l.readGiven(&o))
 	l.paramsBroken = l.problems.Len() > before
 	l.vars, l.values = paramVars(p.Params), paramValues(p.Params)
 	p.Seed = l.seed(form.Seed.Node)

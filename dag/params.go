@@ -20,8 +20,6 @@ type Param struct {
 	Enum     []string
 	Set      bool // by the caller, not by default
 	Min, Max *float64
-
-	node *text.Node
 }
 
 // Text is the value as -p takes it.
@@ -38,7 +36,7 @@ type paramForm struct {
 }
 
 // loadParams reads `params:` and sets what the caller gives.
-func (l *loader) loadParams(n *text.Node, given map[string]string) []Param {
+func (l *loader) loadParams(n *text.Node, given *givenParams) []Param {
 	var out []Param
 	if n != nil && n.Kind != text.Mapping {
 		if n.Value != nil {
@@ -57,20 +55,18 @@ func (l *loader) loadParams(n *text.Node, given map[string]string) []Param {
 	for i, p := range out {
 		names[i] = p.Name
 	}
-	for _, name := range sortedKeys(given) {
-		if !slices.ContainsFunc(out, func(p Param) bool { return p.Name == name }) && n.Get(name) == nil {
-			hint := text.DidYouMean(name, names)
-			if hint == "" {
-				hint = "its params: " + text.List(names)
-			}
-			l.problems.Add(&text.Problem{Code: "unknown-param", Pos: text.Pos{File: l.file}, Text: fmt.Sprintf("the pipeline has no param %q", name), Hint: hint})
+	given.unknown(n, func(name string, at text.Pos) {
+		hint := text.DidYouMean(name, names)
+		if hint == "" {
+			hint = "its params: " + text.List(names)
 		}
-	}
+		l.problems.Add(&text.Problem{Code: "unknown-param", Pos: at, Text: fmt.Sprintf("the pipeline has no param %q", name), Hint: hint})
+	})
 	return out
 }
 
-func (l *loader) loadParam(k, n *text.Node, given map[string]string) (Param, bool) {
-	p := Param{Name: k.Raw, node: k}
+func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
+	p := Param{Name: k.Raw}
 	if !identifier.MatchString(p.Name) {
 		l.errorf(k, "name", "param %q: a name has letters, digits and _, and begins with a letter", p.Name)
 		return p, false
@@ -105,19 +101,23 @@ func (l *loader) loadParam(k, n *text.Node, given map[string]string) (Param, boo
 		}
 		p.Default, p.Value = v, v
 	}
-	if s, ok := given[p.Name]; ok {
-		v, err := parseAs(s, p.Type)
+	set := k
+	if g, ok := given.get(p.Name); ok {
+		if g.node != nil {
+			set = g.node
+		}
+		v, err := parseAs(g.text, p.Type)
 		if err != nil {
-			l.errorf(k, "param", "param %q is given as %q: %v", p.Name, s, err)
+			l.errorf(set, "param", "param %q is given as %q: %v", p.Name, g.text, err)
 			return p, false
 		}
 		p.Value, p.Set = v, true
 	}
-	return p, l.checkParam(p)
+	return p, l.checkParam(p, set)
 }
 
-func (l *loader) checkParam(p Param) bool {
-	at := p.node
+// checkParam holds a value against the param's limits; at is where it was set.
+func (l *loader) checkParam(p Param, at *text.Node) bool {
 	if p.Value == nil {
 		hint := fmt.Sprintf("give it with -p %s=…", p.Name)
 		if p.Doc != "" {

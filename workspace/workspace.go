@@ -72,6 +72,12 @@ func (w *Workspace) RunDir(id string) string { return filepath.Join(w.Dir, "runs
 
 // Load reads and checks a pipeline file; it needs no workspace.
 func Load(ctx context.Context, path string, params map[string]string) (*dag.Pipeline, error) {
+	return LoadFile(ctx, path, dag.LoadOptions{Params: params})
+}
+
+// LoadFile is Load with params from several places; the kinds are those of this
+// program.
+func LoadFile(ctx context.Context, path string, o dag.LoadOptions) (*dag.Pipeline, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no file %s%s", path, nearFile(path))
@@ -79,7 +85,8 @@ func Load(ctx context.Context, path string, params map[string]string) (*dag.Pipe
 	if err != nil {
 		return nil, fmt.Errorf("read the pipeline: %w", err)
 	}
-	return LoadText(ctx, path, data, params)
+	o.Kinds = stages.Kinds()
+	return dag.Load(ctx, &text.File{Name: path, Data: data}, o)
 }
 
 // LoadText checks a pipeline whose text is at hand; name stands in messages.

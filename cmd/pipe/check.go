@@ -10,24 +10,19 @@ import (
 
 	"pipe/dag"
 	"pipe/dag/text"
-	"pipe/workspace"
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	var given []string
+	var set params
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check FILE…",
 		Short: "Check pipeline files: types, shapes and expressions, before any data is read",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			params, err := parseParams(given)
-			if err != nil {
-				return err
-			}
 			var wrong text.Error
 			for _, path := range args {
-				p, err := workspace.Load(cmd.Context(), path, params)
+				p, err := set.load(cmd.Context(), path)
 				var e *text.Error
 				switch {
 				case errors.As(err, &e):
@@ -52,7 +47,7 @@ func (a *app) checkCommand() *cobra.Command {
 			return &wrong
 		},
 	}
-	c.Flags().StringArrayVarP(&given, "param", "p", nil, "set a param of the pipeline: name=value")
+	set.flags(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
 	return c
 }

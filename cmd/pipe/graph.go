@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) graphCommand() *cobra.Command {
-	var given []string
+	var set params
 	var format, run string
 	c := &cobra.Command{
 		Use:   "graph FILE | --run RUN",
@@ -21,7 +21,7 @@ func (a *app) graphCommand() *cobra.Command {
 			if (run == "") == (len(args) == 0) {
 				return usageError{fmt.Errorf("give a pipeline file or --run RUN")}
 			}
-			g, err := a.graphOf(cmd, args, given, run)
+			g, err := a.graphOf(cmd, args, &set, run)
 			if err != nil {
 				return err
 			}
@@ -44,17 +44,13 @@ func (a *app) graphCommand() *cobra.Command {
 	}
 	c.Flags().StringVarP(&format, "format", "f", "terminal", "terminal, mermaid, dot or svg")
 	c.Flags().StringVar(&run, "run", "", "draw this run, with the pipeline text that it had")
-	c.Flags().StringArrayVarP(&given, "param", "p", nil, "set a param of the pipeline: name=value")
+	set.flags(c.Flags())
 	return c
 }
 
-func (a *app) graphOf(cmd *cobra.Command, args, given []string, run string) (*draw.Graph, error) {
+func (a *app) graphOf(cmd *cobra.Command, args []string, set *params, run string) (*draw.Graph, error) {
 	if run == "" {
-		params, err := parseParams(given)
-		if err != nil {
-			return nil, err
-		}
-		p, err := workspace.Load(cmd.Context(), args[0], params)
+		p, err := set.load(cmd.Context(), args[0])
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) planCommand() *cobra.Command {
-	var given []string
+	var set params
 	var asJSON, force bool
 	o := dag.PlanOptions{}
 	c := &cobra.Command{
@@ -22,11 +22,7 @@ func (a *app) planCommand() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			params, err := parseParams(given)
-			if err != nil {
-				return err
-			}
-			p, err := workspace.Load(ctx, args[0], params)
+			p, err := set.load(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -42,7 +38,7 @@ func (a *app) planCommand() *cobra.Command {
 			return showPlan(cmd, w, p, o, asJSON)
 		},
 	}
-	c.Flags().StringArrayVarP(&given, "param", "p", nil, "set a param of the pipeline: name=value")
+	set.flags(c.Flags())
 	c.Flags().BoolVar(&force, "force", false, "plan to run every stage")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c

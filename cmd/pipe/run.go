@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -18,6 +17,7 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	r := &runner{app: a}
+	var address func() string
 	c := &cobra.Command{
 		Use:   "run FILE [STAGE…]",
 		Short: "Run a pipeline: all that is not up to date",
@@ -30,14 +30,16 @@ only what they need.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Targets = append(r.Targets, args[1:]...)
+			r.Remote = address()
 			if r.watch {
 				return r.watchFile(cmd, args[0])
 			}
 			return r.once(cmd, args[0])
 		},
 	}
+	address = remoteFlag(c)
 	f := c.Flags()
-	f.StringArrayVarP(&r.given, "param", "p", nil, "set a param of the pipeline: name=value")
+	r.params.flags(f)
 	f.StringArrayVar(&r.Targets, "until", nil, "run what this stage needs, and the stage (as a STAGE argument)")
 	f.StringArrayVar(&r.From, "from", nil, "begin at this stage: what it needs must be in the store")
 	f.StringArrayVar(&r.Force, "force", nil, "--force=STAGE runs this stage whatever the store has; --force alone runs every stage")
@@ -57,7 +59,7 @@ only what they need.`,
 type runner struct {
 	app *app
 	workspace.RunOptions
-	given               []string
+	params              params
 	json, quiet, dryRun bool
 	watch               bool
 }
@@ -65,11 +67,7 @@ type runner struct {
 // once loads the file and runs it.
 func (r *runner) once(cmd *cobra.Command, file string) error {
 	ctx := cmd.Context()
-	params, err := parseParams(r.given)
-	if err != nil {
-		return err
-	}
-	p, err := workspace.Load(ctx, file, params)
+	p, err := r.params.load(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -92,6 +90,7 @@ func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.W
 	v := newView(cmd.OutOrStdout(), p, r.json, r.quiet)
 	o := r.RunOptions
 	o.Sink = v
+	o.Warn = func(err error) { fmt.Fprintln(cmd.ErrOrStderr(), "pipe:", err) }
 	if r.Sink != nil {
 		o.Sink = dag.Sinks{v, r.Sink}
 	}
@@ -133,17 +132,4 @@ func newView(out io.Writer, p *dag.Pipeline, asJSON, quiet bool) view.View {
 		})
 	}
 	return view.NewPlain(out, p)
-}
-
-// parseParams reads -p name=value.
-func parseParams(given []string) (map[string]string, error) {
-	m := make(map[string]string, len(given))
-	for _, g := range given {
-		name, value, ok := strings.Cut(g, "=")
-		if !ok || name == "" {
-			return nil, usageError{fmt.Errorf("-p takes name=value, not %q", g)}
-		}
-		m[name] = value
-	}
-	return m, nil
 }

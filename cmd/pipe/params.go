@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"pipe/dag"
+	"pipe/dag/text"
+	"pipe/workspace"
+)
+
+// paramVariable begins the name of an environment variable that sets a param:
+// PIPE_PARAM_EPOCHS, or PIPE_PARAM_epochs where the case matters.
+const paramVariable = "PIPE_PARAM_"
+
+// params are the flags that set the params of a pipeline. What is nearer wins:
+// -p, then the file, then the environment, then the default.
+type params struct {
+	given []string
+	file  string
+}
+
+func (p *params) flags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&p.given, "param", "p", nil, "set a param of the pipeline: name=value (as does the variable PIPE_PARAM_NAME)")
+	f.StringVar(&p.file, "params", "", "set params by a YAML file: a map from names to values; -p wins over it, and it over the environment")
+}
+
+// load reads and checks a pipeline file with these params.
+func (p *params) load(ctx context.Context, file string) (*dag.Pipeline, error) {
+	o := dag.LoadOptions{Params: map[string]string{}, Lookup: paramOfEnvironment}
+	for _, g := range p.given {
+		name, value, ok := strings.Cut(g, "=")
+		if !ok || name == "" {
+			return nil, usageError{fmt.Errorf("-p takes name=value, not %q", g)}
+		}
+		o.Params[name] = value
+	}
+	if p.file != "" {
+		data, err := os.ReadFile(p.file)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read the params: %w", err)}
+		}
+		o.ParamsFile = &text.File{Name: p.file, Data: data}
+	}
+	return workspace.LoadFile(ctx, file, o)
+}
+
+func paramOfEnvironment(name string) (string, bool) {
+	if v, ok := os.LookupEnv(paramVariable + name); ok {
+		return v, true
+	}
+	return os.LookupEnv(paramVariable + strings.ToUpper(name))
+}
