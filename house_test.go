@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"dag/dagtest":      {"artifacts", "artifacts/table", "dag", "dag/text"},
 	"stages/nn/kernel": {},
 	"stages/nn":        {"stages/nn/kernel"},
+	"stages/nn/onnx":   {"stages/nn"},
 	"stages/godoc":     {},
 	"stages/rows":      {"dag", "dag/expr"},
 	"stages/profile":   {"artifacts/table", "stages/rows"},
@@ -43,7 +44,7 @@ var mayImport = map[string][]string{
 	"workspace":       {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
 	"cmd/pipe/view":   {"artifacts", "dag"},
 	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "stages", "stages/model", "stages/nn",
-		"workspace"},
+		"stages/nn/onnx", "stages/score", "workspace"},
 }
 
 func TestImports(t *testing.T) {

@@ -49,7 +49,7 @@ func (a *app) modelsCommand() *cobra.Command {
 		},
 	}
 	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.AddCommand(a.modelShowCommand(&asJSON))
+	c.AddCommand(a.modelShowCommand(&asJSON), a.modelsExportCommand())
 	return c
 }
 

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pipe/artifacts"
+	"pipe/dag"
+	"pipe/registry"
+	"pipe/stages/model"
+	"pipe/stages/nn"
+	"pipe/stages/nn/onnx"
+	"pipe/stages/score"
+	"pipe/workspace"
+)
+
+// modelFormats are the forms in which a model leaves the store.
+var modelFormats = map[string]func(ctx context.Context, w *workspace.Workspace, name, dir string) error{
+	"onnx":        exportONNX,
+	"safetensors": exportSafetensors,
+}
+
+func (a *app) modelsExportCommand() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "export MODEL FOLDER",
+		Short: "Write a registered model for other programs: ONNX, or safetensors with its network",
+		Long: `Export writes a model, named as NAME@ALIAS, NAME/VERSION or NAME (the newest
+version), into a new folder.
+
+onnx writes model.onnx (operator set 17), whose input is what the transform makes
+of the raw columns; signature.json, which says what goes in and what comes out,
+with the classes in the order of the output; and transform/, with the vocabulary.
+safetensors writes the model as it is registered: weights.safetensors,
+network.json, model.json, history.json and transform/.`,
+		Example: `  pipe models export textclass@champion exported --format onnx`,
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			export, ok := modelFormats[format]
+			if !ok {
+				return usageError{fmt.Errorf("--format is onnx or safetensors, not %q", format)}
+			}
+			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			files, err := newFolder(args[1], func(dir string) error { return export(cmd.Context(), w, args[0], dir) })
+			if err != nil {
+				return err
+			}
+			if asJSON, err := cmd.Flags().GetBool("json"); err != nil || asJSON {
+				return errors.Join(err, writeJSON(cmd.OutOrStdout(), map[string]any{"folder": args[1], "files": files}))
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[1], strings.Join(files, ", "))
+			return err
+		},
+	}
+	c.Flags().StringVarP(&format, "format", "f", "onnx", "onnx or safetensors")
+	return c
+}
+
+// newFolder makes a folder that is not there yet, whole or not at all, and
+// returns the sorted names of the files that fill put into it.
+func newFolder(path string, fill func(dir string) error) (files []string, err error) {
+	switch _, err := os.Lstat(path); {
+	case err == nil:
+		return nil, fmt.Errorf("%s is there already", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	parent := filepath.Dir(path)
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return nil, err
+	}
+	unfinished, err := os.MkdirTemp(parent, ".unfinished-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(unfinished)
+	draft := filepath.Join(unfinished, "model") // with the permissions that folders have here
+	if err := os.Mkdir(draft, 0o777); err != nil {
+		return nil, err
+	}
+	if err := fill(draft); err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(os.DirFS(draft), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files = append(files, name)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(files)
+	return files, os.Rename(draft, path)
+}
+
+// openModel returns a registered model with the folder it lies in.
+func openModel(ctx context.Context, w *workspace.Workspace, name string) (*model.Model, *artifacts.Folder, registry.ModelVersion, error) {
+	m, v, err := w.Model(ctx, name)
+	if err != nil {
+		return nil, nil, v, err
+	}
+	folder, err := w.Store.OpenFolder(v.Ref)
+	return m, folder, v, err
+}
+
+func exportSafetensors(ctx context.Context, w *workspace.Workspace, name, dir string) error {
+	_, folder, _, err := openModel(ctx, w, name) // which also checks that the parts fit
+	if err != nil {
+		return err
+	}
+	return folder.Extract(dir)
+}
+
+// exportedModel is signature.json beside a model.onnx.
+type exportedModel struct {
+	Format  string        `json:"format"` // "pipe.onnx/1"
+	Model   string        `json:"model"`
+	Version int           `json:"version"`
+	Task    string        `json:"task"`
+	Target  dag.Column    `json:"target"`
+	Classes []string      `json:"classes,omitempty"`
+	Input   tensorNote    `json:"input"`
+	Output  tensorNote    `json:"output"`
+	Columns dag.Signature `json:"columns"` // what the transform reads and what predict gives
+}
+
+// tensorNote describes the input or the output of a graph.
+type tensorNote struct {
+	Name  string   `json:"name"`
+	Type  string   `json:"type"`
+	Shape nn.Shape `json:"shape"` // -1 for the batch
+	Holds string   `json:"holds"`
+}
+
+func exportONNX(ctx context.Context, w *workspace.Workspace, name, dir string) error {
+	m, folder, v, err := openModel(ctx, w, name)
+	if err != nil {
+		return err
+	}
+	manifest, err := model.ReadManifest(folder)
+	if err != nil {
+		return err
+	}
+	note := noteOf(m.Network(), manifest)
+	note.Model, note.Version = v.Model, v.Version
+	text, err := json.MarshalIndent(note, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "signature.json"), append(text, '\n'), 0o666); err != nil {
+		return err
+	}
+	transform, err := fs.Sub(folder, "transform")
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(filepath.Join(dir, "transform"), transform); err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(dir, "model.onnx"))
+	if err != nil {
+		return err
+	}
+	o := onnx.Options{Name: v.Model, Metadata: map[string]string{
+		"pipe.model": fmt.Sprintf("%s/%d", v.Model, v.Version), "pipe.digest": string(v.Ref.Digest), "pipe.signature": string(text)}}
+	return errors.Join(onnx.Export(f, m.Network(), o), f.Close())
+}
+
+// noteOf says what goes into a network and what comes out of it.
+func noteOf(net *nn.Network, m *model.Manifest) exportedModel {
+	batch := nn.Shape{nn.Unknown}
+	note := exportedModel{Format: "pipe.onnx/1", Task: m.Task, Target: m.Target, Classes: m.Classes, Columns: m.Signature,
+		Input:  tensorNote{onnx.FeaturesInput, "float32", append(batch, net.Input.Shape...), "what the transform gives"},
+		Output: tensorNote{onnx.Output, "float32", net.OutShape(), "a value"}}
+	if net.Input.Tokens {
+		note.Input.Name, note.Input.Type = onnx.TokensInput, "int64"
+	}
+	if m.Task == score.Classification {
+		holds := "a probability for each class"
+		if m.Logits {
+			holds = "a logit for each class, before the softmax"
+		}
+		if net.OutShape().Last() == 1 {
+			holds = "the probability of the second class"
+			if m.Logits {
+				holds = "the logit of the second class, before the sigmoid"
+			}
+		}
+		note.Output.Holds = holds
+	}
+	return note
+}
