@@ -31,6 +31,10 @@ func (m *models) Resolve(ctx context.Context, name string) (*dag.ModelVersion, e
 // Register implements dag.Models.
 func (m *models) Register(ctx context.Context, n dag.NewModelVersion) (*dag.ModelVersion, error) {
 	m.recorder.Flush()
+	// A version that is in the registry must be there after a loss of power, too.
+	if err := m.recorder.store.Flush(); err != nil {
+		return nil, err
+	}
 	v, created, err := m.registry.RegisterVersion(ctx, registry.NewVersion{Model: n.Model, RunID: m.run, Ref: n.Ref, User: m.recorder.start.User,
 		Signature: n.Signature, Metrics: n.Metrics, Description: n.Description, Tags: registry.Pairs(n.Tags)})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/registry"
 )
@@ -19,6 +20,7 @@ import (
 // is pending, and one goroutine writes that, a transaction at a time.
 type recorder struct {
 	registry *registry.Registry
+	store    *artifacts.Store
 	start    registry.NewRun
 	exp      string
 
@@ -29,6 +31,7 @@ type recorder struct {
 	end     *dag.Event
 
 	wake    chan struct{} // something is pending
+	many    chan struct{} // so much is pending that it is time to write
 	flushed chan chan struct{}
 	closed  chan struct{}
 	done    chan struct{}
@@ -38,17 +41,21 @@ type recorder struct {
 // heartbeat is how often a run tells other machines that it goes on.
 const heartbeat = 30 * time.Second
 
-// gatherFor is how long small changes are collected before they are written.
-const gatherFor = 100 * time.Millisecond
+// gatherFor is how long small changes are collected before they are written,
+// and gatherMax how many stages may change meanwhile.
+const (
+	gatherFor = 100 * time.Millisecond
+	gatherMax = 250
+)
 
 func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
 	self := registry.Self()
 	r := &recorder{
-		registry: w.Registry, exp: p.ExperimentName(),
+		registry: w.Registry, store: w.Store, exp: p.ExperimentName(),
 		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: p.Name, PipelineText: string(p.File.Data), User: username(),
 			Params: params(p), Tags: registry.Pairs(tags(p, o)), Process: &self},
 		pending: map[string]*registry.StageRecord{}, stages: map[string]registry.Stage{},
-		wake: make(chan struct{}, 1), flushed: make(chan chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), many: make(chan struct{}, 1), flushed: make(chan chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	go r.write()
 	return r
@@ -102,8 +109,16 @@ func (r *recorder) Event(e *dag.Event) {
 	default:
 		return
 	}
+	knock(r.wake)
+	if len(r.order) >= gatherMax {
+		knock(r.many)
+	}
+}
+
+// knock wakes who waits at a channel, now or later, without waiting.
+func knock(door chan struct{}) {
 	select {
-	case r.wake <- struct{}{}:
+	case door <- struct{}{}:
 	default:
 	}
 }
@@ -165,6 +180,7 @@ func (r *recorder) write() {
 		case <-r.wake:
 			select {
 			case <-time.After(gatherFor):
+			case <-r.many:
 			case <-r.closed:
 			case ack := <-r.flushed:
 				r.put(ctx)
@@ -215,6 +231,10 @@ func (r *recorder) put(ctx context.Context) {
 
 func (r *recorder) finish(ctx context.Context) {
 	if r.err != nil || r.end == nil {
+		return
+	}
+	// A run that counts as finished names only what a loss of power leaves there.
+	if r.err = r.store.Flush(); r.err != nil {
 		return
 	}
 	status := map[string]registry.Status{"finished": registry.Finished, "failed": registry.Failed, "killed": registry.Killed}[r.end.Status]
