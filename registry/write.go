@@ -12,6 +12,11 @@ import (
 // wait for the last.
 const maxGroup = 256
 
+// checkpointPages is the length of the log, in pages of 4 KiB, at which it is
+// copied into the file. Copying costs two waits for the disk, and pages that
+// changed often are copied once; a longer log takes longer to read at Open.
+const checkpointPages = 4000
+
 // querier is what helpers read through: a snapshot of a reader or the write
 // transaction itself.
 type querier interface {
@@ -152,6 +157,9 @@ func (r *Registry) startWriter(ctx context.Context) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprint("PRAGMA wal_autocheckpoint = ", checkpointPages)); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	c, err := prepareControl(ctx, conn)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -178,17 +186,22 @@ func (w *writer) loop() {
 				return
 			}
 		}
-	collect:
-		for len(group) < maxGroup {
-			select {
-			case j := <-r.jobs:
-				group = append(group, j)
-			default:
-				break collect
-			}
-		}
+		group = r.gather(group)
 		w.write(group)
 	}
+}
+
+// gather takes what waits now.
+func (r *Registry) gather(group []*job) []*job {
+	for len(group) < maxGroup {
+		select {
+		case j := <-r.jobs:
+			group = append(group, j)
+		default:
+			return group
+		}
+	}
+	return group
 }
 
 // write does a group in one transaction. When the transaction as a whole
