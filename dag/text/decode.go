@@ -204,19 +204,23 @@ func (d *Decoder) structure(n *Node, v reflect.Value, name string) {
 		return
 	}
 	fields := Fields(v.Type())
+	meant := map[string]bool{} // keys that are there, but misspelt
 	if n != nil {
 		for _, k := range n.Keys {
 			if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == k.Raw }) {
-				d.unknownKey(k, name, fields)
+				meant[d.unknownKey(k, name, fields)] = true
 			}
 		}
 	}
 	for i := range fields {
-		d.field(n, v.FieldByIndex(fields[i].Index), &fields[i], name)
+		if f := &fields[i]; !f.Required || !meant[f.Name] {
+			d.field(n, v.FieldByIndex(f.Index), f, name)
+		}
 	}
 }
 
-func (d *Decoder) unknownKey(k *Node, name string, fields []Field) {
+// unknownKey reports a key and returns the known one that it looks like, or "".
+func (d *Decoder) unknownKey(k *Node, name string, fields []Field) string {
 	known := make([]string, len(fields))
 	for i, f := range fields {
 		known[i] = f.Name
@@ -230,6 +234,7 @@ func (d *Decoder) unknownKey(k *Node, name string, fields []Field) {
 		hint = "known keys: " + List(known)
 	}
 	d.Problems.Add(&Problem{Code: "unknown-key", Pos: k.Pos, Text: fmt.Sprintf("unknown key %q%s", k.Raw, where), Hint: hint})
+	return Closest(k.Raw, known)
 }
 
 func (d *Decoder) field(n *Node, v reflect.Value, f *Field, name string) {
@@ -367,6 +372,10 @@ func (d *Decoder) scalar(n *Node, v reflect.Value, name string) {
 			v.SetFloat(float64(x))
 			ok = true
 		case float64:
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				d.Errorf(n, "value", "%s%s is no finite number", prefix(name), n.Text())
+				return
+			}
 			v.SetFloat(x)
 			ok = true
 		}

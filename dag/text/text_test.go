@@ -58,6 +58,17 @@ f.yaml:9:7: with.seed: expected a whole number from 0, found a whole number "-1"
 	}
 }
 
+func TestMisspeltRequiredKeyIsOneProblem(t *testing.T) {
+	n, ps := parse(t, "mst: x\nratio: .inf\n")
+	var c config
+	(&Decoder{Problems: ps}).Decode(n, &c)
+	want := `f.yaml:1:1: unknown key "mst" (did you mean "must"?)
+f.yaml:2:8: ratio: .inf is no finite number`
+	if got := ps.Err().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestRenderPutsTheCaretBelowThePlace(t *testing.T) {
 	_, ps := parse(t, "a: 1\nkéy: 2\nkéy: 3\n")
 	want := "f.yaml:3:1: key \"kéy\" stands here a second time; the first is on line 2 [yaml-duplicate-key]\n    3 | kéy: 3\n      | ^~~\n"
