@@ -54,6 +54,10 @@ type stageForm struct {
 	Description string   `yaml:"description" doc:"what it is for"`
 	In          rawNode  `yaml:"in" doc:"the inputs: a stage, stage.port, or a map from input to stage"`
 	With        rawNode  `yaml:"with" doc:"the configuration of the kind"`
+	When        rawNode  `yaml:"when" doc:"a condition (CEL) over params, inputs.PORT.rows of tables, inputs.PORT.NAME of metrics, and metrics.NAME where one input is metrics; where it is false the stage is skipped" example:"metrics.accuracy > 0.9"`
+	Timeout     Duration `yaml:"timeout" doc:"how long an attempt may take" example:"10m"`
+	Retries     *Retries `yaml:"retries" doc:"how often the stage is tried again after it failed: a number, or {times, delay, backoff, max_delay, jitter, on}" example:"3"`
+	GoOn        bool     `yaml:"continue_on_error" doc:"after it failed, the run goes on with what does not depend on it, and ends as failed" default:"false"`
 	Cache       *bool    `yaml:"cache" doc:"false runs the stage each time"`
 	Tags        []string `yaml:"tags" doc:"labels of the stage"`
 }
@@ -94,7 +98,7 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	}
 	before := l.problems.Len()
 	p.Params = l.loadParams(form.Params.Node, l.readGiven(&o))
-	l.paramsBroken = l.problems.Len() > before
+	l.paramsBroken = l.problems.Len() > before || form.Params.Node == nil && misspelt(root, "params")
 	l.vars, l.values = paramVars(p.Params), paramValues(p.Params)
 	p.Seed = l.seed(form.Seed.Node)
 	l.loadStages(p, form.Stages.Node)
@@ -149,6 +153,9 @@ func (l *loader) loadStages(p *Pipeline, n *text.Node) {
 
 func (l *loader) loadStage(s *Stage) {
 	var form stageForm
+	for _, key := range []string{"when", "timeout", "retries", "continue_on_error", "cache"} {
+		l.substitute(s.node.Get(key))
+	}
 	own := l.inStage(s)
 	own.decoder().Known(s.node, &form, "")
 	own.finish(l)
@@ -157,6 +164,7 @@ func (l *loader) loadStage(s *Stage) {
 	}
 	s.Description, s.Tags = form.Description, form.Tags
 	s.NoCache = form.Cache != nil && !*form.Cache
+	s.Timeout, s.Retries, s.ContinueOnError, s.whenNode = form.Timeout, form.Retries, form.GoOn, form.When.Node
 	uses := form.Uses.Node
 	if uses == nil {
 		return
@@ -165,7 +173,11 @@ func (l *loader) loadStage(s *Stage) {
 	l.substitute(uses)
 	l.substitute(form.In.Node)
 	l.substitute(form.With.Node)
-	if l.problems.Len() > before || uses.Value == nil {
+	if l.problems.Len() > before || l.paramsBroken && (hasTemplate(uses) || hasTemplate(form.In.Node) || hasTemplate(form.With.Node)) {
+		return
+	}
+	if uses.Kind != text.Scalar || uses.Value == nil {
+		l.problems.Add(&text.Problem{Code: "type", Pos: uses.Pos, Text: fmt.Sprintf("stage %q: uses: expected the name of a kind, found %s", s.Name, uses.What()), Hint: "`pipe kinds` lists them all"})
 		return
 	}
 	info, ok := l.kinds.Get(uses.Text())

@@ -2,6 +2,7 @@ package dag
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,8 +14,8 @@ import (
 // expression takes its value and type; inside other text the value is written
 // out. $${ stands for ${.
 func (l *loader) substitute(n *text.Node) {
-	if n == nil {
-		return
+	if n == nil || l.paramsBroken {
+		return // what is wrong with the params has been reported; their users are not
 	}
 	for _, it := range n.Items {
 		l.substitute(it)
@@ -51,6 +52,22 @@ func (l *loader) substitute(n *text.Node) {
 		b.WriteString(text.FormatScalar(v))
 	}
 	n.Value, n.Quoted = b.String(), true
+}
+
+// hasTemplate tells whether an expression stands somewhere below n.
+func hasTemplate(n *text.Node) bool {
+	if n == nil {
+		return false
+	}
+	if s, ok := n.Value.(string); ok && strings.Contains(s, "${") {
+		return true
+	}
+	return slices.ContainsFunc(n.Items, hasTemplate)
+}
+
+// misspelt tells whether a key of a map looks like a name that is not there.
+func misspelt(n *text.Node, name string) bool {
+	return slices.ContainsFunc(n.Keys, func(k *text.Node) bool { return text.Closest(k.Raw, []string{name}) == name })
 }
 
 // setValue makes a node what an expression gave.
@@ -96,10 +113,6 @@ func (l *loader) eval(n *text.Node, p templatePart) (any, bool) {
 			pos = within(n, p.at, e)
 		}
 		l.problems.Add(&text.Problem{Code: "cel", Pos: pos, Text: "${" + strings.TrimSpace(p.text) + "}: " + msg, Hint: hint})
-		return nil, false
-	}
-	// A param that is itself wrong has been reported; its users are not.
-	if l.paramsBroken {
 		return nil, false
 	}
 	v, err := prog.Eval(l.values)
