@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -57,6 +58,11 @@ func (c *Check) Column(port, field, name string) (f arrow.Field, ok bool) {
 	}
 	names := ColumnNames(s.Table)
 	hint := text.DidYouMean(name, names)
+	if hint == "" && len(names) == 1 {
+		if i := strings.IndexAny(names[0], ";\t|"); i > 0 {
+			hint = fmt.Sprintf("its only column is %q: if the values are separated by %q, say so at the source with delimiter: %q", names[0], names[0][i], string(names[0][i]))
+		}
+	}
 	if hint == "" {
 		hint = "its columns: " + text.List(names)
 	}
@@ -109,7 +115,7 @@ func RowVars(s *arrow.Schema) expr.Vars {
 		v[f.Name] = exprType(f.Type)
 		fields[f.Name] = v[f.Name]
 	}
-	v["row"] = expr.Map(expr.Any)
+	v["row"] = expr.Record(fields)
 	return v
 }
 

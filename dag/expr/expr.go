@@ -21,7 +21,8 @@ import (
 // Type is the type of a variable or of an expression's value.
 type Type struct {
 	cel    *cel.Type
-	fields Vars // of an object
+	fields Vars // of an object or record
+	closed bool // of a map: no other keys
 }
 
 // The simple types.
@@ -40,6 +41,12 @@ func List(t Type) Type { return Type{cel: cel.ListType(t.cel), fields: t.fields}
 
 // Map maps text to t; its keys are not known before it runs.
 func Map(t Type) Type { return Type{cel: cel.MapType(cel.StringType, t.cel), fields: t.fields} }
+
+// Record maps the given names to values of any type: a map whose keys are
+// known, so that a constant key that is not among them is an error.
+func Record(fields Vars) Type {
+	return Type{cel: cel.MapType(cel.StringType, cel.DynType), fields: fields, closed: true}
+}
 
 // Object has named fields; selecting another one is an error at check time. An
 // object may be null.
@@ -184,6 +191,9 @@ func (s *Scope) Compile(source string, want ...Type) (*Program, error) {
 	ast, issues := s.env.Compile(source)
 	if err := issues.Err(); err != nil {
 		return nil, s.explain(issues)
+	}
+	if err := s.checkKeys(ast); err != nil {
+		return nil, err
 	}
 	got := Type{cel: ast.OutputType()}
 	for _, w := range want {

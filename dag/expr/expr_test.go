@@ -13,6 +13,7 @@ func scope(t *testing.T) *Scope {
 		"metrics":  metrics,
 		"champion": Object("version", Vars{"metrics": metrics, "version": Int}),
 		"params":   Map(Any),
+		"row":      Record(Vars{"text": String, "unit price": Double}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +70,9 @@ func TestCompileErrors(t *testing.T) {
 	}{
 		{"size(txt) >= 5", 6, `nothing is named "txt" here (did you mean "text"?)`},
 		{"metrics.acuracy > 0.5", 9, `there is no field "acuracy" (did you mean "accuracy"?)`},
+		{"ok && size(row['txt']) > 2", 16, `row has no "txt" (did you mean "text"?)`},
+		{"row.txt == 'x'", 1, `row has no "txt" (did you mean "text"?)`},
+		{"row['unit price'] > 1 && row[text] == 1 && has(row.x) && n", 58, ""},
 		{"n +", 4, ""},
 		{"text > 3", 6, ""},
 		{"", 1, "the expression is empty"},
