@@ -168,7 +168,7 @@ func setDeleted(t *tx, id int64, deleted bool) error {
 	if err := t.exec("UPDATE experiments SET deleted = ?, updated = ? WHERE id = ?", deleted, t.now.UnixMilli(), id); err != nil {
 		return err
 	}
-	return t.exec("UPDATE runs SET deleted = ?1 WHERE experiment = ?2 AND deleted <> ?1 AND deleted_at IS NULL", deleted, id)
+	return t.exec("UPDATE runs SET deleted = ?1, revision = revision + 1 WHERE experiment = ?2 AND deleted <> ?1 AND deleted_at IS NULL", deleted, id)
 }
 
 // activeExperiment returns an experiment that may be written to.

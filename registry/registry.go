@@ -33,6 +33,8 @@ type Registry struct {
 	alive func(Process) bool
 	sync  string // SQLite's word: NORMAL or FULL
 
+	cache runCache
+
 	jobs    chan *job
 	stop    chan struct{}
 	stopped chan struct{}

@@ -123,7 +123,7 @@ func finish(t *tx, id string, status Status, end time.Time, errText string) erro
 	if err != nil {
 		return err
 	}
-	if err := t.exec("UPDATE runs SET status = ?, ended = ?, error = ? WHERE seq = ?", string(status), millis(end), errText, a.seq); err != nil {
+	if err := t.exec("UPDATE runs SET status = ?, ended = ?, error = ?, revision = revision + 1 WHERE seq = ?", string(status), millis(end), errText, a.seq); err != nil {
 		return err
 	}
 	if status == Running || status == Scheduled {
@@ -162,7 +162,7 @@ func (r *Registry) UpdateRun(ctx context.Context, id string, c RunChange) (run R
 			err = t.exec("UPDATE runs SET ended = ? WHERE seq = ?", millis(*c.End), a.seq)
 		}
 		if err == nil && c.Status != nil {
-			err = t.exec("UPDATE runs SET status = ? WHERE seq = ?", string(*c.Status), a.seq)
+			err = t.exec("UPDATE runs SET status = ?, revision = revision + 1 WHERE seq = ?", string(*c.Status), a.seq)
 		}
 		if err == nil {
 			run, err = runBySeq(t, a.seq)
@@ -179,7 +179,7 @@ func (r *Registry) DeleteRun(ctx context.Context, id string, why Audit) error {
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE runs SET deleted = 1, deleted_at = ? WHERE seq = ?", t.now.UnixMilli(), seq); err != nil {
+		if err := t.exec("UPDATE runs SET deleted = 1, deleted_at = ?, revision = revision + 1 WHERE seq = ?", t.now.UnixMilli(), seq); err != nil {
 			return err
 		}
 		return audit(t, why, "run.delete", id, "", "")
@@ -193,21 +193,25 @@ func (r *Registry) RestoreRun(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		return t.exec("UPDATE runs SET deleted = 0, deleted_at = NULL WHERE seq = ?", seq)
+		return t.exec("UPDATE runs SET deleted = 0, deleted_at = NULL, revision = revision + 1 WHERE seq = ?", seq)
 	})
 }
 
 // active is a run that may be written to.
 type active struct{ seq, experiment int64 }
 
-func activeRun(q querier, id string) (a active, err error) {
+// activeRun finds a run that is about to be changed, and counts the change.
+func activeRun(t *tx, id string) (a active, err error) {
 	var deleted bool
-	err = q.row("SELECT seq, experiment, deleted FROM runs WHERE id = ?", id).Scan(&a.seq, &a.experiment, &deleted)
-	if errors.Is(err, sql.ErrNoRows) {
+	var status string
+	err = t.row("SELECT seq, experiment, deleted, status FROM runs WHERE id = ?", id).Scan(&a.seq, &a.experiment, &deleted, &status)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return a, notFound("run", id)
-	}
-	if err == nil && deleted {
-		err = conflict("run", id, "run %s is deleted", id)
+	case err == nil && deleted:
+		return a, conflict("run", id, "run %s is deleted", id)
+	case err == nil && Status(status) != Running:
+		err = t.exec("UPDATE runs SET revision = revision + 1 WHERE seq = ?", a.seq)
 	}
 	return a, err
 }

@@ -46,7 +46,8 @@ type RunQuery struct {
 const defaultLimit = 1000
 
 // Runs returns a page of runs and the token of the next one, empty after the
-// last. A filter, sort key or token that cannot be read gives ErrInvalid.
+// last. A filter, sort key or token that cannot be read gives ErrInvalid. The
+// lists in the runs may be shared with other callers and must not be changed.
 func (r *Registry) Runs(ctx context.Context, q RunQuery) (list []Run, next string, err error) {
 	p, err := newRunPlan(q)
 	if err != nil {
@@ -60,19 +61,68 @@ func (r *Registry) Runs(ctx context.Context, q RunQuery) (list []Run, next strin
 		if len(seqs) > p.limit {
 			seqs, next = seqs[:p.limit], pageToken(p.offset+p.limit)
 		}
-		list, err = runsBySeq(t, seqs)
+		list, err = r.page(t, seqs)
 		return err
 	})
 	return list, next, err
 }
 
-// runsBySeq reads runs in the order given.
+// page reads runs in the order given, from the cache where it can.
+func (r *Registry) page(q querier, seqs []int64) ([]Run, error) {
+	revs, err := revisions(q, seqs)
+	if err != nil {
+		return nil, err
+	}
+	runs := r.cache.get(revs)
+	var missing []int64
+	for _, seq := range seqs {
+		if _, ok := runs[seq]; !ok {
+			missing = append(missing, seq)
+		}
+	}
+	read, err := runsBySeq(q, missing)
+	if err != nil {
+		return nil, err
+	}
+	r.cache.put(read, revs)
+	for _, run := range read {
+		runs[run.seq] = run
+	}
+	list := make([]Run, len(seqs))
+	for i, seq := range seqs {
+		list[i] = runs[seq]
+	}
+	return list, nil
+}
+
+func revisions(q querier, seqs []int64) (map[int64]int64, error) {
+	ids, err := json.Marshal(seqs)
+	if err != nil || len(seqs) == 0 {
+		return nil, err
+	}
+	rows, err := q.query("SELECT r.seq, r.revision FROM json_each(?) j CROSS JOIN runs r ON r.seq = j.value", string(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	revs := make(map[int64]int64, len(seqs))
+	for rows.Next() {
+		var seq, revision int64
+		if err := rows.Scan(&seq, &revision); err != nil {
+			return nil, err
+		}
+		revs[seq] = revision
+	}
+	return revs, rows.Err()
+}
+
+// runsBySeq reads runs, in any order.
 func runsBySeq(q querier, seqs []int64) ([]Run, error) {
 	ids, err := json.Marshal(seqs)
 	if err != nil || len(seqs) == 0 {
 		return nil, err
 	}
-	rows, err := q.query("SELECT "+runColumns+" FROM json_each(?) j CROSS JOIN runs r ON r.seq = j.value ORDER BY j.key", string(ids))
+	rows, err := q.query("SELECT "+runColumns+" FROM json_each(?) j CROSS JOIN runs r ON r.seq = j.value", string(ids))
 	list, err := collect(rows, err, scanRun)
 	if err != nil {
 		return nil, err
