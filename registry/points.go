@@ -45,7 +45,6 @@ type series struct {
 	id    int64
 	key   string
 	last  point // the latest point
-	moved bool  // last is newer than what is stored
 	added []point
 }
 

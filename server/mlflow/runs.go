@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,7 +37,7 @@ func (a runInfo) appendJSON(b []byte) []byte {
 }
 
 func (a runPage) appendJSON(b []byte) []byte {
-	b = list(append(make([]byte, 0, 64+1500*len(a.runs)), '{'), "runs", a.runs, appendRun)
+	b = list(append(slices.Grow(b, 64+1200*len(a.runs)), '{'), "runs", a.runs, appendRun)
 	if a.next != "" {
 		b = appendString(field(b, "next_page_token"), a.next)
 	}
