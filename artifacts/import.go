@@ -24,6 +24,10 @@ const (
 	// change to the file would damage the object, which the next Open would
 	// notice. On another file system than the store's it copies.
 	Linked
+	// Moved gives the file itself to the store where it has no other name and is
+	// on the store's file system, and copies it elsewhere. The caller knows that
+	// nobody writes to it any more, and does not use the path again.
+	Moved
 )
 
 // errChanging is the reason of an error; the caller names the file.
@@ -109,7 +113,10 @@ func (s *Store) importFile(f *outsideFile, how Placement) error {
 	if err != nil {
 		return err
 	}
-	after, err := os.Stat(f.path)
+	after, err := src.Stat()
+	if how != Moved {
+		after, err = os.Stat(f.path)
+	}
 	if err != nil {
 		return err
 	}
@@ -118,7 +125,7 @@ func (s *Store) importFile(f *outsideFile, how Placement) error {
 		return errChanging
 	}
 	f.id, f.digest = identify(after), ref.Digest
-	if identify(before) == f.id {
+	if how != Moved && identify(before) == f.id {
 		s.stats.put(f.path, f.id, f.digest, started)
 	}
 	return nil
@@ -127,7 +134,7 @@ func (s *Store) importFile(f *outsideFile, how Placement) error {
 // place makes an object of an open file, in the cheapest way that how allows.
 func (s *Store) place(src *os.File, info fs.FileInfo, how Placement) (Ref, error) {
 	temp := s.session.tempPath()
-	if s.share(temp, src, info.Size(), how) {
+	if how == Moved && takeOver(temp, src, info) || s.share(temp, src, info.Size(), how) {
 		defer os.Remove(temp) // gone already if it became the object
 		return s.adoptShared(temp)
 	}
@@ -147,6 +154,16 @@ func (s *Store) share(temp string, src *os.File, size int64, how Placement) bool
 		return true
 	}
 	return how == Linked && os.Link(src.Name(), temp) == nil && os.Chmod(temp, 0o444) == nil
+}
+
+// takeOver moves src to temp if nobody else has a name for it.
+func takeOver(temp string, src *os.File, info fs.FileInfo) bool {
+	named, err := os.Lstat(src.Name()) // not what a symbolic link leads to
+	if err != nil || !os.SameFile(named, info) {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 1 && src.Chmod(0o444) == nil && os.Rename(src.Name(), temp) == nil
 }
 
 func (s *Store) clone(temp string, src *os.File) bool {
@@ -176,8 +193,10 @@ func (s *Store) adoptShared(temp string) (Ref, error) {
 	if ref.Digest, ref.Size, err = hashReader(f); err != nil {
 		return Ref{}, err
 	}
-	if err := f.Sync(); err != nil {
-		return Ref{}, noSpace(s.dir, temp, ref.Size, err)
+	if ref.Size >= blockSize { // small ones are flushed together: see Flush
+		if err := f.Sync(); err != nil {
+			return Ref{}, noSpace(s.dir, temp, ref.Size, err)
+		}
 	}
 	return ref, s.adopt(ref, temp)
 }

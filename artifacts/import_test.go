@@ -2,6 +2,8 @@ package artifacts
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,6 +143,49 @@ func TestExtractStaysInside(t *testing.T) {
 		}
 		if got := filesIn(t, elsewhere); len(got) > 0 {
 			t.Errorf("written outside: %q", got)
+		}
+	}
+}
+
+// TestImportMoved gives files to the store: one that is nobody else's is the
+// object itself, one with a second name stays what it was.
+func TestImportMoved(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, filepath.Join(dir, ".pipe"))
+	for _, c := range []struct {
+		name  string
+		other func(path string) error // gives the file a second name
+		moved bool
+	}{
+		{"alone", func(string) error { return nil }, true},
+		{"linked", func(path string) error { return os.Link(path, path+".other") }, false},
+		{"symbolic", func(path string) error {
+			if err := os.Rename(path, path+".target"); err != nil {
+				return err
+			}
+			return os.Symlink(path+".target", path)
+		}, false},
+	} {
+		path := filepath.Join(dir, c.name)
+		if err := os.WriteFile(path, []byte(c.name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.other(path); err != nil {
+			t.Fatal(err)
+		}
+		ref, err := s.Import(path, File, "txt", Moved)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if b, err := s.ReadAll(ref); err != nil || string(b) != c.name {
+			t.Errorf("%s: %q, %v", c.name, b, err)
+		}
+		info, err := os.Stat(path)
+		if moved := errors.Is(err, fs.ErrNotExist); moved != c.moved {
+			t.Errorf("%s: moved: %v, %v", c.name, moved, err)
+		}
+		if err == nil && info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: its mode is %v now", c.name, info.Mode())
 		}
 	}
 }

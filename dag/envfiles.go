@@ -67,9 +67,9 @@ func (e *Env) Import(port, path string, t artifacts.Type, format string) error {
 	return e.add(port, draft{
 		commit: func() (artifacts.Ref, error) {
 			if format == artifacts.FolderFormat {
-				return e.store.ImportFolder(path, t, nil, artifacts.Copied)
+				return e.store.ImportFolder(path, t, nil, artifacts.Moved)
 			}
-			return e.store.Import(path, t, format, artifacts.Copied)
+			return e.store.Import(path, t, format, artifacts.Moved)
 		},
 		abort: func() {},
 	})
