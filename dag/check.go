@@ -46,6 +46,7 @@ func (l *loader) checkStage(s *Stage) {
 		l.problems.Add(&text.Problem{Code: code, Pos: s.fieldPos(field), Text: fmt.Sprintf("stage %q: %s%s", s.Name, label(field), message), Hint: hint})
 	}
 	before := l.problems.Len()
+	l.checkWhen(s)
 	s.Kind.Check(c)
 	if l.problems.Len() > before {
 		return // what it gives is not known, so that its users are not blamed as well

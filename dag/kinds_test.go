@@ -2,6 +2,7 @@ package dag
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -116,6 +117,42 @@ func (k *troubleKind) Run(ctx context.Context, env *Env) error {
 	return write(env, Out, "fine")
 }
 
+// weighKind needs metrics; another file is optional.
+type weighKind struct{}
+
+func (k *weighKind) Ports() (in, out []Port) {
+	return []Port{{Name: "size", Type: artifacts.Metrics}, {Name: "more", Type: artifacts.File, Optional: true}}, []Port{{Name: Out, Type: artifacts.File}}
+}
+func (k *weighKind) Check(*Check) {}
+func (k *weighKind) Run(_ context.Context, env *Env) error {
+	return write(env, Out, fmt.Sprint("more: ", env.Has("more")))
+}
+
+// flakyKind fails until it was tried often enough.
+type flakyKind struct {
+	Fails int    `yaml:"fails" doc:"how often" default:"2"`
+	Text  string `yaml:"text" doc:"of the error" default:"no connection"`
+}
+
+// tries counts attempts at flakyKind.
+var tries atomic.Int64
+
+func (k *flakyKind) Ports() (in, out []Port) {
+	return nil, []Port{{Name: Out, Type: artifacts.File}}
+}
+func (k *flakyKind) Check(*Check) {}
+func (k *flakyKind) Run(_ context.Context, env *Env) error {
+	n := tries.Add(1)
+	env.Metric("tries", float64(n), 0)
+	if err := write(env, Out, "fine"); err != nil {
+		return err
+	}
+	if int(n) <= k.Fails {
+		return errors.New(k.Text)
+	}
+	return nil
+}
+
 // effectKind changes something outside the store.
 type effectKind struct {
 	Name string `yaml:"name" doc:"whom it tells"`
@@ -169,6 +206,8 @@ func testKinds() *Kinds {
 		Info{Name: "read", Version: 1, New: func() Kind { return &readKind{} }},
 		Info{Name: "join", Version: 1, New: func() Kind { return &joinKind{} }},
 		Info{Name: "trouble", Version: 1, New: func() Kind { return &troubleKind{} }},
+		Info{Name: "weigh", Version: 1, New: func() Kind { return &weighKind{} }},
+		Info{Name: "flaky", Version: 1, New: func() Kind { return &flakyKind{} }},
 		Info{Name: "dice", Version: 1, New: func() Kind { return &diceKind{} }},
 		Info{Name: "tell", Version: 1, Effect: true, New: func() Kind { return &effectKind{} }},
 		Info{Name: "draw", Version: 1, Seeded: true, New: func() Kind { return &drawKind{} }},

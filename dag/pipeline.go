@@ -35,6 +35,15 @@ type Stage struct {
 	Schemas     map[string]Schema // of the outputs, as far as they are known
 	Tags        []string
 	NoCache     bool
+	// Timeout bounds each attempt at the stage; 0 for none.
+	Timeout Duration
+	Retries *Retries // nil for none
+	// ContinueOnError lets a run go on with what does not depend on the stage
+	// after it failed; the run has failed all the same.
+	ContinueOnError bool
+
+	when     *condition
+	whenNode *text.Node
 
 	node  *text.Node // the stage's map
 	name  *text.Node // its key

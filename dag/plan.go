@@ -20,6 +20,7 @@ const (
 	ActionCached Action = "cached" // the store has the result
 	ActionRun    Action = "run"
 	ActionWait   Action = "wait" // depends on what a stage before it gives
+	ActionSkip   Action = "skip" // its condition does not hold, or it needs a stage that is skipped
 )
 
 // Planned is what would become of one stage, and why.
@@ -51,26 +52,32 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 		return nil, err
 	}
 	w := worker{store: o.Store, seed: p.Seed, now: time.Now}
-	outputs := map[*Stage]map[string]artifacts.Ref{}
+	outputs, reported, skipped := map[*Stage]map[string]artifacts.Ref{}, map[*Stage][]Metric{}, map[*Stage]bool{}
 	var plan []Planned
 	for _, s := range c.stages {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		one, out, err := planStage(&w, s, outputs, c.force[s], o.Last)
+		if from := s.skippedBy(skipped); from != nil {
+			skipped[s], outputs[s] = true, map[string]artifacts.Ref{}
+			plan = append(plan, Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionSkip, Why: []string{fmt.Sprintf("stage %q is skipped", from.Name)}})
+			continue
+		}
+		one, r, err := planStage(&w, s, outputs, reported, c.force[s], o.Last)
 		if err != nil {
 			return nil, StageError{s.Name, err}
 		}
-		if out != nil {
-			outputs[s] = out
+		if r != nil {
+			outputs[s], reported[s] = r.outputs, r.metrics
 		}
+		skipped[s] = one.Action == ActionSkip
 		plan = append(plan, one)
 	}
 	return plan, nil
 }
 
-// planStage plans one stage; the outputs are nil where they are not known yet.
-func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, force bool, last func(string) (artifacts.Key, bool)) (Planned, map[string]artifacts.Ref, error) {
+// planStage plans one stage; the outcome is nil where it is not known yet.
+func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, reported map[*Stage][]Metric, force bool, last func(string) (artifacts.Key, bool)) (Planned, *outcome, error) {
 	one := Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionRun}
 	past := w.past(s, last)
 	one.Last = past.took()
@@ -84,6 +91,14 @@ func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref,
 	in, err := gather(s, outputs)
 	if err != nil {
 		return one, nil, err
+	}
+	if s.when != nil {
+		if ok, err := s.when.holds(s, in, reported); err != nil {
+			return one, nil, err
+		} else if !ok {
+			one.Action, one.Why = ActionSkip, []string{s.when.why()}
+			return one, &outcome{outputs: map[string]artifacts.Ref{}}, nil
+		}
 	}
 	d, _, err := w.describe(s, in)
 	if err != nil {
@@ -103,8 +118,11 @@ func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref,
 		one.Why = []string{"cache: false"}
 	default:
 		if r, hit := w.store.Lookup(key); hit {
-			one.Action, one.Last = ActionCached, r.Finished.Sub(r.Started)
-			return one, r.Outputs, nil
+			o := &outcome{outputs: r.Outputs}
+			if len(r.Metrics) == 0 || json.Unmarshal(r.Metrics, &o.metrics) == nil { // else a run finds it to be a miss
+				one.Action, one.Last = ActionCached, r.Finished.Sub(r.Started)
+				return one, o, nil
+			}
 		}
 		one.Why = w.nameInputs(s, in, last, past.why(description))
 	}
@@ -131,6 +149,16 @@ func (w *worker) nameInputs(s *Stage, in map[string][]artifacts.Ref, last func(s
 		}
 	}
 	return why
+}
+
+// skippedBy finds the skipped stage that s cannot do without, or nil.
+func (s *Stage) skippedBy(skipped map[*Stage]bool) *Stage {
+	for _, e := range s.In {
+		if skipped[e.From] && s.needs(e.From) {
+			return e.From
+		}
+	}
+	return nil
 }
 
 // inputChanged begins the reason that an input is another one; the port

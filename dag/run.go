@@ -25,6 +25,8 @@ type RunOptions struct {
 	Verify    bool   // run what the store has once more and compare the bytes
 	Remote    Remote // asked where the store does not know; nil asks nobody
 	Now       func() time.Time
+	// Sleep waits between two attempts at a stage, or gives the context's error.
+	Sleep func(context.Context, time.Duration) error
 }
 
 // Remote is a cache that several stores share.
@@ -67,6 +69,9 @@ func Run(ctx context.Context, p *Pipeline, o RunOptions) (*Result, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
@@ -78,7 +83,7 @@ func Run(ctx context.Context, p *Pipeline, o RunOptions) (*Result, error) {
 		return nil, err
 	}
 	r := &runner{pipeline: p, options: o, chosen: chosen, result: &Result{Outputs: map[string]map[string]artifacts.Ref{}},
-		outputs: map[*Stage]map[string]artifacts.Ref{}, waiting: map[*Stage]int{}, ended: map[*Stage]bool{}, messages: make(chan message, 64), over: make(chan struct{})}
+		outputs: map[*Stage]map[string]artifacts.Ref{}, waiting: map[*Stage]int{}, reported: map[*Stage][]Metric{}, ended: map[*Stage]bool{}, messages: make(chan message, 64), over: make(chan struct{})}
 	return r.run(ctx)
 }
 
@@ -92,6 +97,7 @@ type runner struct {
 
 	waiting     map[*Stage]int
 	outputs     map[*Stage]map[string]artifacts.Ref
+	reported    map[*Stage][]Metric
 	ended       map[*Stage]bool
 	ready       readyQueue
 	running     map[*Stage]*work
@@ -168,6 +174,9 @@ func (r *runner) dispatch(ctx context.Context) {
 			continue
 		}
 		w.inputs = in
+		if !r.wanted(s, w) {
+			continue
+		}
 		wk := r.worker(s)
 		if wk.hit(w) {
 			r.end(w)
@@ -176,6 +185,23 @@ func (r *runner) dispatch(ctx context.Context) {
 		}
 		go r.work(ctx, wk, w)
 	}
+}
+
+// wanted computes a stage's condition and ends the stage where it does not
+// hold, or cannot be computed.
+func (r *runner) wanted(s *Stage, w *work) bool {
+	if s.when == nil {
+		return true
+	}
+	ok, err := s.when.holds(s, w.inputs, r.reported)
+	if err != nil {
+		w.outcome = outcome{event: StageFailed, err: err}
+		r.end(w)
+	} else if !ok {
+		delete(r.running, s)
+		r.leaveOut(s, s.when.why())
+	}
+	return ok
 }
 
 // drain takes in what workers have sent meanwhile, so that a thousand hits do
@@ -192,7 +218,7 @@ func (r *runner) drain() {
 }
 
 func (r *runner) worker(s *Stage) *worker {
-	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, now: r.options.Now,
+	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, now: r.options.Now, sleep: r.options.Sleep,
 		force: r.chosen.force[s], cacheOnly: r.chosen.before[s], verify: r.options.Verify,
 		remote: r.options.Remote, emit: func(e Event) { r.send(message{event: e}) }}
 }
@@ -247,7 +273,7 @@ func (r *runner) end(w *work) {
 		r.result.Ran++
 	}
 	r.emit(e)
-	r.outputs[s], r.result.Outputs[s.Name] = o.outputs, o.outputs
+	r.outputs[s], r.result.Outputs[s.Name], r.reported[s] = o.outputs, o.outputs, o.metrics
 	for _, u := range s.users {
 		n, takesPart := r.waiting[u]
 		if !takesPart {
@@ -258,28 +284,6 @@ func (r *runner) end(w *work) {
 			heap.Push(&r.ready, u)
 		}
 	}
-}
-
-func (r *runner) fail(s *Stage, err error) {
-	r.result.Failures = append(r.result.Failures, StageError{Stage: s.Name, Err: err})
-	if !r.options.KeepGoing {
-		r.stopped = true
-	}
-	r.skipUsers(s, fmt.Sprintf("stage %q failed", s.Name))
-}
-
-func (r *runner) skipUsers(s *Stage, why string) {
-	for _, u := range s.users {
-		if _, takesPart := r.waiting[u]; takesPart && !r.ended[u] {
-			r.skip(u, why)
-			r.skipUsers(u, why)
-		}
-	}
-}
-
-func (r *runner) skip(s *Stage, why string) {
-	r.ended[s] = true
-	r.emit(Event{Time: r.options.Now(), Type: StageSkipped, Stage: s.Name, Kind: s.Info.Name, Text: why})
 }
 
 func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error) {

@@ -1,7 +1,6 @@
 package dag
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,6 +47,7 @@ type worker struct {
 	models Models
 	remote Remote // nil where there is none
 	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error // between attempts
 	emit   func(Event)
 
 	force     bool // run it though the store has the result
@@ -260,28 +260,6 @@ func (w *worker) replay(key artifacts.Key, o *outcome) bool {
 	}
 	o.event, o.outputs, o.metrics = StageCached, r.Outputs, metrics
 	return true
-}
-
-func (w *worker) run(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, scratch string, o *outcome) {
-	w.emit(Event{Time: w.now(), Type: StageStarted, Stage: s.Name, Kind: s.Info.Name, Key: o.key, Inputs: flatten(inputs)})
-	var log bytes.Buffer
-	env := newEnv(w.store, inputs, w.seed, nil, scratch, func(e Event) {
-		e.Stage = s.Name
-		w.emit(e)
-	}, w.now)
-	env.log = &log
-	if s.Info.Effect {
-		env.Models = w.models
-	}
-	o.outputs, o.err = env.execute(ctx, s.Kind)
-	o.metrics, o.log = env.metrics, log.String()
-	o.event = StageFinished
-	if env.idle {
-		o.event = StageCached
-	}
-	if o.err == nil {
-		env.removeScratch()
-	}
 }
 
 // record keeps what the stage produced under its key.
