@@ -13,6 +13,10 @@ import (
 // OpenFile opens the table at path. For text formats it reads the header and the
 // sample from which types are inferred, so Schema is final when it returns.
 func OpenFile(path string, o Options) (Reader, error) {
+	// Before it is opened: that of a named pipe waits for a writer.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: is no regular file; a table is read from a file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -28,9 +32,6 @@ func openFile(f *os.File, path string, o Options) (Reader, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: is no regular file; a table is read from a file", path)
 	}
 	return NewReader(f, info.Size(), path, o)
 }
