@@ -57,17 +57,27 @@ func (c *Check) Column(port, field, name string) (f arrow.Field, ok bool) {
 		return fields[0], true
 	}
 	names := ColumnNames(s.Table)
-	hint := text.DidYouMean(name, names)
-	if hint == "" && len(names) == 1 {
-		if i := strings.IndexAny(names[0], ";\t|"); i > 0 {
-			hint = fmt.Sprintf("its only column is %q: if the values are separated by %q, say so at the source with delimiter: %q", names[0], names[0][i], string(names[0][i]))
-		}
+	hint := separatorHint(names)
+	if hint == "" {
+		hint = text.DidYouMean(name, names)
 	}
 	if hint == "" {
 		hint = "its columns: " + text.List(names)
 	}
 	c.report("missing-column", field, fmt.Sprintf("%s has no column %q", s.Origin, name), hint)
 	return f, false
+}
+
+// separatorHint recognises a file whose header was not cut into columns.
+func separatorHint(names []string) string {
+	if len(names) != 1 {
+		return ""
+	}
+	i := strings.IndexAny(names[0], ";\t|")
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf("its only column is %q: if %q separates the values, say so at the source with delimiter: %q", names[0], names[0][i], names[0][i:i+1])
 }
 
 // ColumnNames lists the columns of a table in order.

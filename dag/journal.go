@@ -93,6 +93,9 @@ func (j *Journal) Close() error {
 	return nil
 }
 
+// ErrJournalDamaged says that a journal holds what no run has written.
+var ErrJournalDamaged = errors.New("the journal is damaged")
+
 // ReadJournal gives the events of a run to f, in order. A last line that a
 // kill has cut short is left out.
 func ReadJournal(dir string, f func(*Event) error) error {
@@ -112,7 +115,7 @@ func ReadJournal(dir string, f func(*Event) error) error {
 		}
 		var e Event
 		if !intact(b) || json.Unmarshal(b, &e) != nil {
-			return fmt.Errorf("%s:%d: the journal is damaged: this line is not what was written", file.Name(), line)
+			return fmt.Errorf("%s:%d: %w: this line is not what was written", file.Name(), line, ErrJournalDamaged)
 		}
 		if err := f(&e); err != nil {
 			return err

@@ -26,7 +26,7 @@ func (a *app) artifactsShow() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withArtifact(cmd, args[0], func(w *workspace.Workspace, ref artifacts.Ref) error {
 				out := cmd.OutOrStdout()
-				fmt.Fprintf(out, "%s\ndigest %s\n\n", view.Artifact(ref), ref.Digest)
+				fmt.Fprintf(out, "%s\ndigest %s\n\n", view.Artifact(ref, wholeSize(w, ref)), ref.Digest)
 				switch {
 				case ref.Type == artifacts.Table:
 					return showTable(out, w, ref, rows)

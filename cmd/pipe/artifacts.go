@@ -98,10 +98,21 @@ func listOutputs(out io.Writer, w *workspace.Workspace, stages []registry.Stage)
 			if !w.Store.Has(ref) {
 				note = "not in the store"
 			}
-			fmt.Fprintf(t, "%s.%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, port, ref.Type, ref.Format, view.Bytes(ref.Size), rows, ref.Digest.Short(), note)
+			fmt.Fprintf(t, "%s.%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, port, ref.Type, ref.Format, view.Bytes(wholeSize(w, ref)), rows, ref.Digest.Short(), note)
 		}
 	}
 	return t.Flush()
+}
+
+// wholeSize is the size of an artifact's files; a reference to a folder only
+// knows that of its manifest.
+func wholeSize(w *workspace.Workspace, ref artifacts.Ref) int64 {
+	if ref.Format == artifacts.FolderFormat {
+		if f, err := w.Store.OpenFolder(ref); err == nil {
+			return f.Size()
+		}
+	}
+	return ref.Size
 }
 
 func (a *app) artifactsCat() *cobra.Command {
@@ -153,7 +164,7 @@ func (a *app) artifactsExport() *cobra.Command {
 				if err := w.Export(ref, args[1]); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[1], view.Artifact(ref))
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[1], view.Artifact(ref, wholeSize(w, ref)))
 				return err
 			})
 		},
@@ -214,7 +225,7 @@ func (a *app) artifactsPin() *cobra.Command {
 				defer w.Close()
 				pins, err := w.Pins()
 				for _, p := range pins {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s\n", p.Ref.Digest.Short(), view.Artifact(p.Ref), p.Why)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s\n", p.Ref.Digest.Short(), view.Artifact(p.Ref, wholeSize(w, p.Ref)), p.Why)
 				}
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/dag"
+	"pipe/dag/text"
 	"pipe/stages"
 )
 
@@ -20,7 +21,11 @@ func (a *app) kindsCommand() *cobra.Command {
 			if len(args) == 1 {
 				info, ok := kinds.Get(args[0])
 				if !ok {
-					return usageError{fmt.Errorf("there is no kind %q; `pipe kinds` lists them all", args[0])}
+					hint := text.DidYouMean(args[0], kinds.Names())
+					if hint == "" {
+						hint = "`pipe kinds` lists them all"
+					}
+					return usageError{fmt.Errorf("there is no kind %q: %s", args[0], hint)}
 				}
 				_, err := fmt.Fprint(cmd.OutOrStdout(), dag.Reference(info))
 				return err

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -68,7 +67,7 @@ Exit codes: 0 done, 1 a stage failed, 2 the pipeline file is wrong, 3 usage,
 4 the store is damaged, 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().StringVar(&a.store, "store", ".pipe", "folder of the store and the registry")
@@ -99,15 +98,35 @@ type app struct {
 // usageError is a command line that cannot be understood.
 type usageError struct{ error }
 
+// noSuchCommand refuses what is no command, with the one that was meant.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	hint := text.DidYouMean(args[0], names)
+	if hint == "" {
+		hint = "`pipe --help` lists the commands"
+	}
+	return usageError{fmt.Errorf("there is no command %q: %s", args[0], hint)}
+}
+
 // usageArgs makes a wrong number of arguments a usage error, in all
 // subcommands.
 func usageArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
+			var usage usageError
+			switch err := check(cmd, args); {
+			case err == nil || errors.As(err, &usage):
+				return err
+			case len(args) == 0:
+				return usageError{fmt.Errorf("%s: what to work on is missing\nusage: %s", cmd.CommandPath(), cmd.UseLine())}
 			}
-			return nil
+			return usageError{fmt.Errorf("%s: it does not take these %d arguments\nusage: %s", cmd.CommandPath(), len(args), cmd.UseLine())}
 		}
 	}
 	for _, sub := range c.Commands() {
@@ -121,38 +140,47 @@ var errDamaged = errors.New("the store is damaged")
 // errShown says that what went wrong has been shown already.
 var errShown = errors.New("shown")
 
-// report shows an error and chooses the exit code.
+// report shows an error, unless that was done, and returns the exit code.
 func report(w io.Writer, err error) int {
+	code := exitCode(err)
+	if code == exitDone || errors.Is(err, errShown) {
+		if errors.Is(err, workspace.ErrSkipped) {
+			fmt.Fprintln(w, err)
+		}
+		return code
+	}
 	var wrong *text.Error
-	var usage usageError
-	var corrupt *artifacts.CorruptError
-	var unknown *dag.UnknownStageError
 	switch {
-	case err == nil:
-		return exitDone
-	case errors.Is(err, workspace.ErrSkipped):
-		fmt.Fprintln(w, err)
-		return exitDone
 	case errors.As(err, &wrong):
 		fmt.Fprint(w, wrong.Render())
 		if n := len(wrong.Problems); n > 1 {
 			fmt.Fprintf(w, "%d problems\n", n)
 		}
+	case code == exitInterrupted:
+		fmt.Fprintln(w, "interrupted: what was finished is kept, the next run continues from there")
+	default:
+		fmt.Fprintln(w, "pipe:", err)
+	}
+	return code
+}
+
+func exitCode(err error) int {
+	var wrong *text.Error
+	var usage usageError
+	var unknown *dag.UnknownStageError
+	var corrupt *artifacts.CorruptError
+	var missing *artifacts.MissingError
+	switch {
+	case err == nil, errors.Is(err, workspace.ErrSkipped):
+		return exitDone
+	case errors.As(err, &wrong):
 		return exitWrongFile
 	case errors.Is(err, dag.ErrInterrupted), errors.Is(err, context.Canceled):
-		fmt.Fprintln(w, "interrupted: what was finished is kept, the next run continues from there")
 		return exitInterrupted
-	case errors.As(err, &usage), errors.As(err, &unknown), strings.HasPrefix(err.Error(), "unknown command"):
-		fmt.Fprintln(w, "pipe:", err)
+	case errors.As(err, &usage), errors.As(err, &unknown):
 		return exitUsage
-	case errors.Is(err, errDamaged):
+	case errors.As(err, &corrupt), errors.As(err, &missing), errors.Is(err, artifacts.ErrDamaged), errors.Is(err, dag.ErrJournalDamaged), errors.Is(err, errDamaged):
 		return exitDamaged
-	case errors.As(err, &corrupt), errors.Is(err, artifacts.ErrDamaged):
-		fmt.Fprintln(w, "pipe:", err)
-		return exitDamaged
-	}
-	if !errors.Is(err, errShown) {
-		fmt.Fprintln(w, "pipe:", err)
 	}
 	return exitFailed
 }

@@ -121,8 +121,10 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, o
 		return w.Close()
 	}
 	var f *table.File
+	lists := 0
 	rows, err := m.PredictTable(ctx, r, nil, func(s *arrow.Schema) (_ table.Writer, err error) {
 		flat := flatColumns(out, s)
+		lists = s.NumFields() - flat.NumFields()
 		f, err = table.Create(out, flat)
 		return fileWriter{f, flat}, err
 	}, nil)
@@ -135,7 +137,11 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, o
 	if err := f.Commit(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d rows\n", out, rows)
+	note := ""
+	if f != nil && lists > 0 {
+		note = " (without the columns that are lists, which this format cannot hold)"
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d rows%s\n", out, rows, note)
 	return err
 }
 

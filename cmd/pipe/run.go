@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -64,8 +66,22 @@ type runner struct {
 	watch               bool
 }
 
+// checkFlags refuses values that no run can have.
+func (r *runner) checkFlags() error {
+	if r.Jobs < 0 {
+		return usageError{fmt.Errorf("--jobs is a number of stages, not %d", r.Jobs)}
+	}
+	if len(r.Name) > 250 || strings.ContainsFunc(r.Name, unicode.IsControl) {
+		return usageError{fmt.Errorf("--name: at most 250 bytes without control characters")}
+	}
+	return nil
+}
+
 // once loads the file and runs it.
 func (r *runner) once(cmd *cobra.Command, file string) error {
+	if err := r.checkFlags(); err != nil {
+		return err
+	}
 	ctx := cmd.Context()
 	p, err := r.params.load(ctx, file)
 	if err != nil {
@@ -102,7 +118,9 @@ func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.W
 	for _, f := range res.Failures {
 		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: stage %q failed: %v\n", f.Stage, f.Err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s  (run %s)\n", view.Summary(res), short(id))
+	if _, werr := fmt.Fprintf(cmd.OutOrStdout(), "%s  (run %s)\n", view.Summary(res), short(id)); werr != nil && err == nil {
+		return werr
+	}
 	return shown(err, len(res.Failures) > 0)
 }
 
@@ -123,9 +141,9 @@ func newView(out io.Writer, p *dag.Pipeline, asJSON, quiet bool) view.View {
 		return view.NewPlain(io.Discard, p)
 	}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		return view.NewLive(out, p, func() (int, int) {
+		return view.NewLive(out, p, os.Getenv("NO_COLOR") == "", func() (int, int) {
 			columns, rows, err := term.GetSize(int(f.Fd()))
-			if err != nil || columns <= 0 {
+			if err != nil || columns <= 0 || rows <= 0 {
 				return 80, 24
 			}
 			return columns, rows

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -54,9 +55,24 @@ func listRuns(out io.Writer, list []registry.Run) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "RUN\tNAME\tPIPELINE\tSTATUS\tSTARTED\tTOOK\tMETRICS")
 	for _, r := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(r.ID), r.Name, r.Pipeline, strings.ToLower(string(r.Status)), when(r.Start), took(r), headline(r.Metrics))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(r.ID), plain(r.Name), plain(r.Pipeline), strings.ToLower(string(r.Status)), when(r.Start), took(r), headline(r.Metrics))
 	}
 	return t.Flush()
+}
+
+// plain makes a name that anybody may have chosen fit for a column: no control
+// characters, not too long.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:39]) + "…"
+	}
+	return s
 }
 
 func took(r registry.Run) string {

@@ -33,14 +33,14 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":   exitCode,
+			"code":   wantCode,
 			"strike": startAndKill,
 		},
 	})
 }
 
-// exitCode runs a command and demands its exit code: code 2 pipe check x.yaml.
-func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+// wantCode runs a command and demands its exit code: code 2 pipe check x.yaml.
+func wantCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: code N command…")
 	}

@@ -14,9 +14,10 @@ import (
 
 // Live redraws the state of all stages in place, ten times a second.
 type Live struct {
-	w    io.Writer
-	size func() (columns, rows int)
-	now  func() time.Time
+	w      io.Writer
+	colour bool
+	size   func() (columns, rows int)
+	now    func() time.Time
 
 	mu      sync.Mutex
 	stages  []*stage
@@ -26,9 +27,10 @@ type Live struct {
 	stopped sync.WaitGroup
 }
 
-// NewLive makes a view for a terminal of the given size and starts to draw.
-func NewLive(w io.Writer, p *dag.Pipeline, size func() (columns, rows int)) *Live {
-	v := &Live{w: w, size: size, now: time.Now, byName: map[string]*stage{}, stop: make(chan struct{})}
+// NewLive makes a view for a terminal of the given size and starts to draw,
+// with colours or (https://no-color.org) without.
+func NewLive(w io.Writer, p *dag.Pipeline, colour bool, size func() (columns, rows int)) *Live {
+	v := &Live{w: w, colour: colour, size: size, now: time.Now, byName: map[string]*stage{}, stop: make(chan struct{})}
 	for _, s := range p.Order {
 		st := &stage{name: s.Name, kind: s.Info.Name, effect: s.Info.Effect}
 		v.stages = append(v.stages, st)
@@ -141,6 +143,7 @@ var looks = map[dag.EventType]struct{ sign, colour string }{
 func (v *Live) line(s *stage, wName, wKind, columns int) string {
 	look := looks[s.state]
 	head := fmt.Sprintf("%s %-*s  %-*s  ", look.sign, wName, s.name, wKind, s.kind)
+	room := columns - utf8.RuneCountInString(head) - 1
 	text := ""
 	switch s.state {
 	case dag.StageStarted:
@@ -153,7 +156,10 @@ func (v *Live) line(s *stage, wName, wKind, columns int) string {
 	default:
 		text = s.result()
 	}
-	return look.colour + head + reset + cut(strings.ReplaceAll(text, "\n", " "), columns-utf8.RuneCountInString(head)-1)
+	if v.colour {
+		head = look.colour + head + reset
+	}
+	return head + cut(strings.ReplaceAll(text, "\n", " "), room)
 }
 
 func (v *Live) running(s *stage) string {

@@ -5,6 +5,7 @@ package view
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type stage struct {
 	total      int64
 	unit       string
 	rates      rate
+	points     []dag.Metric // the newest of each series
 	metrics    string
 	log        string
 	outputs    map[string]artifacts.Ref
@@ -56,7 +58,8 @@ func (s *stage) take(e *dag.Event) {
 		s.done, s.total, s.unit = e.Done, e.Total, e.Unit
 		s.rates.observe(e.Time, e.Done)
 	case dag.StageMetric:
-		s.metrics = metricsText(e.Metrics)
+		s.points = latest(s.points, e.Metrics)
+		s.metrics = metricsText(s.points)
 	case dag.StageLog:
 		s.log = e.Text
 	case dag.StageCached, dag.StageFinished, dag.StageFailed, dag.StageSkipped:
@@ -67,22 +70,27 @@ func (s *stage) take(e *dag.Event) {
 	}
 }
 
+// latest keeps the newest point of each series, in the order of their first.
+func latest(kept, more []dag.Metric) []dag.Metric {
+	for _, m := range more {
+		i := slices.IndexFunc(kept, func(k dag.Metric) bool { return k.Name == m.Name })
+		if i < 0 {
+			kept = append(kept, m)
+		} else {
+			kept[i] = m
+		}
+	}
+	return kept
+}
+
 // metricsText shows the newest value of each series: "step 3  loss 0.51".
 func metricsText(ms []dag.Metric) string {
-	var names []string
-	last := map[string]dag.Metric{}
-	for _, m := range ms {
-		if _, ok := last[m.Name]; !ok {
-			names = append(names, m.Name)
-		}
-		last[m.Name] = m
-	}
 	const most = 6
 	var b strings.Builder
 	var step int64
-	for i, n := range names {
-		if step = max(step, last[n].Step); i < most {
-			fmt.Fprintf(&b, "  %s %s", n, number(float64(last[n].Value)))
+	for i, m := range latest(nil, ms) {
+		if step = max(step, m.Step); i < most {
+			fmt.Fprintf(&b, "  %s %s", m.Name, number(float64(m.Value)))
 		}
 	}
 	text := strings.TrimSpace(b.String())
@@ -142,8 +150,11 @@ func (s *stage) result() string {
 	for _, port := range sortedPorts(s.outputs) {
 		ref := s.outputs[port]
 		what := Bytes(ref.Size)
-		if ref.Type == artifacts.Table {
+		switch {
+		case ref.Type == artifacts.Table:
 			what = count(ref.Rows) + " rows"
+		case ref.Format == artifacts.FolderFormat:
+			what = string(ref.Type)
 		}
 		if port != dag.Out {
 			what = port + " " + what
@@ -201,13 +212,13 @@ func Summary(r *dag.Result) string {
 	add(r.Cached, "cached")
 	add(len(r.Failures), "failed")
 	if len(parts) == 0 {
-		parts = []string{"nothing to do"}
+		return fmt.Sprintf("%s in %s", r.Status, duration(r.Seconds))
 	}
 	return fmt.Sprintf("%s in %s: %s", r.Status, duration(r.Seconds), strings.Join(parts, ", "))
 }
 
 // Artifact says in a few words what an artifact is.
-func Artifact(ref artifacts.Ref) string {
+func Artifact(ref artifacts.Ref, size int64) string {
 	s := string(ref.Type)
 	if ref.Format != "" {
 		s += " (" + ref.Format + ")"
@@ -215,5 +226,5 @@ func Artifact(ref artifacts.Ref) string {
 	if ref.Type == artifacts.Table {
 		s += ", " + count(ref.Rows) + " rows"
 	}
-	return s + ", " + Bytes(ref.Size)
+	return s + ", " + Bytes(size)
 }
