@@ -35,6 +35,11 @@ func (l *loader) loadSchedule(p *Pipeline, n *text.Node) {
 		if !gronx.IsValid(s.Cron) {
 			l.problems.Add(&text.Problem{Code: "cron", Pos: e.At("cron").Pos, Text: fmt.Sprintf("schedule: %q is no cron expression", s.Cron), Hint: `five fields, as in "0 3 * * 1": every Monday at 03:00`})
 		}
+		// Whether it ever fires does not depend on when that is asked; a leap year
+		// is within the eight years after this date.
+		if _, err := gronx.NextTickAfter(s.Cron, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), false); gronx.IsValid(s.Cron) && err != nil {
+			l.problems.Add(&text.Problem{Code: "cron", Pos: e.At("cron").Pos, Text: fmt.Sprintf("schedule: %q never fires: no such day exists", s.Cron)})
+		}
 		if _, err := time.LoadLocation(s.Timezone); err != nil {
 			l.problems.Add(&text.Problem{Code: "timezone", Pos: e.At("timezone").Pos, Text: fmt.Sprintf("schedule: there is no time zone %q", s.Timezone), Hint: "an IANA name, as Europe/Stockholm or UTC"})
 		}
