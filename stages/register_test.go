@@ -167,8 +167,12 @@ func TestCheckRegister(t *testing.T) {
 		{"no condition", `{ model: m, alias: a, when: "metrics.accuracy" }`, "the expression gives double where bool is wanted", connected},
 		{"syntax", `{ model: m, alias: a, when: "metrics.accuracy >" }`, "when@1:", connected},
 		{"condition without alias", `{ model: m, when: "true" }`, "when: the condition decides about an alias, and none is given", connected},
-		{"name", `{ model: a/b }`, `model: a name has letters, digits, _, . and -, and "a/b" has others`, connected},
+		{"name", `{ model: a/b }`, `model: a name has letters, digits, _, . and - and begins with none of the last two; it is "a/b"`, connected},
+		{"no name", `{ model: "" }`, `model: a model needs a name`, connected},
 		{"alias", `{ model: a, alias: "x@y" }`, `alias: an alias has letters`, connected},
+		{"alias with a point", `{ model: a, alias: x.y }`, `alias: an alias has letters`, connected},
+		{"alias like a version", `{ model: a, alias: V3 }`, `alias: "V3" would be mistaken for a version`, connected},
+		{"alias of the newest", `{ model: a, alias: Latest }`, `alias: "Latest" would be mistaken`, connected},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, problems := dagtest.Check(dagtest.New(t, registerKind.New(), c.with), c.in)
