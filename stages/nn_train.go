@@ -107,6 +107,9 @@ func (t *Train) Run(ctx context.Context, env *dag.Env) error {
 			return err
 		}
 	}
+	if err := t.refuseFrozen(b.network); err != nil {
+		return err
+	}
 	t.describeWork(env, b.network, train, validation)
 	history, err := t.fit(ctx, env, b.network, train, validation)
 	if err != nil {

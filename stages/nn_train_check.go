@@ -22,6 +22,7 @@ func (t *Train) Check(c *dag.Check) {
 	out := dag.Schema{Type: artifacts.Model}
 	target, ok := t.checkTarget(c)
 	reads := t.checkBeginning(c)
+	t.checkFreeze(c)
 	if reads != nil {
 		checkInputs(c, reads, "train", "validation")
 		t.checkLeak(c, reads)
@@ -155,6 +156,7 @@ func (t *Train) checkNetwork(c *dag.Check, s *dag.Signature) {
 		return
 	}
 	t.checkOutput(c, in, layers, shapes)
+	t.checkSize(c, s, layers)
 }
 
 // checkOutput wants one answer for each row, of the width that the loss needs.

@@ -195,6 +195,10 @@ func (e *examples) sortClasses() {
 	}
 }
 
+// fewClasses is up to how many different numbers are taken for labels however
+// few rows there are.
+const fewClasses = 20
+
 // checkClasses compares the labels that were found with the loss.
 func (t *Train) checkClasses(train *examples) error {
 	if t.task() == score.Regression {
@@ -202,6 +206,9 @@ func (t *Train) checkClasses(train *examples) error {
 	}
 	if len(train.classes) < 2 {
 		return fmt.Errorf("every row of train has the label %s in column %q; there is nothing to tell apart", quote(train.classes[0]), t.Target)
+	}
+	if n := len(train.classes); train.origin == "train" && model.NumberType(train.target) && n > fewClasses && 2*n > train.Count {
+		return fmt.Errorf("column %q has %d different numbers in %d rows, so it looks like a quantity and not like a label; to predict numbers use mse with units: 1", t.Target, n, train.Count)
 	}
 	name, loss := only(t.Loss)
 	if _, binary := loss.(*nn.BinaryCrossentropy); binary && len(train.classes) != 2 {
