@@ -9,9 +9,14 @@ import (
 // TestGenerated compares the reference pages in docs/ with the code that they
 // are made of; -update writes them.
 func TestGenerated(t *testing.T) {
+	schema, err := languageSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, content := range map[string]string{
-		"kinds.md": kindsReference(),
-		"cli.md":   cliReference(newRoot()),
+		"kinds.md":    kindsReference(),
+		"cli.md":      cliReference(newRoot()),
+		"schema.json": schema,
 	} {
 		path := filepath.Join("..", "..", "docs", name)
 		if *update {
