@@ -81,7 +81,7 @@ func TestSpellingMistakes(t *testing.T) {
 		{"missing setting", written("  - dense: { activation: relu }", "mse", "adam"), `layers[0].dense.units is missing`},
 		{"bounds", written("  - embedding: { dim: 0 }", "mse", "adam"), `3:23: layers[0].embedding.dim must be at least 1, is 0`},
 		{"units", written("  - dense: { units: many }", "mse", "adam"), `3:21: layers[0].dense.units: units must be a positive whole number or the word classes, is "many"`},
-		{"activation", written("  - dense: { units: 2, activation: softmx }", "mse", "adam"), `layers[0].dense.activation must be one of linear, relu, sigmoid, tanh, softmax, gelu, silu, is "softmx" (did you mean "softmax"?)`},
+		{"activation", written("  - dense: { units: 2, activation: softmx }", "mse", "adam"), `layers[0].dense.activation must be one of linear, relu, sigmoid, tanh, softmax, gelu, gelu_tanh, silu, is "softmx" (did you mean "softmax"?)`},
 		{"settings beside", written("  - dense:\n    units: 3", "mse", "adam"), `4:5: layers[0]: one layer is one word with its settings below; "units" stands beside "dense" (indent the settings of dense further, or write dense: { … })`},
 		{"number", written("  - 3", "mse", "adam"), `there is no layer "3"`},
 		{"list", written("  - [flatten]", "mse", "adam"), `3:5: layers[0]: expected the name of a layer, found a list`},
