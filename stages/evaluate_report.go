@@ -19,8 +19,9 @@ func reportPage(m *model.Model, digest artifacts.Digest, x *examination, r *scor
 		inputs = append(inputs, c.Name)
 	}
 	p := &report.Page{
-		Title:    fmt.Sprintf("Predicting %s from %s", m.Target().Name, strings.Join(inputs, ", ")),
-		Subtitle: fmt.Sprintf("A model for %s, measured on %d rows that it did not learn from.", r.Task, r.Rows),
+		Title: fmt.Sprintf("Predicting %s from %s", m.Target().Name, strings.Join(inputs, ", ")),
+		// Whether the model has learnt from these rows is not known here.
+		Subtitle: fmt.Sprintf("A model for %s, measured on %d rows.", r.Task, r.Rows),
 		Result:   r, History: learningCurves(m.History()), Mistakes: x.worst.list, Points: x.sample.points,
 		Facts: facts(m, digest, r),
 	}
