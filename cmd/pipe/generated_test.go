@@ -17,6 +17,7 @@ func TestGenerated(t *testing.T) {
 		"kinds.md":    kindsReference(),
 		"cli.md":      cliReference(newRoot()),
 		"schema.json": schema,
+		"errors.md":   errorsPage,
 	} {
 		path := filepath.Join("..", "..", "docs", name)
 		if *update {
