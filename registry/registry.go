@@ -14,8 +14,6 @@ import (
 	"runtime"
 	"sync"
 	"time"
-
-	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 )
 
 // busyTimeout bounds the wait for another process's transaction. Ours last
@@ -59,7 +57,8 @@ func WithLiveness(alive func(Process) bool) Option { return func(r *Registry) { 
 
 // Open opens the registry at path, creates it where there is none, brings an
 // older schema up to date, and marks the runs of dead processes as killed. It
-// returns ErrNewerSchema for a file that a newer pipe has written.
+// returns ErrNewerSchema for a file that a newer pipe has written, and a
+// DamagedError for one that SQLite cannot read.
 func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
 	r := &Registry{
 		path: path, clock: time.Now, rand: rand.Reader, alive: processAlive, sync: "NORMAL",
@@ -71,19 +70,22 @@ func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("registry folder: %w", err)
 	}
+	if err := longEnough(path); err != nil {
+		return nil, err
+	}
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, r.writer, migrations()); err != nil {
-		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.writer.Close(), r.reader.Close())
+		return nil, errors.Join(opening(path, err), r.writer.Close(), r.reader.Close())
 	}
 	w, err := r.startWriter(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.writer.Close(), r.reader.Close())
+		return nil, errors.Join(opening(path, err), r.writer.Close(), r.reader.Close())
 	}
 	go w.loop()
 	if _, err := r.Reap(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("registry %s: %w", path, err), r.Close())
+		return nil, errors.Join(opening(path, err), r.Close())
 	}
 	return r, nil
 }
@@ -117,7 +119,7 @@ func (r *Registry) open(extra url.Values) (*sql.DB, error) {
 	}
 	maps.Copy(pragmas, extra)
 	u := url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: pragmas.Encode()}
-	return sql.Open("sqlite3", u.String())
+	return sql.OpenDB(&damageDriver{path: r.path, dsn: u.String()}), nil
 }
 
 // Close finishes the writes that wait and closes the file.
