@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"pipe/stages/score"
 )
@@ -13,8 +12,10 @@ import (
 // are predicted ones, the shade is the share of the row.
 type matrix struct {
 	Width, Height string
+	Least         string // the width below which the names could not be read
 	Font          string
 	Rows, Columns []heading
+	Nameless      bool // there are too many classes to name them
 	Cells         []cell
 	Grid          []string // lines between the cells, as paths
 }
@@ -35,14 +36,17 @@ type cell struct {
 	Description string
 }
 
-// Sizes in pixels of the natural width; the page scrolls a large matrix.
+// Sizes in pixels of the natural width, which fills a page of full width and is
+// never more.
 const (
-	matrixWide   = 880.0
-	cellLargest  = 52.0
-	cellSmallest = 10.0
-	cellForText  = 21.0
-	cellForGrid  = 15.0 // smaller ones have a frame around all only
-	labelLength  = 26
+	matrixWide  = 980.0
+	cellLargest = 52.0
+	cellForText = 21.0 // smaller ones have no number, and upright column names
+	cellForGrid = 15.0 // smaller ones have a frame around all only
+	cellForName = 9.0
+	labelWide   = 168.0
+	labelLength = 26
+	fontLeast   = 7.5
 )
 
 func newMatrix(r *score.Result) *matrix {
@@ -55,25 +59,13 @@ func newMatrix(r *score.Result) *matrix {
 		rows = append(rows[:len(rows):len(rows)], r.Unknown.Predicted)
 		labels = append(labels, "other labels")
 	}
-	side := min(cellLargest, max(cellSmallest, math.Floor((matrixWide-150)/float64(len(rows)))))
-	font := min(13, max(8, side*0.62))
-	longest := 0
-	for _, l := range labels {
-		longest = max(longest, min(labelLength, utf8.RuneCountInString(l)))
-	}
-	left := float64(longest)*font*0.58 + 12
-	top := left*0.75 + 14
+	l := newMatrixLayout(labels, len(r.Classes))
 	m := &matrix{
-		Width:  px(left + side*float64(len(r.Classes)) + top*0.8),
-		Height: px(top + side*float64(len(rows)) + 4),
-		Font:   px(font),
+		Width: px(l.width()), Height: px(l.top + l.side*float64(len(rows)) + 4),
+		Least: px(l.width() * min(1, fontLeast/l.font)), Font: px(l.font), Nameless: l.nameless(),
 	}
-	for i, l := range labels {
-		middle := (float64(i) + 0.5) * side
-		m.Rows = append(m.Rows, heading{Text: clip(labelLength, l), Full: l, X: px(left - 8), Y: px(top + middle + font*0.34)})
-		if i < len(r.Classes) {
-			m.Columns = append(m.Columns, heading{Text: clip(labelLength, l), Full: l, X: px(left + middle + font*0.3), Y: px(top - 8), Rotate: fmt.Sprintf("rotate(-48 %s %s)", px(left+middle+font*0.3), px(top-8))})
-		}
+	if !m.Nameless {
+		m.Rows, m.Columns = l.headings(labels)
 	}
 	for i, row := range rows {
 		total := int64(0)
@@ -82,17 +74,18 @@ func newMatrix(r *score.Result) *matrix {
 		}
 		for j, n := range row {
 			if n > 0 {
-				m.Cells = append(m.Cells, newCell(labels[i], labels[j], n, total, i == j, left+float64(j)*side, top+float64(i)*side, side))
+				m.Cells = append(m.Cells, newCell(labels[i], labels[j], n, total, i == j, l.left+float64(j)*l.side, l.top+float64(i)*l.side, l.side))
 			}
 		}
 	}
-	m.Grid = grid(left, top, side, len(r.Classes), len(rows))
+	m.Grid = grid(l.left, l.top, l.side, len(r.Classes), len(rows))
 	return m
 }
 
 func newCell(truth, predicted string, n, total int64, hit bool, x, y, side float64) cell {
 	share := float64(n) / float64(total)
-	c := cell{X: px(x + 0.5), Y: px(y + 0.5), Size: px(side - 1), Class: "miss",
+	gap := min(1, side/10)
+	c := cell{X: px(x + gap/2), Y: px(y + gap/2), Size: px(side - gap), Class: "miss",
 		Description: fmt.Sprintf("%s of %s rows of %q (%s) were called %q", count(n), count(total), truth, percent(share), predicted)}
 	// A few mistakes of many rows must still be seen, hence the root.
 	shade := 0.10 + 0.90*math.Sqrt(share)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"html/template"
 	"math"
 	"strconv"
 	"strings"
@@ -50,4 +51,17 @@ func clip(n int, s string) string {
 		runes++
 	}
 	return s
+}
+
+// name shows a text of at most n characters that lines may break after what
+// joins its words, and not inside of one: wrong_|exchange_|rate.
+func name(n int, s string) template.HTML {
+	var b strings.Builder
+	for _, r := range clip(n, s) {
+		b.WriteString(template.HTMLEscapeString(string(r)))
+		if strings.ContainsRune("_/.-:,", r) {
+			b.WriteString("<wbr>")
+		}
+	}
+	return template.HTML(b.String())
 }

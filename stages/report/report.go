@@ -66,6 +66,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"percent": percent,
 	"short":   short,
 	"clip":    clip,
+	"name":    name,
 }).Parse(pageHTML))
 
 // view is a Page with everything computed that the template lays out.
