@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -130,11 +132,8 @@ func decodeAttribute(data []byte) (*Attribute, error) {
 		case 1:
 			return v.text(&a.Name)
 		case 2:
-			var one []float32
-			if err := v.floats(&one); err != nil || len(one) != 1 {
-				return fmt.Errorf("is not one number: %w", v.want(protowire.Fixed32Type))
-			}
-			a.Float = one[0]
+			a.Float = math.Float32frombits(uint32(v.varint))
+			return v.want(protowire.Fixed32Type)
 		case 3:
 			return v.int(&a.Int)
 		case 4:
@@ -161,7 +160,7 @@ func decodeAttribute(data []byte) (*Attribute, error) {
 	case err == nil && (kind < 0 || kind > 1<<15):
 		err = fmt.Errorf("type %d is unknown", kind)
 	case err == nil && a.Type == TensorAttribute && a.Tensor == nil:
-		err = fmt.Errorf("has no tensor")
+		err = errors.New("has no tensor")
 	}
 	if err != nil {
 		err = fmt.Errorf("attribute %q: %w", a.Name, err)

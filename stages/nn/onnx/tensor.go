@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // newTensor returns a tensor of any of the types that this package writes.
@@ -80,7 +82,7 @@ func decodeTensor(data []byte) (*Tensor, error) {
 			return v.text(&t.Name)
 		case 9:
 			t.Raw = v.bytes
-			return v.want(2)
+			return v.want(protowire.BytesType)
 		case 10: // double_data
 			b, err = v.fixed(8)
 		case 14:
