@@ -118,7 +118,7 @@ func (l *loader) seed(n *text.Node) uint64 {
 		return 0
 	}
 	l.substitute(n)
-	if n.Value == nil {
+	if n.Kind == text.Scalar && n.Value == nil {
 		return 0
 	}
 	var s uint64
@@ -170,10 +170,11 @@ func (l *loader) loadStage(s *Stage) {
 		return
 	}
 	before := l.problems.Len()
+	unknown := l.paramsBroken && (hasTemplate(uses) || hasTemplate(form.In.Node) || hasTemplate(form.With.Node))
 	l.substitute(uses)
 	l.substitute(form.In.Node)
 	l.substitute(form.With.Node)
-	if l.problems.Len() > before || l.paramsBroken && (hasTemplate(uses) || hasTemplate(form.In.Node) || hasTemplate(form.With.Node)) {
+	if l.problems.Len() > before || unknown {
 		return
 	}
 	if uses.Kind != text.Scalar || uses.Value == nil {

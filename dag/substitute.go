@@ -14,14 +14,18 @@ import (
 // expression takes its value and type; inside other text the value is written
 // out. $${ stands for ${.
 func (l *loader) substitute(n *text.Node) {
-	if n == nil || l.paramsBroken {
-		return // what is wrong with the params has been reported; their users are not
+	if n == nil {
+		return
 	}
 	for _, it := range n.Items {
 		l.substitute(it)
 	}
 	s, ok := n.Value.(string)
 	if n.Kind != text.Scalar || !ok || !strings.Contains(s, "${") {
+		return
+	}
+	if l.paramsBroken { // what is wrong with the params has been reported; their users are not
+		n.Value = nil
 		return
 	}
 	parts, err := splitTemplate(s)
