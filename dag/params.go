@@ -81,7 +81,10 @@ func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 			return p, false
 		}
 		if d := n.Get("default"); d != nil {
-			at = d
+			if at = d; d.Kind != text.Scalar {
+				l.errorf(d, "type", "params.%s.default: expected a value, found %s", p.Name, d.What())
+				return p, false
+			}
 		}
 	case text.Scalar:
 		form.Default = n.Value
@@ -92,6 +95,10 @@ func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 	p.Doc, p.Enum, p.Min, p.Max = form.Doc, form.Enum, form.Min, form.Max
 	if p.Type = form.Type; p.Type == "" {
 		p.Type = typeOf(form.Default)
+	}
+	if numeric := p.Type == "int" || p.Type == "float"; !numeric && (p.Min != nil || p.Max != nil) {
+		l.errorf(at, "type", "params.%s: min and max are bounds of numbers, and its type is %s", p.Name, p.Type)
+		return p, false
 	}
 	if form.Default != nil {
 		v, ok := convert(form.Default, p.Type)
