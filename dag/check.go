@@ -27,7 +27,7 @@ func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
 }
 
 func (l *loader) checkStage(s *Stage) {
-	c := &Check{In: map[string]Schema{}, InMany: map[string][]Schema{}, Out: map[string]Schema{}}
+	c := &Check{In: map[string]Schema{}, InMany: map[string][]Schema{}, Out: map[string]Schema{}, cache: &l.cache}
 	ports, _ := s.Kind.Ports()
 	many := map[string]bool{}
 	for _, p := range ports {

@@ -24,12 +24,13 @@ type Check struct {
 	Out map[string]Schema
 
 	report func(code, field, message, hint string)
+	cache  *expr.Cache
 }
 
 // NewCheck prepares a check outside a pipeline, for tests and tools; report
 // receives each problem.
 func NewCheck(in map[string]Schema, report func(code, field, message, hint string)) *Check {
-	return &Check{In: in, InMany: map[string][]Schema{}, Out: map[string]Schema{}, report: report}
+	return &Check{In: in, InMany: map[string][]Schema{}, Out: map[string]Schema{}, report: report, cache: &expr.Cache{}}
 }
 
 // Errorf reports a problem at a field under `with:`, such as "layers[1].lstm"
@@ -92,12 +93,7 @@ func ColumnNames(s *arrow.Schema) []string {
 // Expr compiles the expression in a field, reports what is wrong with it, and
 // returns nil then.
 func (c *Check) Expr(field, source string, vars expr.Vars, want ...expr.Type) *expr.Program {
-	scope, err := expr.NewScope(vars)
-	if err != nil {
-		c.Errorf(field, "%v", err)
-		return nil
-	}
-	p, err := scope.Compile(source, want...)
+	p, err := c.cache.Compile(vars, source, want...)
 	if err != nil {
 		var e *expr.Error
 		if errors.As(err, &e) {

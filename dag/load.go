@@ -69,7 +69,8 @@ type loader struct {
 	vars         expr.Vars
 	values       map[string]any
 	paramsBroken bool
-	scope        *expr.Scope
+	cache        expr.Cache
+	results      map[string]any // of expressions in ${…}, by their text: only the params are in them
 }
 
 func (l *loader) errorf(n *text.Node, code, format string, args ...any) {

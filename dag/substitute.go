@@ -98,15 +98,10 @@ func setValue(n *text.Node, v any) {
 }
 
 func (l *loader) eval(n *text.Node, p templatePart) (any, bool) {
-	if l.scope == nil {
-		s, err := expr.NewScope(l.vars)
-		if err != nil {
-			l.errorf(n, "cel", "%v", err)
-			return nil, false
-		}
-		l.scope = s
+	if v, ok := l.results[p.text]; ok {
+		return v, true
 	}
-	prog, err := l.scope.Compile(p.text)
+	prog, err := l.cache.Compile(l.vars, p.text)
 	if err != nil {
 		pos := n.Pos
 		var e *expr.Error
@@ -124,6 +119,10 @@ func (l *loader) eval(n *text.Node, p templatePart) (any, bool) {
 		l.errorf(n, "cel", "%v", err)
 		return nil, false
 	}
+	if l.results == nil {
+		l.results = map[string]any{}
+	}
+	l.results[p.text] = v
 	return v, true
 }
 

@@ -35,12 +35,7 @@ func (l *loader) checkWhen(s *Stage) {
 		l.errorf(n, "type", "stage %q: when: expected an expression, found %s", s.Name, n.What())
 		return
 	}
-	scope, err := expr.NewScope(l.whenVars(s))
-	if err != nil {
-		l.errorf(n, "cel", "stage %q: when: %v", s.Name, err)
-		return
-	}
-	p, err := scope.Compile(source, expr.Bool)
+	p, err := l.cache.Compile(l.whenVars(s), source, expr.Bool)
 	if err == nil {
 		s.when = &condition{source: source, program: p, params: l.values["params"]}
 		return
