@@ -14,12 +14,12 @@ import (
 // python finds an interpreter that has a package.
 func python(t *testing.T, pkg string) string {
 	t.Helper()
-	name := os.Getenv("PIPE_TEST_PYTHON")
+	name := os.Getenv("PIPE_PYTHON")
 	if name == "" {
 		name = "python3"
 	}
 	if out, err := exec.Command(name, "-c", "import "+pkg).CombinedOutput(); err != nil {
-		t.Skipf("skipped: %s cannot import %s (set PIPE_TEST_PYTHON to one that can): %v %s", name, pkg, err, bytes.TrimSpace(out))
+		t.Skipf("skipped: %s cannot import %s (set PIPE_PYTHON to one that can): %v %s", name, pkg, err, bytes.TrimSpace(out))
 	}
 	return name
 }
