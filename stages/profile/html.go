@@ -11,53 +11,68 @@ import (
 )
 
 //go:embed page.html
-var pageSource string
+var pageHTML string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"bars":    bars,
-	"percent": percent,
-	"number":  number,
-	"whole":   whole,
-	"isTime":  isTime,
-}).Parse(pageSource))
+// lookCSS is what all pages for people share; package report has the same file.
+//
+//go:embed look.css
+var lookCSS string
+
+//go:embed style.css
+var styleCSS string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"whole": whole}).Parse(pageHTML))
+
+// view is a Profile with everything computed that the template lays out.
+type view struct {
+	*Profile
+	Style template.CSS
+	Tiles []tile
+	Cards []card
+}
+
+// tile is a headline number.
+type tile struct{ Name, Value, Note string }
 
 // WriteHTML writes a page that stands on its own: no script, no other file.
 func (p *Profile) WriteHTML(w io.Writer) error {
-	if err := page.Execute(w, p); err != nil {
+	v := &view{Profile: p, Style: template.CSS(lookCSS + strings.TrimSpace(styleCSS)), Tiles: p.tiles()}
+	for _, c := range p.Columns {
+		v.Cards = append(v.Cards, newCard(c, p.Rows))
+	}
+	if err := page.Execute(w, v); err != nil {
 		return fmt.Errorf("write the page of a profile: %w", err)
 	}
 	return nil
 }
 
-// bar is a column of a histogram in units of the drawing.
-type bar struct {
-	X, Y, Height float64
-	Title        string
-}
-
-// The drawing's size and the width of a bar.
-const barHeight, barWidth = 60, 12
-
-func bars(c *Column) []bar {
-	h := c.Numbers.Histogram
-	most := int64(1)
-	for _, n := range h.Counts {
-		most = max(most, n)
+func (p *Profile) tiles() []tile {
+	var nulls, gaps, numbers, texts int64
+	for _, c := range p.Columns {
+		nulls += c.Nulls
+		if c.Nulls > 0 {
+			gaps++
+		}
+		switch {
+		case c.Numbers != nil && !isTime(c):
+			numbers++
+		case c.Length != nil:
+			texts++
+		}
 	}
-	out := make([]bar, len(h.Counts))
-	for i, n := range h.Counts {
-		height := barHeight * float64(n) / float64(most)
-		out[i] = bar{X: float64(i * barWidth), Y: barHeight - height, Height: height,
-			Title: fmt.Sprintf("%s to %s: %s", number(c, h.Edges[i]), number(c, h.Edges[i+1]), whole(n))}
+	columns := int64(len(p.Columns))
+	return []tile{
+		{"Rows", whole(p.Rows), ""},
+		{"Columns", whole(columns), fmt.Sprintf("%d of numbers, %d of text", numbers, texts)},
+		{"Nulls", percent(nulls, p.Rows*columns), fmt.Sprintf("%s values, in %d of %d columns", whole(nulls), gaps, columns)},
 	}
-	return out
 }
 
 func percent(part, all int64) string {
 	if all == 0 {
 		return "–"
 	}
-	return strconv.FormatFloat(100*float64(part)/float64(all), 'f', 1, 64) + " %"
+	return strconv.FormatFloat(100*float64(part)/float64(all), 'f', 1, 64) + "\u202f%"
 }
 
 // number writes a number of a column; that of a date or time as such.
@@ -73,11 +88,11 @@ func number(c *Column, v float64) string {
 
 func isTime(c *Column) bool { return c.Type == "date" || strings.HasPrefix(c.Type, "timestamp") }
 
-// whole writes a count with commas between thousands.
+// whole writes a count with thousands apart.
 func whole(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
+		s = s[:i] + "\u202f" + s[i:] // narrow no-break space: ISO 80000-1
 	}
 	return s
 }

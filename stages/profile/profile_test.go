@@ -172,12 +172,12 @@ func TestHTML(t *testing.T) {
 	if err := p.WriteHTML(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"4 rows, 5 columns", "&lt;b&gt;text", "2026-01-02", "1 (25.0 %)", "<title>1 to 1.15: 1</title>"} {
+	for _, want := range []string{"4 rows, 5 columns", "&lt;b&gt;text", "2026-01-02", "· 1 null (25.0\u202f%)", "<title>1 to 1.15: 1</title>"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if strings.Contains(b.String(), "<b>text") || strings.Contains(b.String(), "http") {
+	if strings.Contains(b.String(), "<b>text") || strings.Contains(b.String(), "http:") || strings.Contains(b.String(), "https:") {
 		t.Error("the page has markup from the data, or a link")
 	}
 }
