@@ -31,7 +31,8 @@ type Registry struct {
 	alive func(Process) bool
 	sync  string // SQLite's word: NORMAL or FULL
 
-	cache runCache
+	created bool // by Open
+	cache   runCache
 
 	jobs    chan *job
 	stop    chan struct{}
@@ -76,7 +77,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, r.writer, migrations()); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(opening(path, err), r.writer.Close(), r.reader.Close())
 	}
 	w, err := r.startWriter(ctx)
@@ -88,6 +89,16 @@ func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
 		return nil, errors.Join(opening(path, err), r.Close())
 	}
 	return r, nil
+}
+
+// prepare brings the file's schema up to date, whatever it was.
+func (r *Registry) prepare(ctx context.Context) error {
+	var version int
+	if err := r.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	r.created = version == 0
+	return migrate(ctx, r.writer, migrations())
 }
 
 func (r *Registry) connect() (err error) {
@@ -132,6 +143,10 @@ func (r *Registry) Close() error {
 	})
 	return err
 }
+
+// Created reports whether Open found no registry, or an empty file. Of several
+// processes that open the same path at once, more than one may say so.
+func (r *Registry) Created() bool { return r.created }
 
 // Path returns the file's path as it was given to Open.
 func (r *Registry) Path() string { return r.path }

@@ -65,6 +65,17 @@ func wantKind(t testing.TB, err, kind error) {
 	}
 }
 
+func TestCreatedTellsANewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	for _, want := range []bool{true, false} {
+		r := must(Open(context.Background(), path))(t)
+		if r.Created() != want {
+			t.Errorf("created is %v, want %v", r.Created(), want)
+		}
+		ok(t, r.Close())
+	}
+}
+
 func TestExperimentLifeCycle(t *testing.T) {
 	ctx := context.Background()
 	r := openTest(t)

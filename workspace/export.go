@@ -63,12 +63,23 @@ func (w *Workspace) exportTable(ref artifacts.Ref, path string) error {
 	return f.Commit()
 }
 
-// Verify reads the whole store again, and the journals of its runs, and tells
-// what is damaged.
+// Verify reads the whole store again, the registry, and the journals of runs,
+// and tells what is damaged. The store's damage is repaired by the next run; a
+// damaged registry or journal is left as it is.
 func (w *Workspace) Verify(ctx context.Context, progress func(artifacts.VerifyProgress)) ([]artifacts.Finding, error) {
 	findings, err := w.Store.Verify(ctx, progress)
 	if err != nil {
 		return nil, err
+	}
+	add := func(path, detail string) {
+		findings = append(findings, artifacts.Finding{Problem: artifacts.FlippedBits, Path: path, Detail: detail})
+	}
+	faults, err := w.Registry.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, fault := range faults {
+		add(w.Registry.Path(), fault)
 	}
 	runs, err := os.ReadDir(w.RunDir(""))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -76,7 +87,7 @@ func (w *Workspace) Verify(ctx context.Context, progress func(artifacts.VerifyPr
 	}
 	for _, r := range runs {
 		if err := dag.ReadJournal(w.RunDir(r.Name()), func(*dag.Event) error { return nil }); err != nil {
-			findings = append(findings, artifacts.Finding{Problem: artifacts.FlippedBits, Path: w.RunDir(r.Name()), Detail: err.Error()})
+			add(w.RunDir(r.Name()), err.Error())
 		}
 	}
 	return findings, nil

@@ -29,6 +29,10 @@ type Workspace struct {
 	Store    *artifacts.Store
 	Registry *registry.Registry
 	Kinds    *dag.Kinds
+
+	// Lost is how many runs have a journal and no row, where the registry was
+	// missing and Open has made a new one; 0 where it was there.
+	Lost int
 }
 
 // ErrNoWorkspace says that nothing has run here yet.
@@ -50,7 +54,48 @@ func Open(ctx context.Context, dir string) (*Workspace, error) {
 	if _, err := reg.Reap(ctx); err != nil {
 		return nil, errors.Join(err, reg.Close(), store.Close())
 	}
-	return &Workspace{Dir: dir, Store: store, Registry: reg, Kinds: stages.Kinds()}, nil
+	w := &Workspace{Dir: dir, Store: store, Registry: reg, Kinds: stages.Kinds()}
+	if w.Lost, err = w.countLost(ctx); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+// countLost counts the runs of a registry that somebody has removed. It asks for
+// each, because another process may have begun to fill the new one.
+func (w *Workspace) countLost(ctx context.Context) (lost int, err error) {
+	if !w.Registry.Created() {
+		return 0, nil
+	}
+	runs, err := w.journals()
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range runs {
+		_, err := w.Registry.Run(ctx, id)
+		switch {
+		case errors.Is(err, registry.ErrNotFound):
+			lost++
+		case err != nil:
+			return 0, err
+		}
+	}
+	return lost, nil
+}
+
+// journals lists the runs that have a journal, whether the registry knows them
+// or not.
+func (w *Workspace) journals() (ids []string, err error) {
+	entries, err := os.ReadDir(w.RunDir(""))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the journals of runs: %w", err)
+	}
+	for _, e := range entries {
+		if _, err := os.Stat(filepath.Join(w.RunDir(e.Name()), dag.JournalFile)); err == nil {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
 }
 
 // OpenExisting is Open for commands that only look: where nothing is, it
