@@ -170,16 +170,19 @@ func TestChangedBytesAreRefusedOrFound(t *testing.T) {
 	want := must(content(r))(t)
 	ok(t, r.Close())
 
-	offsets := make([]int, 0, 600)
+	offsets := make([]int, 0, 300)
 	for i := range 100 {
-		offsets = append(offsets, i, i, i) // the header of the file
+		offsets = append(offsets, i) // the header of the file
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for page := 0; page < len(sound); page += 4096 {
-		offsets = append(offsets, page+random.IntN(8), page+8+random.IntN(64), page+random.IntN(4096))
+		offsets = append(offsets, page+random.IntN(72), page+random.IntN(4096))
 	}
 	count := map[string]int{}
-	for _, at := range offsets {
+	for n, at := range offsets {
+		if testing.Short() && n%4 != 0 {
+			continue
+		}
 		b := slices.Clone(sound)
 		b[at] ^= byte(1 << random.IntN(8))
 		outcome, err := judge(t, b, want)
