@@ -54,7 +54,7 @@ type stageForm struct {
 	Description string   `yaml:"description" doc:"what it is for"`
 	In          rawNode  `yaml:"in" doc:"the inputs: a stage, stage.port, or a map from input to stage"`
 	With        rawNode  `yaml:"with" doc:"the configuration of the kind"`
-	When        rawNode  `yaml:"when" doc:"a condition (CEL) over params, inputs.PORT.rows of tables, inputs.PORT.NAME of metrics, and metrics.NAME where one input is metrics; where it is false the stage is skipped" example:"metrics.accuracy > 0.9"`
+	When        rawNode  `yaml:"when" doc:"a condition (CEL) over params, inputs.PORT.rows of tables, inputs.PORT.NAME of metrics, and rows and metrics.NAME where one input is a table or metrics; where it is false the stage is skipped" example:"metrics.accuracy > 0.9"`
 	Timeout     Duration `yaml:"timeout" doc:"how long an attempt may take" example:"10m"`
 	Retries     *Retries `yaml:"retries" doc:"how often the stage is tried again after it failed: a number, or {times, delay, backoff, max_delay, jitter, on}" example:"3"`
 	GoOn        bool     `yaml:"continue_on_error" doc:"after it failed, the run goes on with what does not depend on it, and ends as failed" default:"false"`

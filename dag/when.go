@@ -52,16 +52,18 @@ func (l *loader) checkWhen(s *Stage) {
 }
 
 // whenVars declares what a condition may name: params, inputs.PORT.rows of
-// tables, inputs.PORT.NAME of metrics, and metrics.NAME where one input is
-// metrics.
+// tables, inputs.PORT.NAME of metrics, and the short forms rows and metrics.NAME
+// where one input is a table or metrics (a port may be called in, which is a
+// word of CEL: inputs.`in`.rows).
 func (l *loader) whenVars(s *Stage) expr.Vars {
 	vars := expr.Vars{"params": l.vars["params"]}
 	inputs := expr.Vars{}
-	measured := 0
+	tables, measured := 0, 0
 	for _, e := range s.In {
 		switch schema := e.From.Schemas[e.FromPort]; schema.Type {
 		case artifacts.Table:
-			inputs[e.Port] = expr.Object("input "+e.Port, expr.Vars{"rows": expr.Int})
+			inputs[e.Port], vars["rows"] = expr.Object("input "+e.Port, expr.Vars{"rows": expr.Int}), expr.Int
+			tables++
 		case artifacts.Metrics:
 			t := expr.Map(expr.Double)
 			if schema.Metrics != nil {
@@ -75,8 +77,11 @@ func (l *loader) whenVars(s *Stage) expr.Vars {
 			measured++
 		}
 	}
-	if measured != 1 {
-		delete(vars, "metrics") // whose they are would not be clear
+	if measured != 1 { // whose they are would not be clear
+		delete(vars, "metrics")
+	}
+	if tables != 1 {
+		delete(vars, "rows")
 	}
 	vars["inputs"] = expr.Object("inputs", inputs)
 	return vars
@@ -97,7 +102,7 @@ func (c *condition) holds(s *Stage, in map[string][]artifacts.Ref, reported map[
 			for _, r := range in[e.Port] {
 				rows += r.Rows
 			}
-			inputs[e.Port] = map[string]any{"rows": rows}
+			inputs[e.Port], vars["rows"] = map[string]any{"rows": rows}, rows
 		case artifacts.Metrics:
 			values := map[string]any{}
 			for _, m := range reported[e.From] {
