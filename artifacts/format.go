@@ -26,12 +26,17 @@ func checkFormat(dir string) error {
 	path := filepath.Join(dir, formatFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if entries, _ := os.ReadDir(filepath.Join(dir, objectsDir)); len(entries) > 0 {
+		entries, _ := os.ReadDir(filepath.Join(dir, objectsDir))
+		if len(entries) == 0 {
+			return nil
+		}
+		// Another process may have made the store just now. It writes the format
+		// before its first object, so a second look finds it.
+		if b, err = os.ReadFile(path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: store %s: there are objects but the file %q is missing; "+
 				"if pipe of this version wrote them, restore it with the one line %q",
 				ErrDamaged, dir, formatFile, formatPrefix+strconv.Itoa(formatVersion))
 		}
-		return nil
 	}
 	if err != nil {
 		return explainDir(dir, err)

@@ -29,15 +29,16 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// TestLoadIsLinear allows twice the time that ten times the stages should take:
-// what is quadratic takes ten times as much.
+// TestLoadIsLinear allows four times the time that ten times the stages should
+// take, as other work on the machine is in it: what is quadratic takes a
+// hundred times as long.
 func TestLoadIsLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: it takes seconds")
 	}
 	fastest := func(n int) time.Duration {
 		src, best := wide(n), time.Hour
-		for range 4 {
+		for range 6 {
 			began := time.Now()
 			mustLoad(t, src, nil)
 			best = min(best, time.Since(began))
@@ -46,7 +47,7 @@ func TestLoadIsLinear(t *testing.T) {
 	}
 	small, large := fastest(300), fastest(3000)
 	t.Logf("300 stages: %v, 3000 stages: %v", small, large)
-	if large > 20*small {
-		t.Errorf("300 stages take %v and 3000 take %v, more than 20 times as long", small, large)
+	if large > 40*small {
+		t.Errorf("300 stages take %v and 3000 take %v, more than 40 times as long", small, large)
 	}
 }
