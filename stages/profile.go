@@ -14,7 +14,7 @@ import (
 
 var profileKind = dag.Info{
 	Name:    "profile",
-	Version: 1,
+	Version: 2,
 	Seeded:  true,
 	Doc: "Describes every column of a table: nulls, different and most frequent values, extremes, mean, quantiles, histogram, lengths of texts. " +
 		"The table is read twice and memory depends on the number of columns only.",

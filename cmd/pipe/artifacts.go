@@ -32,7 +32,7 @@ as [RUN:]STAGE[.PORT]: an output of a stage, by default in the newest run.`,
 
 // withArtifact opens the workspace and finds an artifact.
 func (a *app) withArtifact(cmd *cobra.Command, name string, do func(w *workspace.Workspace, ref artifacts.Ref) error) error {
-	w, err := workspace.OpenExisting(cmd.Context(), a.store)
+	w, err := a.open(cmd)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *app) artifactsList() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			w, err := workspace.OpenExisting(ctx, a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}
@@ -181,7 +181,7 @@ moved aside, so that the next run makes it again. The exit code is 4 when
 something was found.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}
@@ -218,7 +218,7 @@ func (a *app) artifactsPin() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				w, err := workspace.OpenExisting(cmd.Context(), a.store)
+				w, err := a.open(cmd)
 				if err != nil {
 					return err
 				}

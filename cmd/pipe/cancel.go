@@ -25,9 +25,18 @@ func (a *app) cancelCommand() *cobra.Command {
 	}
 }
 
+// open opens the workspace for a command that only looks: it creates nothing.
+func (a *app) open(cmd *cobra.Command) (*workspace.Workspace, error) {
+	w, err := workspace.OpenExisting(cmd.Context(), a.store)
+	if err == nil && w.Lost > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the registry was missing and begins anew; the journals of %d earlier runs are under %s\n", w.Lost, w.RunDir(""))
+	}
+	return w, err
+}
+
 // withRun opens the workspace and finds a run by its id or the beginning of it.
 func (a *app) withRun(cmd *cobra.Command, prefix string, do func(w *workspace.Workspace, id string) error) error {
-	w, err := workspace.OpenExisting(cmd.Context(), a.store)
+	w, err := a.open(cmd)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (a *app) diffCommand() *cobra.Command {
 		Short: "Show what differs between two runs: params, code, stages, data, metrics",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}

@@ -10,7 +10,6 @@ import (
 
 	"pipe/artifacts"
 	"pipe/cmd/pipe/view"
-	"pipe/workspace"
 )
 
 func (a *app) gcCommand() *cobra.Command {
@@ -32,7 +31,7 @@ well, and what is older goes first.`,
 			if o.MaxSize, err = parseSize(size); err != nil {
 				return usageError{err}
 			}
-			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/dag/text"
+	"pipe/registry"
 	"pipe/workspace"
 )
 
@@ -170,6 +171,7 @@ func exitCode(err error) int {
 	var unknown *dag.UnknownStageError
 	var corrupt *artifacts.CorruptError
 	var missing *artifacts.MissingError
+	var registryDamage *registry.DamagedError
 	switch {
 	case err == nil, errors.Is(err, workspace.ErrSkipped):
 		return exitDone
@@ -179,7 +181,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &unknown):
 		return exitUsage
-	case errors.As(err, &corrupt), errors.As(err, &missing), errors.Is(err, artifacts.ErrDamaged), errors.Is(err, dag.ErrJournalDamaged), errors.Is(err, errDamaged):
+	case errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &registryDamage), errors.Is(err, artifacts.ErrDamaged), errors.Is(err, dag.ErrJournalDamaged), errors.Is(err, errDamaged):
 		return exitDamaged
 	}
 	return exitFailed

@@ -14,7 +14,6 @@ import (
 
 	"pipe/dag"
 	"pipe/registry"
-	"pipe/workspace"
 )
 
 func (a *app) modelsCommand() *cobra.Command {
@@ -24,7 +23,7 @@ func (a *app) modelsCommand() *cobra.Command {
 		Short: "List the registered models",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}
@@ -77,7 +76,7 @@ func (a *app) modelShowCommand(asJSON *bool) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, out := cmd.Context(), cmd.OutOrStdout()
-			w, err := workspace.OpenExisting(ctx, a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}

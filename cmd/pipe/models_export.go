@@ -49,7 +49,7 @@ network.json, model.json, history.json and transform/.`,
 			if !ok {
 				return usageError{fmt.Errorf("--format is onnx or safetensors, not %q", format)}
 			}
-			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}

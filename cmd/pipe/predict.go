@@ -15,7 +15,6 @@ import (
 	"pipe/artifacts/table"
 	"pipe/registry"
 	"pipe/stages/model"
-	"pipe/workspace"
 )
 
 func (a *app) predictCommand() *cobra.Command {
@@ -39,7 +38,7 @@ func (a *app) predictCommand() *cobra.Command {
 			case out != "" && in == "":
 				return usageError{fmt.Errorf("--out goes with --in")}
 			}
-			w, err := workspace.OpenExisting(ctx, a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/registry"
-	"pipe/workspace"
 )
 
 func (a *app) runsCommand() *cobra.Command {
@@ -24,7 +23,7 @@ func (a *app) runsCommand() *cobra.Command {
   pipe runs --order "metrics.evaluate.accuracy desc"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}
@@ -98,7 +97,7 @@ func (a *app) runShowCommand(asJSON *bool) *cobra.Command {
 		Short: "Show a run: params, stages, metrics and what it registered",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			w, err := a.open(cmd)
 			if err != nil {
 				return err
 			}
