@@ -183,24 +183,44 @@ func (r *parquetReader) openGroup(g parquet.RowGroup) error {
 	return nil
 }
 
-// readChunks reads n rows of every column, in parallel since they are independent.
+// readChunks reads n rows of every column, in parallel since they are independent. Of
+// several damaged columns the first is told, whichever was found out first.
 func (r *parquetReader) readChunks(n int) error {
+	return eachColumn(len(r.chunks), func(i int) (err error) {
+		c := r.chunks[i]
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("column %q: %v", c.name, p)
+			}
+		}()
+		if err := c.read(n); err != nil {
+			return fmt.Errorf("column %q: %w", c.name, err)
+		}
+		return nil
+	})
+}
+
+// eachColumn calls do for each column, on all cores, and returns the error of the first
+// column that has one.
+func eachColumn(columns int, do func(i int) error) error {
+	errs := make([]error, columns)
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, c := range r.chunks {
-		g.Go(func() (err error) {
-			defer func() {
-				if p := recover(); p != nil {
-					err = fmt.Errorf("column %q: %v", c.name, p)
-				}
-			}()
-			if err := c.read(n); err != nil {
-				return fmt.Errorf("column %q: %w", c.name, err)
-			}
+	for i := range errs {
+		g.Go(func() error {
+			errs[i] = do(i)
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *parquetReader) assemble(n int64) (arrow.RecordBatch, error) {

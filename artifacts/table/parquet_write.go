@@ -3,13 +3,11 @@ package table
 import (
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
-	"golang.org/x/sync/errgroup"
 )
 
 // The borders of row groups and the writer's name in Parquet files. They decide the
@@ -103,13 +101,9 @@ func (w *parquetWriter) emit(group []arrow.RecordBatch, rows int) error {
 			return err
 		}
 	}
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
 	writers := w.out.ColumnWriters()
-	for i := range w.chunks.schema.NumFields() {
-		g.Go(func() error { return w.column(group, i, writers) })
-	}
-	if err := g.Wait(); err != nil {
+	err := eachColumn(w.chunks.schema.NumFields(), func(i int) error { return w.column(group, i, writers) })
+	if err != nil {
 		return err
 	}
 	return w.out.Flush()
