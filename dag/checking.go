@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -145,16 +144,6 @@ func exprType(t arrow.DataType) expr.Type {
 		return expr.List(exprType(t.(arrow.ListLikeType).Elem()))
 	}
 	return expr.Any
-}
-
-// Inputs lists the connected ports in alphabetical order.
-func (c *Check) Inputs() []string {
-	out := make([]string, 0, len(c.In))
-	for p := range c.In {
-		out = append(out, p)
-	}
-	sort.Strings(out)
-	return out
 }
 
 // HasMetric tells whether metrics of an input will have a name; true where

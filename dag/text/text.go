@@ -89,7 +89,7 @@ func (p *Problem) Render() string {
 	line := p.Pos.File.Line(p.Pos.Line)
 	if line != "" {
 		gutter := fmt.Sprintf("%5d | ", p.Pos.Line)
-		b.WriteString(gutter + clip(line, p.Pos.Col) + "\n")
+		b.WriteString(gutter + clip(line) + "\n")
 		b.WriteString(strings.Repeat(" ", len(gutter)-2) + "| " + caret(line, p.Pos) + "\n")
 	}
 	if p.Hint != "" {
@@ -101,11 +101,8 @@ func (p *Problem) Render() string {
 // maxLine bounds what of a source line is shown: a line may be megabytes long.
 const maxLine = 160
 
-func clip(line string, col int) string {
-	if utf8.RuneCountInString(line) <= maxLine || col > maxLine {
-		if col > maxLine {
-			return string([]rune(line)[:maxLine]) + " …"
-		}
+func clip(line string) string {
+	if utf8.RuneCountInString(line) <= maxLine {
 		return line
 	}
 	return string([]rune(line)[:maxLine]) + " …"
