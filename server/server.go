@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"pipe/registry"
@@ -24,6 +25,18 @@ type Options struct {
 	// Ready is told the address when the server answers.
 	Ready func(addr string)
 	Log   *slog.Logger
+	// Rooms are what is answered beside MLflow's API.
+	Rooms []Room
+}
+
+// Room is a part of the server: what it answers, and what it does meanwhile.
+type Room struct {
+	Name     string   // for the log
+	Patterns []string // of http.ServeMux, as "/v2/" or "GET /runs/{id}"
+	Handler  http.Handler
+	// Run works until ctx is done; its error ends the server. nil: the room only
+	// answers.
+	Run func(ctx context.Context) error
 }
 
 // drain is how long requests under way may take when the server ends.
@@ -33,7 +46,8 @@ const drain = 5 * time.Second
 const reapEvery = 15 * time.Second
 
 // Serve answers until ctx is done: MLflow's REST API over the registry, with
-// artifacts of MLflow clients kept in dir.
+// artifacts of MLflow clients kept in dir, and the rooms. A request for which
+// no room has a pattern goes to MLflow's API.
 func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) error {
 	listener, err := listen(o)
 	if err != nil {
@@ -44,12 +58,13 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 		return errors.Join(err, listener.Close())
 	}
 	defer api.Close()
-	s := &http.Server{Handler: api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	s := &http.Server{Handler: route(api, o.Rooms), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if o.Log != nil {
 		s.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
 	}
-	ended := make(chan error, 1)
+	ended := make(chan error, 1+len(o.Rooms))
 	go func() { ended <- s.Serve(listener) }()
+	defer work(ctx, o.Rooms, ended)()
 	if o.Ready != nil {
 		o.Ready(listener.Addr().String())
 	}
@@ -72,6 +87,37 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 			return nil
 		}
 	}
+}
+
+// route gives each room what its patterns name, and MLflow's API the rest.
+func route(api http.Handler, rooms []Room) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	for _, r := range rooms {
+		for _, p := range r.Patterns {
+			mux.Handle(p, r.Handler)
+		}
+	}
+	return mux
+}
+
+// work starts what the rooms do beside answering, and tells ended of a room
+// whose work ends while ctx is not done. The function that it returns stops
+// them all and waits for them.
+func work(ctx context.Context, rooms []Room, ended chan<- error) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, r := range rooms {
+		if r.Run == nil {
+			continue
+		}
+		running.Go(func() {
+			if err := r.Run(ctx); ctx.Err() == nil {
+				ended <- fmt.Errorf("%s: %w", r.Name, err)
+			}
+		})
+	}
+	return func() { cancel(); running.Wait() }
 }
 
 // listen refuses every address that other machines could reach: there is no
