@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"stages/report":    {"dag", "stages/score"},
 	"stages/transform": {"dag"},
 	"stages/model":     {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform"},
+	"stages/policy":    {"dag"},
 	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "stages/nn", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
 		"stages/report", "stages/transform", "stages/model"},
 	"registry/filter": {},

@@ -23,3 +23,6 @@ func (Duration) TypeText() string { return "length of time, such as 90s" }
 
 // String gives the form that is read.
 func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText implements encoding.TextMarshaler, so that JSON reads what it wrote.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

@@ -1,0 +1,130 @@
+// Package policy owns what a deployment promises beside which version answers:
+// batching, queue, deadlines, a canary, a shadow, when to go back by itself, and
+// what is kept of requests. A pipeline writes it in YAML, the registry keeps it as
+// JSON, and the server obeys it.
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"pipe/dag"
+)
+
+// Policy is how a deployment answers. The zero value of a field means its
+// default.
+type Policy struct {
+	MaxBatch int          `yaml:"max_batch" json:"max_batch,omitempty" doc:"how many rows go through the model at once at most" default:"32" min:"1" max:"4096"`
+	MaxDelay dag.Duration `yaml:"max_delay" json:"max_delay,omitempty" doc:"how long a row waits for others; without it a batch is what came while the model was busy" example:"2ms"`
+	Queue    int          `yaml:"queue" json:"queue,omitempty" doc:"how many rows may wait; more are refused with 429 and Retry-After" default:"1024" min:"1" max:"1000000"`
+	Timeout  dag.Duration `yaml:"timeout" json:"timeout,omitempty" doc:"how long a request may take before it is answered with 504; without it 30s" example:"5s"`
+	MaxBody  int64        `yaml:"max_body" json:"max_body,omitempty" doc:"how many bytes a request may have; more are refused with 413" default:"16777216" min:"1" max:"1073741824"`
+
+	Canary   *Canary   `yaml:"canary" json:"canary,omitempty" doc:"a second version that answers a part of the requests"`
+	Shadow   string    `yaml:"shadow" json:"shadow,omitempty" doc:"a version (/4 or @challenger) that gets every request, too, and whose answers are compared and not returned" example:"@challenger"`
+	Rollback *Rollback `yaml:"rollback" json:"rollback,omitempty" doc:"the limits of the live traffic beyond which the version before takes over again"`
+	Log      *Log      `yaml:"log" json:"log,omitempty" doc:"which requests are kept as Parquet tables"`
+	Drift    *Drift    `yaml:"drift" json:"drift,omitempty" doc:"how live inputs are compared with those of the training"`
+}
+
+// Canary is a version on trial.
+type Canary struct {
+	Target  string  `yaml:"target" json:"target" doc:"the version: /4 or @challenger" required:"true" example:"@challenger"`
+	Percent float64 `yaml:"percent" json:"percent" doc:"share of the requests that it answers" required:"true" above:"0" max:"100"`
+	// Key makes it sticky.
+	Key string `yaml:"key" json:"key,omitempty" doc:"a request header; requests with equal values are answered by the same version" example:"X-User"`
+}
+
+// Rollback are the limits of live traffic. 0 means no limit.
+type Rollback struct {
+	ErrorRate   float64      `yaml:"error_rate" json:"error_rate,omitempty" doc:"share of requests that fail in the server" min:"0" max:"1" example:"0.02"`
+	P99         dag.Duration `yaml:"p99" json:"p99,omitempty" doc:"99 of 100 requests take less" example:"250ms"`
+	Drift       float64      `yaml:"drift" json:"drift,omitempty" doc:"population stability index of an input or of the predictions" min:"0" example:"0.25"`
+	Window      dag.Duration `yaml:"window" json:"window,omitempty" doc:"the time that is looked at; without it 1m" example:"1m"`
+	MinRequests int          `yaml:"min_requests" json:"min_requests,omitempty" doc:"fewer requests in the window decide nothing" default:"50" min:"1"`
+}
+
+// Log says which requests are kept.
+type Log struct {
+	Sample float64 `yaml:"sample" json:"sample" doc:"share of the requests that are kept" default:"1" min:"0" max:"1"`
+	Inputs string  `yaml:"inputs" json:"inputs,omitempty" doc:"keep: the columns as they came; hash: a SHA-256 of each value; none" default:"keep" enum:"keep,hash,none"`
+}
+
+// Drift says how live traffic is compared with the training profile.
+type Drift struct {
+	Window int     `yaml:"window" json:"window,omitempty" doc:"how many of the newest rows are compared" default:"1000" min:"50" max:"1000000"`
+	PSI    float64 `yaml:"psi" json:"psi,omitempty" doc:"a population stability index above this is an alert" default:"0.25" above:"0"`
+}
+
+var target = regexp.MustCompile(`^(/[0-9]+|@[A-Za-z0-9_-]{1,255})$`)
+
+// ValidTarget tells whether s names a version of a model that is known from
+// elsewhere: /3 or @champion.
+func ValidTarget(s string) bool { return target.MatchString(s) }
+
+// Validate says what is wrong.
+func (p *Policy) Validate() error {
+	var errs []error
+	if p.MaxBatch < 0 || p.Queue < 0 || p.MaxBody < 0 {
+		errs = append(errs, errors.New("max_batch, queue and max_body must not be negative"))
+	}
+	if p.Shadow != "" && !ValidTarget(p.Shadow) {
+		errs = append(errs, fmt.Errorf("shadow is a version such as /4 or @challenger, not %q", p.Shadow))
+	}
+	if c := p.Canary; c != nil {
+		if !ValidTarget(c.Target) {
+			errs = append(errs, fmt.Errorf("canary.target is a version such as /4 or @challenger, not %q", c.Target))
+		}
+		if !(c.Percent > 0 && c.Percent <= 100) {
+			errs = append(errs, fmt.Errorf("canary.percent is above 0 and at most 100, not %v", c.Percent))
+		}
+	}
+	if l := p.Log; l != nil && !(l.Sample >= 0 && l.Sample <= 1) {
+		errs = append(errs, fmt.Errorf("log.sample is between 0 and 1, not %v", l.Sample))
+	}
+	return errors.Join(errs...)
+}
+
+// Parse reads the JSON that the registry keeps and fills in the defaults.
+func Parse(b []byte) (*Policy, error) {
+	p := new(Policy)
+	if len(b) > 0 {
+		if err := json.Unmarshal(b, p); err != nil {
+			return nil, fmt.Errorf("policy: %w", err)
+		}
+	}
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	p.defaults()
+	return p, nil
+}
+
+func (p *Policy) defaults() {
+	set(&p.MaxBatch, 32)
+	set(&p.Queue, 1024)
+	set(&p.Timeout, dag.Duration(30*time.Second))
+	set(&p.MaxBody, 16<<20)
+	if r := p.Rollback; r != nil {
+		set(&r.Window, dag.Duration(time.Minute))
+		set(&r.MinRequests, 50)
+	}
+	if l := p.Log; l != nil {
+		set(&l.Inputs, "keep")
+	}
+	if p.Drift == nil {
+		p.Drift = new(Drift)
+	}
+	set(&p.Drift.Window, 1000)
+	set(&p.Drift.PSI, 0.25)
+}
+
+func set[T comparable](at *T, standard T) {
+	var zero T
+	if *at == zero {
+		*at = standard
+	}
+}

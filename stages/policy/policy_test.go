@@ -1,0 +1,43 @@
+package policy
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"pipe/dag"
+)
+
+func TestParseFillsInDefaultsAndReadsWhatItWrote(t *testing.T) {
+	p, err := Parse(nil)
+	if err != nil || p.MaxBatch != 32 || p.Queue != 1024 || time.Duration(p.Timeout) != 30*time.Second || p.MaxBody != 16<<20 {
+		t.Fatalf("%+v %v", p, err)
+	}
+	p.MaxDelay = dag.Duration(2 * time.Millisecond)
+	p.Canary = &Canary{Target: "@challenger", Percent: 10, Key: "X-User"}
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse(b)
+	if err != nil || again.MaxDelay != p.MaxDelay || *again.Canary != *p.Canary {
+		t.Errorf("%s: %+v %v", b, again, err)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"canary":{"target":"challenger","percent":10}}`: "canary.target",
+		`{"canary":{"target":"/2","percent":0}}`:          "canary.percent",
+		`{"shadow":"x"}`:                                  "shadow",
+		`{"queue":-1}`:                                    "negative",
+		`{"log":{"sample":2}}`:                            "log.sample",
+		`{"timeout":"soon"}`:                              "soon",
+		`{"max_batch":"everyone"}`:                        "max_batch",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
