@@ -25,8 +25,8 @@ func (r *Registry) LastKeys(ctx context.Context, pipeline string) (map[string]ar
 
 func lastKeys(q querier, pipeline string) (map[string]artifacts.Key, error) {
 	rows, err := q.query(`SELECT s.name, w.key FROM stages s JOIN works w ON s.work = w.id
-		JOIN (SELECT seq FROM runs WHERE pipeline = ? AND pipeline <> '' ORDER BY seq DESC LIMIT ?) r ON s.run = r.seq
-		WHERE w.key <> '' AND s.state IN (?, ?) ORDER BY s.run`, pipeline, lookBack, string(StageDone), string(StageCached))
+		JOIN (SELECT seq, stages_of FROM runs WHERE pipeline = ? AND pipeline <> '' ORDER BY seq DESC LIMIT ?) r ON s.run = r.stages_of
+		WHERE w.key <> '' AND s.state IN (?, ?) ORDER BY r.seq`, pipeline, lookBack, string(StageDone), string(StageCached))
 	if err != nil {
 		return nil, err
 	}

@@ -99,13 +99,23 @@ func lineage(q querier, digest artifacts.Digest, runID string) (Lineage, error) 
 		// The run may be purged, or somebody else's; then all runs are searched.
 		within, _ = seqOf(q, runID)
 	}
+	rowsOf := within
+	if within != 0 {
+		var err error
+		if rowsOf, _, err = stagesRun(q, within); err != nil {
+			return l, err
+		}
+	}
 	type place struct {
 		run  int64
 		name string
 	}
-	rows, err := q.query(upstream, string(digest), within)
+	rows, err := q.query(upstream, string(digest), rowsOf)
 	places, err := collect(rows, err, func(scan scanner) (p place, err error) {
 		err = scan(&p.run, &p.name)
+		if within != 0 {
+			p.run = within
+		}
 		return p, err
 	})
 	if err != nil {
@@ -190,9 +200,9 @@ func (r *Registry) Dependents(ctx context.Context, digest artifacts.Digest) (d D
 		if err != nil {
 			return err
 		}
-		rows, err = t.query(`SELECT a.digest, a.type, a.format, a.size, a.rows, p.port, r.id, s.name, w.kind, w.key, s.state
+		rows, err = t.query(`SELECT a.digest, a.type, a.format, a.size, a.rows, p.port, r.id, s.name, w.kind, w.key, iif(r.repeats IS NULL, s.state, 'cached')
 			FROM artifacts a JOIN ports p ON p.artifact = a.id AND p.output = 0 JOIN works w ON w.id = p.work
-			JOIN stages s ON s.work = w.id JOIN runs r ON r.seq = s.run
+			JOIN stages s ON s.work = w.id JOIN runs r ON r.stages_of = s.run
 			WHERE a.digest = ? ORDER BY r.seq DESC, s.id, p.port`, string(digest))
 		d.Readers, err = collect(rows, err, func(scan scanner) (e Edge, err error) {
 			err = scan(&e.Ref.Digest, &e.Ref.Type, &e.Ref.Format, &e.Ref.Size, &e.Ref.Rows, &e.Port, &e.Run, &e.Stage, &e.Kind, &e.Key, &e.State)

@@ -25,7 +25,7 @@ const kept = `WITH kept AS (
 	SELECT seq FROM (
 		SELECT seq, status, row_number() OVER (PARTITION BY pipeline ORDER BY seq DESC) AS age FROM runs WHERE deleted = 0
 	) WHERE ?1 = 0 OR age <= ?1 OR status = 'RUNNING'
-), works_kept AS (SELECT DISTINCT work FROM stages WHERE run IN kept) `
+), works_kept AS (SELECT DISTINCT work FROM stages WHERE run IN (SELECT stages_of FROM runs WHERE seq IN kept)) `
 
 func rootsOf(q querier, keep int) (roots artifacts.Roots, err error) {
 	rows, err := q.query(kept+`SELECT DISTINCT digest, type, format, size, rows FROM artifacts

@@ -81,15 +81,22 @@ func (r *Registry) Stages(ctx context.Context, id string) (list []Stage, err err
 }
 
 func stagesOf(q querier, run int64) ([]Stage, error) {
+	of, began, err := stagesRun(q, run)
+	if err != nil {
+		return nil, err
+	}
 	at := make(map[int64][]int) // by work: two stages of a run may do the same
 	n := 0
 	rows, err := q.query(`SELECT s.work, s.name, w.kind, w.key, s.state, s.started, s.finished, s.error
-		FROM stages s JOIN works w ON w.id = s.work WHERE s.run = ? ORDER BY s.id`, run)
+		FROM stages s JOIN works w ON w.id = s.work WHERE s.run = ? ORDER BY s.id`, of)
 	list, err := collect(rows, err, func(scan scanner) (s Stage, err error) {
 		var work int64
 		var started, finished sql.NullInt64
 		err = scan(&work, &s.Name, &s.Kind, &s.Key, &s.State, &started, &finished, &s.Error)
 		s.Started, s.Finished = fromMillis(started), fromMillis(finished)
+		if of != run {
+			s.State, s.Started, s.Finished = StageCached, fromMillis(began), fromMillis(began)
+		}
 		at[work] = append(at[work], n)
 		n++
 		return s, err

@@ -28,9 +28,10 @@ type recorder struct {
 	pending map[string]*registry.StageRecord
 	order   []string
 	stages  map[string]registry.Stage // the last known state of each
+	ran     bool                      // a stage did something else than to be found in the store
 	end     *dag.Event
 
-	wake    chan struct{} // something is pending
+	wake    chan struct{} // something is pending that people may wait for
 	many    chan struct{} // so much is pending that it is time to write
 	flushed chan chan struct{}
 	closed  chan struct{}
@@ -96,6 +97,9 @@ func (r *recorder) Event(e *dag.Event) {
 		s.Metrics = append(s.Metrics, metrics(e)...)
 	case dag.StageCached:
 		r.stage(e, registry.StageCached)
+		if !r.ran {
+			return // a run of nothing but hits is written as one, at its end
+		}
 	case dag.StageFinished:
 		r.stage(e, registry.StageDone)
 	case dag.StageFailed:
@@ -109,6 +113,7 @@ func (r *recorder) Event(e *dag.Event) {
 	default:
 		return
 	}
+	r.ran = true
 	knock(r.wake)
 	if len(r.order) >= gatherMax {
 		knock(r.many)
@@ -192,8 +197,10 @@ func (r *recorder) write() {
 			r.put(ctx)
 			close(ack)
 		case <-r.closed:
-			r.put(ctx)
-			r.finish(ctx)
+			if !r.repeat(ctx) {
+				r.put(ctx)
+				r.finish(ctx)
+			}
 			return
 		}
 	}
@@ -229,6 +236,23 @@ func (r *recorder) put(ctx context.Context) {
 	r.err = r.registry.PutStages(ctx, r.start.ID, batch)
 }
 
+// repeat writes a run in which every stage was found in the store, if an
+// earlier run did the same: as that run once more.
+func (r *recorder) repeat(ctx context.Context) bool {
+	if r.err != nil || r.ran || r.end == nil || r.end.Status != "finished" || len(r.order) == 0 {
+		return false
+	}
+	var points []registry.Metric
+	for _, name := range r.order {
+		points = append(points, r.pending[name].Metrics...)
+	}
+	var done bool
+	if r.err = r.store.Flush(); r.err == nil {
+		done, r.err = r.registry.RepeatRun(ctx, r.start.ID, registry.NewWorkList(r.stages), points, r.end.Time)
+	}
+	return done
+}
+
 func (r *recorder) finish(ctx context.Context) {
 	if r.err != nil || r.end == nil {
 		return
@@ -238,7 +262,20 @@ func (r *recorder) finish(ctx context.Context) {
 		return
 	}
 	status := map[string]registry.Status{"finished": registry.Finished, "failed": registry.Failed, "killed": registry.Killed}[r.end.Status]
-	r.err = r.registry.FinishRun(ctx, r.start.ID, status, r.end.Time, r.end.Text)
+	if r.err = r.registry.FinishRun(ctx, r.start.ID, status, r.end.Time, r.end.Text); r.err == nil && status == registry.Finished && r.whole() {
+		r.err = r.registry.SetWorkList(ctx, r.start.ID, registry.NewWorkList(r.stages))
+	}
+}
+
+// whole tells whether every stage has a result: a run that left one out is no
+// pattern for another.
+func (r *recorder) whole() bool {
+	for _, s := range r.stages {
+		if s.State != registry.StageDone && s.State != registry.StageCached {
+			return false
+		}
+	}
+	return true
 }
 
 // Flush writes what is pending now: a stage that registers a model refers to
