@@ -97,6 +97,9 @@ func (r *Registry) prepare(ctx context.Context) error {
 	if err := r.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
+	if version < 0 {
+		return &DamagedError{Path: r.path, Err: fmt.Errorf("its schema is number %d", version)}
+	}
 	r.created = version == 0
 	return migrate(ctx, r.writer, migrations())
 }
