@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-
-	"pipe/stages/nn/kernel"
 )
 
 // Decoder runs a network that reads tokens and answers at every position, one
-// token after the other, and remembers the keys and values of all earlier ones. It
-// is used by one goroutine at a time.
+// token after the other. It remembers what later positions need of all earlier
+// ones: the keys and values of attention, the states of recurrent layers. After
+// its first tokens it allocates nothing. It is used by one goroutine at a time;
+// several decoders may share a network.
 type Decoder struct {
 	net  *Network
 	pass *Pass
@@ -20,6 +19,9 @@ type Decoder struct {
 // NewDecoder returns a decoder of up to limit tokens. Every layer of the network
 // must compute a position from that position and those before it.
 func (n *Network) NewDecoder(limit int) (*Decoder, error) {
+	if limit < 1 {
+		return nil, fmt.Errorf("a decoder needs room for at least 1 token, is given %d", limit)
+	}
 	if !n.Input.Tokens || len(n.OutShape()) != 3 {
 		return nil, errors.New("only networks that read tokens and answer at every position write on")
 	}
@@ -31,10 +33,22 @@ func (n *Network) NewDecoder(limit int) (*Decoder, error) {
 	if err := n.ready(); err != nil {
 		return nil, err
 	}
+	if places, ok := n.places(); ok && limit > places {
+		return nil, fmt.Errorf("the network knows %d positions, a decoder of %d needs more", places, limit)
+	}
 	p := NewPass()
-	p.past = &past{limit: limit, kept: map[*MultiHeadAttention]*keysAndValues{}}
+	p.past = newPast(limit)
 	return &Decoder{n, p}, nil
 }
+
+// Limit returns how many tokens the decoder has room for.
+func (d *Decoder) Limit() int { return d.pass.past.limit }
+
+// Len returns how many tokens it has read.
+func (d *Decoder) Len() int { return d.pass.past.length }
+
+// Reset forgets everything that was read and keeps the memory for the next text.
+func (d *Decoder) Reset() { d.pass.past.forget() }
 
 // Next reads further tokens and returns what the network gives after the last: the
 // logits where it ends with a softmax. They are valid until the next call.
@@ -58,55 +72,30 @@ func (d *Decoder) Next(ctx context.Context, tokens ...int32) ([]float32, error) 
 	return y.Data[len(y.Data)-y.Shape.Last():], nil
 }
 
-// past is what a decoder remembers.
-type past struct {
-	limit, length int
-	kept          map[*MultiHeadAttention]*keysAndValues
-}
-
-// keysAndValues are those of one layer, each (kv heads, limit, dim).
-type keysAndValues struct{ keys, values []float32 }
-
-// position returns the place of the first position of the input in the whole
-// sequence.
-func (p *Pass) position() int {
-	if p.past == nil {
-		return 0
-	}
-	return p.past.length
-}
-
-// attend is attend for new positions of one sequence, which read all remembered
-// ones and, of the new ones, themselves and those before them.
-func (m *past) attend(p *Pass, l *MultiHeadAttention, qkv *Tensor, h heads) *Tensor {
-	kept := m.kept[l]
-	if kept == nil {
-		size := h.kv * m.limit * h.dim
-		kept = &keysAndValues{make([]float32, size), make([]float32, size)}
-		m.kept[l] = kept
-	}
-	count, d, width := qkv.Shape[1], h.dim, h.width()
-	for t := range count {
-		for kv := range h.kv {
-			k := t*width + (h.count+kv)*d
-			to := (kv*m.limit + m.length + t) * d
-			copy(kept.keys[to:to+d], qkv.Data[k:])
-			copy(kept.values[to:to+d], qkv.Data[k+h.kv*d:])
+// places returns how many positions the network has a row for, where one of its
+// layers has a table of them.
+func (n *Network) places() (count int, ok bool) {
+	for _, l := range n.Layers {
+		if t, is := l.(interface{ places() (int, bool) }); is {
+			if rows, has := t.places(); has && (!ok || rows < count) {
+				count, ok = rows, true
+			}
 		}
 	}
-	y := p.Tensor(1, count, h.count*d)
-	scores := p.floats.take(m.length + count)
-	scale := float32(1 / math.Sqrt(float64(d)))
-	for t := range count {
-		reach := m.length + t + 1
-		row := scores[:reach]
-		for head := range h.count {
-			from := head / (h.count / h.kv) * m.limit * d
-			q := qkv.Data[t*width+head*d:][:d]
-			kernel.Gemm(false, true, 1, reach, d, scale, q, d, kept.keys[from:], d, 0, row, reach)
-			kernel.Softmax(row, row, 1, reach)
-			kernel.Gemm(false, false, 1, d, reach, 1, row, reach, kept.values[from:], d, 0, y.Data[(t*h.count+head)*d:], d)
+	return count, ok
+}
+
+func (l *PositionalEncoding) places() (int, bool) { return l.weight.Shape[0], true }
+
+func (s sequence) places() (count int, ok bool) {
+	for _, part := range s {
+		if t, is := part.layer.(interface{ places() (int, bool) }); is {
+			if rows, has := t.places(); has && (!ok || rows < count) {
+				count, ok = rows, true
+			}
 		}
 	}
-	return y
+	return count, ok
 }
+
+func (m *languageModel) places() (int, bool) { return m.start.places() }

@@ -186,6 +186,7 @@ func (n *Network) Evaluate(ctx context.Context, src Source, loss Loss, batchSize
 		if err := n.loadBatch(ctx, p, &b, src, numbers); err != nil {
 			return Metrics{}, err
 		}
+		n.cutPadding(p, &b)
 		y := n.Forward(p, b.input)
 		target := Target{Labels: b.Labels, Values: b.Values}
 		value := float64(loss.Forward(p, y, &target).Data[0])

@@ -89,6 +89,7 @@ type Network struct {
 
 	shapes []Shape  // of each layer's output
 	params []*Param // of all layers, with full names
+	cuts   bool     // padding behind all sequences of a batch can be cut off
 	passes sync.Pool
 }
 
@@ -138,6 +139,7 @@ func build(in Input, c Context, layers []Layer, seed *uint64) (*Network, error) 
 		}
 		shape = shapes[i]
 	}
+	n.cuts = in.Tokens && n.leavesPaddingOut()
 	return n, nil
 }
 

@@ -19,6 +19,8 @@ type Pass struct {
 
 	pcg rand.PCG
 
+	rotations []rotation // by whoever rotates, kept over Reset
+
 	past *past // of a Decoder, nil elsewhere
 }
 

@@ -49,5 +49,6 @@ func (n *Network) predictBatch(ctx context.Context, p *Pass, src Source, numbers
 	if err := b.check(n.Context, 0); err != nil {
 		return nil, err
 	}
+	n.cutPadding(p, &b)
 	return n.Forward(p, b.input), nil
 }

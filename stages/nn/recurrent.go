@@ -125,3 +125,6 @@ func (l *Recurrent) forward(p *Pass, x *Tensor, c cell) *Tensor {
 	}
 	return y
 }
+
+// A decoder carries the state from one position to the next.
+func (l *Recurrent) readsBackOnly() bool { return l.ReturnSequences && !l.Bidirectional }

@@ -79,8 +79,14 @@ func (r *run) forward() {
 	if s, ok := r.c.(interface{ prepare(*run) }); ok {
 		s.prepare(r)
 	}
+	if r.p.past != nil {
+		r.p.past.resume(r)
+	}
 	r.hhT.Pack(true, r.units, width, r.d.weightHH.Data, r.units)
 	r.split(r.ahead)
+	if r.p.past != nil {
+		r.p.past.keep(r)
+	}
 	r.scatterOutput()
 }
 

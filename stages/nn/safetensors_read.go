@@ -18,23 +18,33 @@ import (
 // malformed or names a tensor twice, and when the tensors overlap, leave gaps or
 // do not fill the file exactly.
 func ReadSafetensors(r io.Reader, size int64) ([]Array, map[string]string, error) {
+	return readSafetensors(r, size, false)
+}
+
+// readSafetensors leaves tensors of whole numbers out, or refuses the file for one:
+// published files hold the numbers of the positions as if they were weights.
+func readSafetensors(r io.Reader, size int64, leaveOut bool) ([]Array, map[string]string, error) {
 	entries, metadata, begin, err := readHeader(r, size)
 	if err != nil {
 		return nil, nil, fmt.Errorf("safetensors: %w", err)
 	}
-	if err := checkPlaces(entries, uint64(size)-begin); err != nil {
+	if err := checkPlaces(entries, uint64(size)-begin, leaveOut); err != nil {
 		return nil, nil, fmt.Errorf("safetensors: %w", err)
 	}
-	arrays := make([]Array, len(entries))
-	for i, e := range entries {
+	arrays := make([]Array, 0, len(entries))
+	for _, e := range entries {
 		raw := make([]byte, e.Offsets[1]-e.Offsets[0])
 		if _, err := io.ReadFull(r, raw); err != nil {
 			return nil, nil, fmt.Errorf("safetensors: numbers of %q: %w", e.name, err)
 		}
-		arrays[i] = Array{Name: e.name, Shape: make(Shape, len(e.Shape)), Data: decodeNumbers(raw, e.DType)}
-		for j, d := range e.Shape {
-			arrays[i].Shape[j] = int(d)
+		if dtypeBytes[e.DType] == 0 {
+			continue
 		}
+		a := Array{Name: e.name, Shape: make(Shape, len(e.Shape)), Data: decodeNumbers(raw, e.DType)}
+		for j, d := range e.Shape {
+			a.Shape[j] = int(d)
+		}
+		arrays = append(arrays, a)
 	}
 	slices.SortFunc(arrays, func(a, b Array) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
 	return arrays, metadata, nil
@@ -125,10 +135,13 @@ func parseHeader(data []byte) ([]namedEntry, map[string]string, error) {
 }
 
 // checkPlaces demands that the tensors, in order, fill the given bytes.
-func checkPlaces(entries []namedEntry, bytes uint64) error {
+func checkPlaces(entries []namedEntry, bytes uint64, leaveOut bool) error {
 	at := uint64(0)
 	for _, e := range entries {
 		width := dtypeBytes[e.DType]
+		if width == 0 && leaveOut {
+			width = wholeBytes[e.DType]
+		}
 		if width == 0 {
 			return fmt.Errorf("%q has type %q; F64, F32, F16 and BF16 can be read", e.name, e.DType)
 		}
@@ -154,6 +167,9 @@ func checkPlaces(entries []namedEntry, bytes uint64) error {
 }
 
 var dtypeBytes = map[string]uint64{"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+
+// wholeBytes are the widths of whole numbers.
+var wholeBytes = map[string]uint64{"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 func shapeBytes(shape []uint64, width uint64) (uint64, error) {
 	n := width

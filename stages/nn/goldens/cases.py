@@ -113,6 +113,7 @@ for kind in ["max_pool", "avg_pool"]:
 CASES["batch_norm"] = classify([5], {"dense": {"units": 6}}, {"batch_norm": {}}, batch=8)
 CASES["batch_norm_2d"] = classify([4, 3, 2], {"batch_norm": {"scale": False, "epsilon": 1e-5}}, FLAT)
 CASES["layer_norm"] = classify([5, 6], {"layer_norm": {}}, {"global_avg_pool": {}})
+CASES["unit_norm"] = classify([5, 6], {"unit_norm": {}}, {"global_avg_pool": {}})
 CASES["rms_norm"] = classify([5, 6], {"rms_norm": {}}, {"global_avg_pool": {}})
 
 MEAN = {"global_avg_pool": {}}

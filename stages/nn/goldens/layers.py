@@ -255,6 +255,12 @@ class LayerNorm(Layer):
         return F.layer_norm(x, x.shape[-1:], self.params["weight"], self.params["bias"], self.config.get("epsilon", 1e-3)), mask
 
 
+@layer("unit_norm")
+class UnitNorm(Layer):
+    def __call__(self, x, mask):
+        return F.normalize(x, dim=-1), mask
+
+
 @layer("rms_norm")
 class RMSNorm(Layer):
     def build(self, case, rng):

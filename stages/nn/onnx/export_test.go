@@ -34,6 +34,7 @@ var cases = []networkCase{
 	{"batch_norm", image, `{"batch_norm":{}},{"activation":{"function":"relu"}},{"batch_norm":{"center":false,"scale":false}}`},
 	{"batch_norm_flat", numbers, `{"batch_norm":{}}`},
 	{"norms", steps, `{"layer_norm":{}},{"rms_norm":{}}`},
+	{"unit_norm", text, masked + `{"global_avg_pool":{}},{"unit_norm":{}}`},
 	{"lstm", steps, `{"lstm":{"units":5}}`},
 	{"lstm_all", text, masked + `{"lstm":{"units":5,"bidirectional":true,"return_sequences":true}},{"lstm":{"units":3,"bidirectional":true,"use_bias":false}}`},
 	{"lstm_states", text, masked + `{"lstm":{"units":5,"return_sequences":true}},{"layer_norm":{}}`},

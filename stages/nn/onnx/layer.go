@@ -89,6 +89,8 @@ func (g *builder) translate(l nn.Layer, w weights, x value) (value, error) {
 		return squeezeNet(l.Width)(g, w, x)
 	case *nn.TransformerBlock:
 		return transformerBlock(l)(g, w, x)
+	case *nn.UnitNorm:
+		return x.with(g.op("LpNormalization", in(x.name), intAttribute("axis", -1), intAttribute("p", 2))), nil
 	}
 	return value{}, errNoForm
 }
