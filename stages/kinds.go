@@ -10,6 +10,7 @@ func Kinds() *dag.Kinds {
 		cleanKind,
 		concatKind,
 		deriveKind,
+		driftKind,
 		evaluateKind,
 		execKind,
 		expectKind,
