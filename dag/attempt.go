@@ -44,7 +44,7 @@ func (w *worker) attempt(ctx context.Context, s *Stage, inputs map[string][]arti
 	}, w.now)
 	env.log = &log
 	if s.Info.Effect {
-		env.Models = w.models
+		env.Models, env.Run = w.models, w.about
 	}
 	limited, stop := ctx, context.CancelFunc(func() {})
 	if s.Timeout > 0 {

@@ -23,8 +23,9 @@ import (
 // Outputs become artifacts only when Run has returned nil: a stage that fails,
 // is interrupted or is killed leaves nothing.
 type Env struct {
-	Seed   uint64 // of the pipeline; derive generators from it by purpose, never by stage name
-	Models Models // the registry; nil but for kinds with an effect
+	Seed   uint64  // of the pipeline; derive generators from it by purpose, never by stage name
+	Models Models  // the registry; nil but for kinds with an effect
+	Run    RunInfo // where it runs; empty but for kinds with an effect
 
 	store   *artifacts.Store
 	inputs  map[string][]artifacts.Ref
@@ -120,6 +121,15 @@ func (e *Env) ReadFile(port string) ([]byte, error) {
 		return nil, err
 	}
 	return e.store.ReadAll(ref)
+}
+
+// ReadAt gives the bytes of artifact i of an input that takes many.
+func (e *Env) ReadAt(port string, i int) ([]byte, error) {
+	refs := e.inputs[port]
+	if i < 0 || i >= len(refs) {
+		return nil, fmt.Errorf("input %q has %d artifacts, not an artifact %d", port, len(refs), i)
+	}
+	return e.store.ReadAll(refs[i])
 }
 
 // OpenFile opens a single-file input.

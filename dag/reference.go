@@ -52,7 +52,12 @@ func writePorts(b *strings.Builder, title string, ports []Port) {
 	fmt.Fprintf(b, "\n%s:\n\n", title)
 	for _, p := range ports {
 		what := string(p.Type)
-		if p.Many {
+		switch {
+		case p.Type == "" && p.Many:
+			what = "one or more of any type"
+		case p.Type == "":
+			what = "any type"
+		case p.Many:
 			what = "one or more of type " + what
 		}
 		if p.Optional {

@@ -218,7 +218,7 @@ func (r *runner) drain() {
 }
 
 func (r *runner) worker(s *Stage) *worker {
-	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, now: r.options.Now, sleep: r.options.Sleep,
+	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, about: RunInfo{ID: r.options.ID, Pipeline: r.pipeline.Name}, now: r.options.Now, sleep: r.options.Sleep,
 		force: r.chosen.force[s], cacheOnly: r.chosen.before[s], verify: r.options.Verify,
 		remote: r.options.Remote, emit: func(e Event) { r.send(message{event: e}) }}
 }

@@ -45,6 +45,7 @@ type worker struct {
 	store  *artifacts.Store
 	seed   uint64
 	models Models
+	about  RunInfo
 	remote Remote // nil where there is none
 	now    func() time.Time
 	sleep  func(context.Context, time.Duration) error // between attempts

@@ -16,6 +16,7 @@ func Kinds() *dag.Kinds {
 		expectKind,
 		filterKind,
 		joinKind,
+		notifyKind,
 		predictKind,
 		profileKind,
 		registerKind,
