@@ -1,11 +1,12 @@
 package dag
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
-	"github.com/adhocore/gronx"
-
+	"pipe/dag/cron"
+	"pipe/dag/expr"
 	"pipe/dag/text"
 )
 
@@ -32,17 +33,30 @@ func (l *loader) loadSchedule(p *Pipeline, n *text.Node) {
 		if l.problems.Len() > before {
 			continue
 		}
-		if !gronx.IsValid(s.Cron) {
-			l.problems.Add(&text.Problem{Code: "cron", Pos: e.At("cron").Pos, Text: fmt.Sprintf("schedule: %q is no cron expression", s.Cron), Hint: `five fields, as in "0 3 * * 1": every Monday at 03:00`})
-		}
-		// Whether it ever fires does not depend on when that is asked; a leap year
-		// is within the eight years after this date.
-		if _, err := gronx.NextTickAfter(s.Cron, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), false); gronx.IsValid(s.Cron) && err != nil {
-			l.problems.Add(&text.Problem{Code: "cron", Pos: e.At("cron").Pos, Text: fmt.Sprintf("schedule: %q never fires: no such day exists", s.Cron)})
-		}
+		l.checkCron(e.At("cron"), s.Cron)
 		if _, err := time.LoadLocation(s.Timezone); err != nil {
 			l.problems.Add(&text.Problem{Code: "timezone", Pos: e.At("timezone").Pos, Text: fmt.Sprintf("schedule: there is no time zone %q", s.Timezone), Hint: "an IANA name, as Europe/Stockholm or UTC"})
 		}
 		p.Schedule = append(p.Schedule, s)
 	}
+}
+
+// checkCron parses an expression and tells what is wrong with it, and where.
+func (l *loader) checkCron(n *text.Node, source string) *cron.Expr {
+	x, err := cron.Parse(source)
+	var e *cron.Error
+	if errors.As(err, &e) {
+		p := &text.Problem{Code: "cron", Pos: n.Pos, Text: fmt.Sprintf("schedule: %q: %s", source, e.Text), Hint: e.Hint}
+		if n.Value == n.Raw && e.Col > 1 {
+			p.Pos = within(n, 0, &expr.Error{Line: 1, Col: e.Col})
+		}
+		l.problems.Add(p)
+		return nil
+	}
+	// Whether it ever fires does not depend on when that is asked.
+	if _, ok := x.Next(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC); !ok {
+		l.problems.Add(&text.Problem{Code: "cron", Pos: n.Pos, Text: fmt.Sprintf("schedule: %q never fires: no such day exists", source)})
+		return nil
+	}
+	return x
 }
