@@ -44,11 +44,13 @@ var mayImport = map[string][]string{
 		"stages/report", "stages/transform", "stages/model"},
 	"registry/filter": {},
 	"registry":        {"artifacts", "registry/filter"},
-	"server/mlflow":   {"artifacts", "registry", "registry/filter"},
-	"server":          {"registry", "server/mlflow"},
+	"server/admit":    {},
+	"server/auth":     {"registry", "server/admit"},
+	"server/mlflow":   {"artifacts", "registry", "registry/filter", "server/auth"},
+	"server":          {"registry", "server/admit", "server/auth", "server/mlflow"},
 	"workspace":       {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
 	"cmd/pipe/view":   {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "stages", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "stages", "stages/model", "stages/nn",
 		"stages/nn/onnx", "stages/score", "workspace"},
 }
 

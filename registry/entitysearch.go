@@ -15,6 +15,7 @@ type Query struct {
 	View      View
 	Limit     int // 0: 1,000
 	PageToken string
+	Visible   Visible
 }
 
 // promptTag marks models that are prompts. MLflow's client hides those by
@@ -153,6 +154,7 @@ func cut[T any](list []T, offset, limit int) ([]T, string) {
 func (r *Registry) SearchExperiments(ctx context.Context, q Query) (list []Experiment, next string, err error) {
 	first := &statement{}
 	first.add(q.View.condition("e.deleted"))
+	q.Visible.add(first, "CAST(e.id AS TEXT)")
 	s, offset, limit, err := experimentEntity.page(q, first, by("creation_time", true), by("experiment_id", false))
 	if err != nil {
 		return nil, "", err
@@ -177,6 +179,7 @@ func (r *Registry) SearchExperiments(ctx context.Context, q Query) (list []Exper
 func (r *Registry) SearchModels(ctx context.Context, q Query) (list []RegisteredModel, next string, err error) {
 	first := &statement{}
 	first.add("1")
+	q.Visible.add(first, "m.name")
 	s, offset, limit, err := modelEntity.page(q, first, by("name", false))
 	if err != nil {
 		return nil, "", err
@@ -206,6 +209,7 @@ func (r *Registry) SearchModels(ctx context.Context, q Query) (list []Registered
 func (r *Registry) SearchVersions(ctx context.Context, q Query) (list []ModelVersion, next string, err error) {
 	first := &statement{}
 	first.add("1")
+	q.Visible.add(first, "m.name")
 	s, offset, limit, err := versionEntity.page(q, first, by("last_updated_timestamp", true), by("name", false), by("version", true))
 	if err != nil {
 		return nil, "", err

@@ -26,7 +26,7 @@ func (r *Registry) PutTrace(ctx context.Context, n Trace) error {
 			return err
 		}
 		if err := t.exec(`INSERT INTO traces (id, experiment, time, info) VALUES (?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET time = excluded.time, info = excluded.info`, n.ID, n.Experiment, n.Time.UnixMilli(), string(n.Info)); err != nil {
+			ON CONFLICT (id) DO UPDATE SET time = excluded.time, info = excluded.info WHERE experiment = excluded.experiment`, n.ID, n.Experiment, n.Time.UnixMilli(), string(n.Info)); err != nil {
 			return err
 		}
 		return putTraceTags(t, n.ID, n.Tags)

@@ -7,24 +7,32 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
 	"pipe/registry"
+	"pipe/server/admit"
+	"pipe/server/auth"
 	"pipe/server/mlflow"
 )
 
 // Options say where the server listens.
 type Options struct {
-	Host string // a loopback address; empty means 127.0.0.1
+	Host string // empty means 127.0.0.1; one that is no loopback address needs users
 	Port int    // 0 lets the system choose
 	// Ready is told the address when the server answers.
 	Ready func(addr string)
 	Log   *slog.Logger
+	// AllowedHosts are names, beside those of the address, by which the server
+	// is called; "*" allows all.
+	AllowedHosts []string
+	// CertFile and KeyFile make the server speak TLS; they are read again when
+	// they change.
+	CertFile, KeyFile string
+	// Auth says how people sign in.
+	Auth auth.Options
 	// Rooms are what is answered beside MLflow's API.
 	Rooms []Room
 }
@@ -34,6 +42,10 @@ type Room struct {
 	Name     string   // for the log
 	Patterns []string // of http.ServeMux, as "/v2/" or "GET /runs/{id}"
 	Handler  http.Handler
+	// Judges says that the room asks auth.From(ctx) itself what may be done.
+	// Otherwise GET and HEAD take who may read everything, and all else who may
+	// write everything.
+	Judges bool
 	// Run works until ctx is done; its error ends the server. nil: the room only
 	// answers.
 	Run func(ctx context.Context) error
@@ -49,6 +61,11 @@ const reapEvery = 15 * time.Second
 // artifacts of MLflow clients kept in dir, and the rooms. A request for which
 // no room has a pattern goes to MLflow's API.
 func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) error {
+	o.Auth.Log = o.Log
+	gate := auth.New(reg, o.Auth)
+	if err := mayListen(ctx, o, gate); err != nil {
+		return err
+	}
 	listener, err := listen(o)
 	if err != nil {
 		return err
@@ -58,7 +75,9 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 		return errors.Join(err, listener.Close())
 	}
 	defer api.Close()
-	s := &http.Server{Handler: route(api, o.Rooms), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	rooms := append([]Room{{Name: "auth", Patterns: auth.Patterns, Handler: gate, Judges: true}}, o.Rooms...)
+	handler := admit.Handler(hostRules(o), gate.Handler(route(api, rooms)))
+	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if o.Log != nil {
 		s.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
 	}
@@ -95,7 +114,11 @@ func route(api http.Handler, rooms []Room) http.Handler {
 	mux.Handle("/", api)
 	for _, r := range rooms {
 		for _, p := range r.Patterns {
-			mux.Handle(p, r.Handler)
+			h := r.Handler
+			if !r.Judges {
+				h = auth.Require(h)
+			}
+			mux.Handle(p, h)
 		}
 	}
 	return mux
@@ -118,22 +141,4 @@ func work(ctx context.Context, rooms []Room, ended chan<- error) (stop func()) {
 		})
 	}
 	return func() { cancel(); running.Wait() }
-}
-
-// listen refuses every address that other machines could reach: there is no
-// authentication, and a registry decides which model answers.
-func listen(o Options) (net.Listener, error) {
-	host := o.Host
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	ip := net.ParseIP(host)
-	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("--host %s is not a loopback address: pipe has no authentication and serves this machine only; put a proxy that has it in front", host)
-	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(o.Port)))
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	return l, nil
 }

@@ -16,9 +16,13 @@ func (a *app) upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Serve the registry to MLflow clients on this machine",
 		Long: `Up answers MLflow's REST API over the registry: point MLFLOW_TRACKING_URI at it.
-It listens on a loopback address only. docs/mlflow.md lists what it answers.`,
+docs/mlflow.md lists what it answers.
+
+It listens on a loopback address. Any other needs users (pipe users add), who have
+to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 		Example: `  pipe up --port 5000
-  MLFLOW_TRACKING_URI=http://127.0.0.1:5000 python train.py`,
+  MLFLOW_TRACKING_URI=http://127.0.0.1:5000 python train.py
+  pipe up --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := workspace.Open(cmd.Context(), a.store)
@@ -27,11 +31,22 @@ It listens on a loopback address only. docs/mlflow.md lists what it answers.`,
 			}
 			defer w.Close()
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at http://%s\n", addr) }
+			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at %s://%s\n", scheme(o), addr) }
 			return server.Serve(cmd.Context(), w.Registry, w.Dir, o)
 		},
 	}
-	c.Flags().StringVar(&o.Host, "host", "127.0.0.1", "a loopback address")
+	c.Flags().StringVar(&o.Host, "host", "127.0.0.1", "where to listen; what other machines reach needs users")
+	c.Flags().StringSliceVar(&o.AllowedHosts, "allowed-hosts", nil, "names, beside those of the address, by which requests may call the server; * allows all")
+	c.Flags().StringVar(&o.CertFile, "tls-cert", "", "a file with the certificate and those above it, PEM")
+	c.Flags().StringVar(&o.KeyFile, "tls-key", "", "a file with the key of the certificate, PEM")
+	c.Flags().Float64Var(&o.Auth.Rate, "rate-limit", 0, "requests a second for each user from other machines; 0: 2,000")
 	c.Flags().IntVar(&o.Port, "port", 5000, "the port; 0 lets the system choose")
 	return c
+}
+
+func scheme(o server.Options) string {
+	if o.CertFile != "" {
+		return "https"
+	}
+	return "http"
 }

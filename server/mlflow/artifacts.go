@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 // fileInfo is an entry of a listing.
@@ -65,6 +66,9 @@ func noSuch(p string) error { return notFound("No such artifact: '%s'", clip(p))
 
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	p, err := wanted(r)
+	if err == nil {
+		err = mayFile(r.Context(), auth.Read, p)
+	}
 	if err == nil {
 		err = s.send(w, r, p)
 	}
@@ -136,6 +140,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		err = s.tooBig()
 	}
 	if err == nil {
+		err = mayFile(r.Context(), auth.Write, p)
+	}
+	if err == nil {
 		err = s.store(http.MaxBytesReader(w, r.Body, s.opt.MaxUpload), p)
 	}
 	s.done(w, r, err)
@@ -186,19 +193,25 @@ func (s *Server) uploadID() (string, error) {
 func (s *Server) deleteArtifact(w http.ResponseWriter, r *http.Request) {
 	p, err := wanted(r)
 	if err == nil {
+		err = mayFile(r.Context(), auth.Write, p)
+	}
+	if err == nil {
 		err = fileError(s.files.RemoveAll(p), p) // what is not there is deleted already
 	}
 	s.done(w, r, err)
 }
 
 // listProxied lists a folder of the proxy; names are relative to it.
-func (s *Server) listProxied(_ context.Context, q *struct {
+func (s *Server) listProxied(ctx context.Context, q *struct {
 	Path string `json:"path"`
 }) (any, error) {
 	if q.Path != "" {
 		if err := checkPath(q.Path); err != nil {
 			return nil, err
 		}
+	}
+	if err := mayFile(ctx, auth.Read, q.Path); err != nil {
+		return nil, err
 	}
 	files, err := s.folder(q.Path, "")
 	return fileList{Files: files}, err
@@ -280,6 +293,9 @@ func (s *Server) runArtifact(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	run, err := s.reg.RunByID(r.Context(), clip(firstOf(q, "run_id", "run_uuid")))
 	if err == nil {
+		err = may(r.Context(), auth.Read, auth.Experiment(run.Experiment))
+	}
+	if err == nil {
 		err = s.sendUnder(w, r, run.ArtifactURI, q.Get("path"))
 	}
 	if err != nil {
@@ -310,6 +326,9 @@ func (s *Server) uploadRunArtifact(w http.ResponseWriter, r *http.Request) {
 		run, err = s.reg.RunByID(r.Context(), id)
 	}
 	if err == nil {
+		err = may(r.Context(), auth.Write, auth.Experiment(run.Experiment))
+	}
+	if err == nil {
 		base, ok := proxied(run.ArtifactURI)
 		if err = invalid("Invalid path"); ok {
 			err = s.store(http.MaxBytesReader(w, r.Body, most), path.Join(base, sub))
@@ -322,6 +341,9 @@ func (s *Server) uploadRunArtifact(w http.ResponseWriter, r *http.Request) {
 func (s *Server) versionArtifact(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	n, err := versionNumber(label(q.Get("version")))
+	if err == nil {
+		err = may(r.Context(), auth.Read, auth.Model(q.Get("name")))
+	}
 	if err == nil {
 		var source string
 		if source, err = s.downloadURI(r.Context(), q.Get("name"), n); err == nil {

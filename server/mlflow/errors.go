@@ -122,3 +122,11 @@ func as(err, kind error, format string, args ...any) error {
 	}
 	return invalid(format, args...)
 }
+
+// clip bounds what an error quotes.
+func clip(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
+	}
+	return s
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 type experimentJSON struct {
@@ -97,7 +98,13 @@ func (s *Server) createExperiment(ctx context.Context, q *createExperiment) (any
 			return nil, err
 		}
 	}
+	if p := auth.From(ctx); q.ArtifactLocation != "" && !p.Unlimited() {
+		return nil, permissionDenied("Permission denied: only an admin may say where an experiment keeps its files.")
+	}
 	e, err := s.reg.CreateExperiment(ctx, registry.NewExperiment{Name: q.Name, ArtifactLocation: q.ArtifactLocation, Tags: q.Tags})
+	if err == nil {
+		err = s.mine(ctx, auth.Experiment(e.ID))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +136,8 @@ func (s *Server) searchExperiments(ctx context.Context, q *experimentSearch) (an
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := s.reg.SearchExperiments(ctx, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, View: v, Limit: limit, PageToken: q.PageToken})
+	list, next, err := s.reg.SearchExperiments(ctx, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, View: v, Limit: limit, PageToken: q.PageToken,
+		Visible: auth.From(ctx).Sees(auth.KindExperiment)})
 	if err != nil {
 		return nil, err
 	}

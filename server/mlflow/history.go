@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 // history streams a series: its first points leave before its last are read.
@@ -29,6 +30,9 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 		if limit = int(*q.MaxResults); limit <= 0 {
 			err = invalid("Invalid value %d for parameter 'max_results' supplied. It must be a positive integer.", limit)
 		}
+	}
+	if err == nil {
+		err = s.mayRuns(r.Context(), auth.Read, id)
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -104,6 +108,9 @@ func (s *Server) historyBulk(w http.ResponseWriter, r *http.Request) {
 	case key == "":
 		err = invalid("GetMetricHistoryBulk request must specify a metric_key.")
 	}
+	if err == nil {
+		err = s.mayRuns(r.Context(), auth.Read, ids...)
+	}
 	s.bulk(w, r, err, ids, key, func(id string, have int) ([]registry.Metric, error) {
 		if have >= limit {
 			return nil, nil
@@ -139,6 +146,9 @@ func (s *Server) historyInterval(w http.ResponseWriter, r *http.Request) {
 	}
 	if q.MaxResults != nil {
 		limit = int(*q.MaxResults)
+	}
+	if err == nil {
+		err = s.mayRuns(r.Context(), auth.Read, q.IDs...)
 	}
 	var sampled map[string][]registry.Metric
 	if err == nil {

@@ -85,3 +85,13 @@ func proxied(uri string) (path string, ok bool) {
 	path = strings.Trim(u.Path, "/")
 	return path, path != "" && checkPath(path) == nil
 }
+
+// hasDots reports whether a path has a "." or ".." segment.
+func hasDots(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}

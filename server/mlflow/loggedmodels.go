@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 type loggedJSON struct {
@@ -211,6 +212,9 @@ func (s *Server) listLogged(ctx context.Context, q *struct {
 // loggedArtifact is the download link of MLflow's UI.
 func (s *Server) loggedArtifact(w http.ResponseWriter, r *http.Request) {
 	m, err := s.reg.LoggedModel(r.Context(), r.PathValue("model_id"))
+	if err == nil {
+		err = may(r.Context(), auth.Read, auth.Experiment(m.Experiment))
+	}
 	if err == nil {
 		err = s.sendUnder(w, r, m.ArtifactURI, r.URL.Query().Get("artifact_file_path"))
 	}

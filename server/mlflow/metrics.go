@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 type metricJSON struct {
@@ -98,6 +99,12 @@ func (s *Server) logMetric(w http.ResponseWriter, r *http.Request) {
 		m, err = q.metric("")
 	}
 	if err == nil {
+		err = s.mayRuns(r.Context(), auth.Write, q.ID)
+	}
+	if err == nil {
+		err = s.mayModels(r.Context(), m)
+	}
+	if err == nil {
 		err = s.reg.LogMetrics(r.Context(), q.ID, []registry.Metric{m})
 	}
 	s.done(w, r, err)
@@ -127,6 +134,12 @@ func (s *Server) logBatch(w http.ResponseWriter, r *http.Request) {
 	var metrics []registry.Metric
 	if err == nil {
 		metrics, err = q.check()
+	}
+	if err == nil {
+		err = s.mayRuns(r.Context(), auth.Write, q.ID)
+	}
+	if err == nil {
+		err = s.mayModels(r.Context(), metrics...)
 	}
 	if err == nil {
 		err = s.reg.LogBatch(r.Context(), q.ID, metrics, q.Params, q.Tags)

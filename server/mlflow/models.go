@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 type modelJSON struct {
@@ -104,6 +105,9 @@ func (s *Server) createModel(ctx context.Context, q *struct {
 		return nil, err
 	}
 	m, err := s.reg.CreateModel(ctx, q.Name, q.Description, q.Tags)
+	if err == nil {
+		err = s.mine(ctx, auth.Model(q.Name))
+	}
 	return modelAnswer{modelToJSON(m)}, err
 }
 
@@ -138,7 +142,8 @@ func (s *Server) searchModels(ctx context.Context, q *modelSearch) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := s.reg.SearchModels(ctx, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken})
+	list, next, err := s.reg.SearchModels(ctx, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken,
+		Visible: auth.From(ctx).Sees(auth.KindModel)})
 	if err != nil {
 		return nil, err
 	}

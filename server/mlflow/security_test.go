@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"pipe/registry"
+	"pipe/server/admit"
 )
 
 // rawStatus sends a request line as it is, which net/http's client would clean.
@@ -75,7 +76,7 @@ func TestArtifactPathsNeverLeaveTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	web := httptest.NewServer(s)
+	web := httptest.NewServer(admit.Handler(admit.Rules{}, s))
 	defer web.Close()
 	run := client{t, web.URL}.run()
 	for _, trick := range tricks {

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 // Release is the release of MLflow whose API this is; clients ask for it.
@@ -18,13 +19,8 @@ const Release = "3.17.2"
 // Options change how a Server behaves; the zero value is right for a server
 // on the loopback interface.
 type Options struct {
-	// Hosts are further values of the Host header, and hosts of the Origin
-	// header, that are accepted beside the loopback names. "*" accepts all.
-	Hosts []string
 	// MaxUpload bounds an uploaded file in bytes; 0: 16 GiB.
 	MaxUpload int64
-	// Who names the user of a request for the audit log; nil: nobody.
-	Who func(*http.Request) string
 	// Random is the source of run names and upload ids; nil: crypto/rand.
 	Random io.Reader
 	// Log takes errors that the client is not told about; nil: slog.Default.
@@ -37,7 +33,6 @@ type Server struct {
 	files *os.Root
 	opt   Options
 	mux   *http.ServeMux
-	hosts map[string]bool
 }
 
 // New serves a registry, and as mlflow-artifacts: the folder at root, which it
@@ -60,7 +55,7 @@ func New(reg *registry.Registry, root string, opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	s := &Server{reg: reg, files: files, opt: opt, mux: http.NewServeMux(), hosts: hostSet(opt.Hosts)}
+	s := &Server{reg: reg, files: files, opt: opt, mux: http.NewServeMux()}
 	s.routes()
 	return s, nil
 }
@@ -70,13 +65,6 @@ func (s *Server) Close() error { return s.files.Close() }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	if err := s.admit(r); err != nil {
-		s.fail(w, r, err)
-		return
-	}
 	s.mux.ServeHTTP(w, r)
 }
 
@@ -100,8 +88,11 @@ func rpc[Req any](s *Server, method, path string, do func(context.Context, *Req)
 			return
 		}
 		ctx := r.Context()
-		if s.opt.Who != nil {
-			ctx = context.WithValue(ctx, whoKey{}, s.opt.Who(r))
+		if p := auth.From(ctx); !p.Unlimited() {
+			if err := s.authorize(ctx, p, r, req); err != nil {
+				s.fail(w, r, err)
+				return
+			}
 		}
 		res, err := do(ctx, req)
 		if err != nil {
@@ -112,12 +103,9 @@ func rpc[Req any](s *Server, method, path string, do func(context.Context, *Req)
 	})
 }
 
-type whoKey struct{}
-
 // audit says who asked.
 func audit(ctx context.Context) registry.Audit {
-	who, _ := ctx.Value(whoKey{}).(string)
-	return registry.Audit{Who: who, Why: "by the MLflow API"}
+	return registry.Audit{Who: auth.From(ctx).Name, Why: "by the MLflow API"}
 }
 
 func (s *Server) routes() {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"pipe/registry"
+	"pipe/server/admit"
 )
 
 // TestMain lets the test binary be a server in a process of its own, for
@@ -45,7 +46,7 @@ func serve(dir, addr string) error {
 		return err
 	}
 	fmt.Println(l.Addr())
-	return http.Serve(l, s)
+	return http.Serve(l, admit.Handler(admit.Rules{}, s))
 }
 
 // start serves an empty registry.
@@ -62,7 +63,7 @@ func startWith(t testing.TB, opt Options) (*httptest.Server, *registry.Registry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(s)
+	web := httptest.NewServer(admit.Handler(admit.Rules{}, s))
 	t.Cleanup(func() {
 		web.Close()
 		if err := s.Close(); err != nil {

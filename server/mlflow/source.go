@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 // promptSources are what MLflow's prompts have in place of a source.
@@ -32,6 +33,9 @@ func (s *Server) checkSource(ctx context.Context, q *createVersion) (storage str
 			return "", invalid("Invalid model version source: '%s'. It does not belong to the run in run_id.", clip(q.Source))
 		}
 		r, err := s.reg.RunByID(ctx, run)
+		if err == nil {
+			err = may(ctx, auth.Read, auth.Experiment(r.Experiment))
+		}
 		if err != nil {
 			return "", err
 		}
@@ -52,6 +56,9 @@ func (s *Server) modelSource(ctx context.Context, u *url.URL, q *createVersion) 
 	id := strings.Trim(u.Path, "/")
 	if u.Host != "" || !strings.HasPrefix(id, "m-") || strings.Contains(id, "/") || q.ModelID != "" && q.ModelID != id {
 		if v, err := s.reg.ResolveModel(ctx, id); err == nil && u.Host == "" && q.ModelID == "" {
+			if err := may(ctx, auth.Read, auth.Model(v.Model)); err != nil {
+				return "", err
+			}
 			if v.StorageURI != "" {
 				return v.StorageURI, nil
 			}
@@ -60,6 +67,9 @@ func (s *Server) modelSource(ctx context.Context, u *url.URL, q *createVersion) 
 		return "", invalid("Invalid model version source: '%s'. It does not belong to the model in model_id.", clip(q.Source))
 	}
 	m, err := s.reg.LoggedModel(ctx, id)
+	if err == nil {
+		err = may(ctx, auth.Read, auth.Experiment(m.Experiment))
+	}
 	if err != nil {
 		return "", err
 	}

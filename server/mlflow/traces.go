@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 // traceInfo is the part of MLflow's TraceInfoV3 that is understood here; the
@@ -108,6 +109,9 @@ func (s *Server) startTrace(ctx context.Context, q *struct {
 		return nil, err
 	}
 	e, err := s.reg.Experiment(ctx, id)
+	if err == nil {
+		err = may(ctx, auth.Write, auth.Experiment(id))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +183,11 @@ func (s *Server) searchTraces(ctx context.Context, q *struct {
 		if err != nil {
 			return nil, err
 		}
-		ids[id] = true
+		ids[id] = auth.From(ctx).May(auth.Read, auth.Experiment(id))
+	}
+	maps.DeleteFunc(ids, func(_ int64, may bool) bool { return !may })
+	if len(ids) == 0 && !auth.From(ctx).Unlimited() {
+		return empty{}, nil
 	}
 	list, next, err := s.reg.Traces(ctx, slices.Sorted(maps.Keys(ids)),
 		registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken})

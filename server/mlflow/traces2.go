@@ -153,6 +153,9 @@ func (s *Server) searchTraces2(ctx context.Context, q *struct {
 	if err != nil {
 		return nil, err
 	}
+	if len(ids) == 0 {
+		return empty{}, nil
+	}
 	list, next, err := s.reg.Traces(ctx, ids, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken})
 	if err != nil {
 		return nil, err

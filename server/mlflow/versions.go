@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pipe/registry"
+	"pipe/server/auth"
 )
 
 type versionJSON struct {
@@ -257,7 +258,8 @@ func (s *Server) searchVersions(ctx context.Context, q *modelSearch) (any, error
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := s.reg.SearchVersions(ctx, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken})
+	list, next, err := s.reg.SearchVersions(ctx, registry.Query{Filter: q.Filter, OrderBy: q.OrderBy, Limit: limit, PageToken: q.PageToken,
+		Visible: auth.From(ctx).Sees(auth.KindModel)})
 	if err != nil {
 		return nil, err
 	}
