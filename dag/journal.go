@@ -19,6 +19,8 @@ type Journal struct {
 	f   *os.File
 	w   *bufio.Writer
 	err error
+
+	line []byte // of the event before, for its room
 }
 
 // JournalFile and PipelineFile are the names in a run's folder.
@@ -50,12 +52,13 @@ func (j *Journal) Event(e *Event) {
 	if j.err != nil || e.Type == StageProgress {
 		return
 	}
-	line, err := json.Marshal(e)
+	line, err := e.appendJSON(j.line[:0])
 	if err != nil {
 		j.err = err
 		return
 	}
-	if _, j.err = j.w.Write(seal(line)); j.err != nil {
+	j.line = seal(line)
+	if _, j.err = j.w.Write(j.line); j.err != nil {
 		return
 	}
 	if e.Type != StageCached && e.Type != StageSkipped {
@@ -71,7 +74,13 @@ const sumLength = 18
 // seal adds the checksum to a JSON object and ends the line.
 func seal(object []byte) []byte {
 	body := object[:len(object)-1]
-	return fmt.Appendf(body, `,"sum":"%08x"}`+"\n", crc32.Checksum(body, castagnoli))
+	const digits = "0123456789abcdef"
+	sum := crc32.Checksum(body, castagnoli)
+	body = append(body, `,"sum":"`...)
+	for shift := 28; shift >= 0; shift -= 4 {
+		body = append(body, digits[sum>>shift&0xf])
+	}
+	return append(body, "\"}\n"...)
 }
 
 // intact tells whether a line is what seal made of it.

@@ -1,7 +1,6 @@
 package dag
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -43,7 +43,7 @@ type ExternalFile struct {
 
 // Key hashes the description.
 func (d *Description) Key() (artifacts.Key, json.RawMessage, error) {
-	b, err := json.Marshal(d) // struct order is fixed and maps are sorted
+	b, err := d.appendJSON(make([]byte, 0, 512)) // struct order is fixed and maps are sorted
 	if err != nil {
 		return "", nil, fmt.Errorf("describe a stage for its key: %w", err)
 	}
@@ -65,7 +65,7 @@ func suffix(path string) string {
 // without values that are zero (so that a kind may gain a field without losing
 // every cache) and without the places of files.
 func canonicalConfig(k Kind) (json.RawMessage, error) {
-	return canonical(reflect.ValueOf(k))
+	return appendCanonical(make([]byte, 0, 256), reflect.ValueOf(k))
 }
 
 var (
@@ -73,29 +73,37 @@ var (
 	pathsType = reflect.TypeFor[[]Path]()
 )
 
-func canonical(v reflect.Value) (json.RawMessage, error) {
+func appendCanonical(b []byte, v reflect.Value) ([]byte, error) {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() {
-			return json.RawMessage("null"), nil
+			return append(b, "null"...), nil
 		}
 		if m, ok := v.Interface().(json.Marshaler); ok {
-			return m.MarshalJSON()
+			return appendAny(b, m)
 		}
 		v = v.Elem()
 	}
-	if m, ok := v.Interface().(json.Marshaler); ok {
-		return m.MarshalJSON()
+	if v.Type().Implements(marshalerType) {
+		return appendAny(b, v.Interface())
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		return canonicalStruct(v)
+		return appendCanonicalStruct(b, v)
 	case reflect.Slice, reflect.Array:
-		return canonicalList(v)
+		return appendCanonicalList(b, v)
 	case reflect.Map:
-		return canonicalMap(v)
+		return appendCanonicalMap(b, v)
+	case reflect.String:
+		return appendString(b, v.String()), nil
+	case reflect.Bool:
+		return strconv.AppendBool(b, v.Bool()), nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return strconv.AppendInt(b, v.Int(), 10), nil
 	}
-	return json.Marshal(v.Interface())
+	return appendAny(b, v.Interface())
 }
+
+var marshalerType = reflect.TypeFor[json.Marshaler]()
 
 // byName keeps the sorted fields of a reflect.Type: a pipeline has thousands of
 // stages of a few kinds.
@@ -111,69 +119,52 @@ func sortedFields(t reflect.Type) []text.Field {
 	return fields
 }
 
-func canonicalStruct(v reflect.Value) (json.RawMessage, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
+func appendCanonicalStruct(b []byte, v reflect.Value) (_ []byte, err error) {
+	b = append(b, '{')
+	first := true
 	for _, f := range sortedFields(v.Type()) {
 		fv := v.FieldByIndex(f.Index)
 		if f.Type == pathType || f.Type == pathsType || fv.IsZero() {
 			continue
 		}
-		if err := writeMember(&b, f.Name, fv); err != nil {
+		if b, err = appendMember(b, first, f.Name, fv); err != nil {
 			return nil, err
 		}
+		first = false
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(b, '}'), nil
 }
 
-func writeMember(b *bytes.Buffer, name string, v reflect.Value) error {
-	if b.Len() > 1 {
-		b.WriteByte(',')
+func appendMember(b []byte, first bool, name string, v reflect.Value) ([]byte, error) {
+	if !first {
+		b = append(b, ',')
 	}
-	key, err := json.Marshal(name)
-	if err != nil {
-		return err
-	}
-	val, err := canonical(v)
-	if err != nil {
-		return err
-	}
-	b.Write(key)
-	b.WriteByte(':')
-	b.Write(val)
-	return nil
+	return appendCanonical(append(appendString(b, name), ':'), v)
 }
 
-func canonicalList(v reflect.Value) (json.RawMessage, error) {
-	var b bytes.Buffer
-	b.WriteByte('[')
+func appendCanonicalList(b []byte, v reflect.Value) (_ []byte, err error) {
+	b = append(b, '[')
 	for i := range v.Len() {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		e, err := canonical(v.Index(i))
-		if err != nil {
+		if b, err = appendCanonical(b, v.Index(i)); err != nil {
 			return nil, err
 		}
-		b.Write(e)
 	}
-	b.WriteByte(']')
-	return b.Bytes(), nil
+	return append(b, ']'), nil
 }
 
-func canonicalMap(v reflect.Value) (json.RawMessage, error) {
+func appendCanonicalMap(b []byte, v reflect.Value) (_ []byte, err error) {
 	keys := v.MapKeys()
 	sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for _, k := range keys {
-		if err := writeMember(&b, k.String(), v.MapIndex(k)); err != nil {
+	b = append(b, '{')
+	for i, k := range keys {
+		if b, err = appendMember(b, i == 0, k.String(), v.MapIndex(k)); err != nil {
 			return nil, err
 		}
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(b, '}'), nil
 }
 
 // paths lists the fields of type Path and []Path that are set, by name.

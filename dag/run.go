@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"pipe/artifacts"
@@ -99,7 +101,9 @@ type runner struct {
 	outputs     map[*Stage]map[string]artifacts.Ref
 	reported    map[*Stage][]Metric
 	ended       map[*Stage]bool
-	ready       readyQueue
+	ready       readyQueue       // their inputs are there; the store has not been asked
+	missed      readyQueue       // the store has not their results: they wait for a job
+	looked      map[*Stage]*work // of the stages in missed
 	running     map[*Stage]*work
 	stopped     bool // nothing new is started
 	interrupted bool
@@ -115,7 +119,7 @@ type message struct {
 
 func (r *runner) run(ctx context.Context) (*Result, error) {
 	started := r.options.Now()
-	r.running = map[*Stage]*work{}
+	r.running, r.looked = map[*Stage]*work{}, map[*Stage]*work{}
 	r.emit(Event{Time: started, Type: RunStarted, Pipeline: r.pipeline.Name, Stages: len(r.chosen.stages)})
 	r.prepare()
 	workCtx, stopWork := context.WithCancel(ctx)
@@ -153,7 +157,7 @@ func (r *runner) prepare() {
 			}
 		}
 	}
-	r.ready.depth = depth
+	r.ready.depth, r.missed.depth = depth, depth
 	for _, s := range stages {
 		r.waiting[s] = len(s.In)
 		if len(s.In) == 0 {
@@ -162,29 +166,79 @@ func (r *runner) prepare() {
 	}
 }
 
+// dispatch ends what the store has, however many stages run already, and
+// starts of the rest what there are jobs for.
 func (r *runner) dispatch(ctx context.Context) {
-	for !r.stopped && r.ready.Len() > 0 && len(r.running) < r.options.Jobs && ctx.Err() == nil {
-		s := heap.Pop(&r.ready).(*Stage)
-		w := &work{stage: s}
+	for r.look(ctx); !r.stopped && r.missed.Len() > 0 && len(r.running) < r.options.Jobs && ctx.Err() == nil; r.look(ctx) {
+		s := heap.Pop(&r.missed).(*Stage)
+		w := r.looked[s]
+		delete(r.looked, s)
 		r.running[s] = w
-		in, err := gather(s, r.outputs)
-		if err != nil {
-			w.outcome = outcome{event: StageFailed, err: err}
-			r.end(w)
-			continue
-		}
-		w.inputs = in
-		if !r.wanted(s, w) {
-			continue
-		}
-		wk := r.worker(s)
-		if wk.hit(w) {
-			r.end(w)
-			r.drain()
-			continue
-		}
-		go r.work(ctx, wk, w)
+		go r.work(ctx, r.worker(s), w)
 	}
+}
+
+// look asks the store for every stage that is ready, and for those that become
+// ready by its answers.
+func (r *runner) look(ctx context.Context) {
+	for !r.stopped && r.ready.Len() > 0 && ctx.Err() == nil {
+		var batch []*work
+		for r.ready.Len() > 0 {
+			if w := r.begin(heap.Pop(&r.ready).(*Stage)); w != nil {
+				batch = append(batch, w)
+			}
+		}
+		for i, hit := range r.hits(batch) {
+			w := batch[i]
+			if hit {
+				r.running[w.stage] = w
+				r.end(w)
+				continue
+			}
+			r.looked[w.stage] = w
+			heap.Push(&r.missed, w.stage)
+		}
+		r.drain()
+	}
+}
+
+// begin gathers what a stage reads. It returns nil for a stage that ended with
+// that.
+func (r *runner) begin(s *Stage) *work {
+	w := &work{stage: s}
+	r.running[s] = w
+	in, err := gather(s, r.outputs)
+	if err != nil {
+		w.outcome = outcome{event: StageFailed, err: err}
+		r.end(w)
+		return nil
+	}
+	w.inputs = in
+	if !r.wanted(s, w) {
+		return nil
+	}
+	delete(r.running, s)
+	return w
+}
+
+// hits looks stages up in the store, several at a time where there are enough
+// of them to be worth a second processor.
+func (r *runner) hits(batch []*work) []bool {
+	const worthwhile = 4
+	found := make([]bool, len(batch))
+	var next atomic.Int64
+	look := func() {
+		for i := int(next.Add(1)) - 1; i < len(batch); i = int(next.Add(1)) - 1 {
+			found[i] = r.worker(batch[i].stage).hit(batch[i])
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(batch)/worthwhile) - 1 {
+		others.Go(look)
+	}
+	look()
+	others.Wait()
+	return found
 }
 
 // wanted computes a stage's condition and ends the stage where it does not

@@ -8,19 +8,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // aliasName is MLflow's rule; "latest" and "v3" would be mistaken for what
 // they say.
 var (
-	aliasName    = regexp.MustCompile(`^[\w\-]{1,255}$`)
+	aliasName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\w\-]{1,255}$`) })
 	aliasVersion = regexp.MustCompile(`^[vV]\d+$`)
 )
 
 // SetAlias lets an alias point to a version and records the move in the audit
 // log. A move to where it points already is not a change and not recorded.
 func (r *Registry) SetAlias(ctx context.Context, model, alias string, version int, why Audit) error {
-	if !aliasName.MatchString(alias) || aliasVersion.MatchString(alias) || strings.EqualFold(alias, "latest") {
+	if !aliasName().MatchString(alias) || aliasVersion.MatchString(alias) || strings.EqualFold(alias, "latest") {
 		return invalid("alias", alias, "alias %q must be letters, digits, _ and -, and neither \"latest\" nor like \"v3\"", alias)
 	}
 	return r.update(ctx, func(t *tx) error {

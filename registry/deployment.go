@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,12 +25,12 @@ type Deployment struct {
 }
 
 // deploymentName is what may stand in a URL as it is.
-var deploymentName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+var deploymentName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`) })
 
 // SetDeployment creates or replaces a deployment whose target must exist, and
 // records the change. It returns false where nothing changes.
 func (r *Registry) SetDeployment(ctx context.Context, d Deployment, why Audit) (changed bool, err error) {
-	if !deploymentName.MatchString(d.Name) {
+	if !deploymentName().MatchString(d.Name) {
 		return false, invalid("deployment", d.Name, "a deployment's name has letters, digits, _, . and - and begins with none of the last two; it is %q", d.Name)
 	}
 	if len(d.Policy) == 0 {

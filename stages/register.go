@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 
 	"pipe/artifacts"
 	"pipe/dag"
@@ -66,7 +67,7 @@ func (r *Register) Ports() (in, out []dag.Port) {
 // training and not after it. Aliases follow MLflow's rule.
 var (
 	modelName  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
-	aliasName  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+	aliasName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`) })
 	aliasTaken = regexp.MustCompile(`^(?i:latest|v[0-9]+)$`)
 )
 
@@ -80,7 +81,7 @@ func (r *Register) Check(c *dag.Check) {
 	}
 	switch {
 	case r.Alias == "":
-	case !aliasName.MatchString(r.Alias):
+	case !aliasName().MatchString(r.Alias):
 		c.Errorf("alias", "an alias has letters, digits, _ and -, at most 255 of them; it is %q", r.Alias)
 	case aliasTaken.MatchString(r.Alias):
 		c.Errorf("alias", "%q would be mistaken for a version; an alias is neither latest nor like v3", r.Alias)

@@ -8,13 +8,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"pipe/artifacts"
 	"pipe/dag/text"
 	"pipe/registry"
 )
 
-var digestPrefix = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+var digestPrefix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8,64}$`) })
 
 // Artifact finds a stored artifact: by the beginning of its digest (at least
 // eight digits), or as [RUN:]STAGE[.PORT], an output of a stage in a run, by
@@ -24,7 +25,7 @@ func (w *Workspace) Artifact(ctx context.Context, name string) (artifacts.Ref, e
 	if !named {
 		run, output = "", name
 	}
-	if !named && digestPrefix.MatchString(name) {
+	if !named && digestPrefix().MatchString(name) {
 		ref, err := w.Registry.FindArtifact(ctx, name)
 		if !errors.Is(err, registry.ErrNotFound) {
 			return ref, err

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"pipe/artifacts"
 	"pipe/dag"
@@ -105,6 +106,26 @@ func OpenExisting(ctx context.Context, dir string) (*Workspace, error) {
 		return nil, ErrNoWorkspace
 	}
 	return Open(ctx, dir)
+}
+
+// OpenMeanwhile opens a folder that is there while load does something else,
+// and one that is not there after it: a pipeline that turns out to be wrong
+// leaves no folder behind. The error is load's, if it has one.
+func OpenMeanwhile(ctx context.Context, dir string, load func() error) (*Workspace, error) {
+	open := sync.OnceValues(func() (*Workspace, error) { return Open(ctx, dir) })
+	_, missing := os.Stat(dir)
+	if missing == nil {
+		go open()
+	}
+	if err := load(); err != nil {
+		if missing == nil {
+			if w, openErr := open(); openErr == nil {
+				err = errors.Join(err, w.Close())
+			}
+		}
+		return nil, err
+	}
+	return open()
 }
 
 // Close closes both.

@@ -83,14 +83,13 @@ func (r *runner) once(cmd *cobra.Command, file string) error {
 		return err
 	}
 	ctx := cmd.Context()
-	p, err := r.params.load(ctx, file)
-	if err != nil {
-		return err
-	}
-	if err := p.CheckSelection(r.Selection); err != nil {
-		return err
-	}
-	w, err := workspace.Open(ctx, r.app.store)
+	var p *dag.Pipeline
+	w, err := workspace.OpenMeanwhile(ctx, r.app.store, func() (err error) {
+		if p, err = r.params.load(ctx, file); err != nil {
+			return err
+		}
+		return p.CheckSelection(r.Selection)
+	})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 
 	"pipe/dag"
@@ -59,11 +60,11 @@ type Drift struct {
 	PSI    float64 `yaml:"psi" json:"psi,omitempty" doc:"a population stability index above this is an alert" default:"0.25" above:"0"`
 }
 
-var target = regexp.MustCompile(`^(/[0-9]+|@[A-Za-z0-9_-]{1,255})$`)
+var target = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(/[0-9]+|@[A-Za-z0-9_-]{1,255})$`) })
 
 // ValidTarget tells whether s names a version of a model that is known from
 // elsewhere: /3 or @champion.
-func ValidTarget(s string) bool { return target.MatchString(s) }
+func ValidTarget(s string) bool { return target().MatchString(s) }
 
 // Validate says what is wrong.
 func (p *Policy) Validate() error {
