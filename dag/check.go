@@ -3,6 +3,7 @@ package dag
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,15 +28,11 @@ func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
 }
 
 func (l *loader) checkStage(s *Stage) {
-	c := &Check{In: map[string]Schema{}, InMany: map[string][]Schema{}, Out: map[string]Schema{}, cache: &l.cache}
+	c := &Check{In: make(map[string]Schema, len(s.In)), InMany: map[string][]Schema{}, Out: make(map[string]Schema, len(s.Outputs)), cache: &l.cache}
 	ports, _ := s.Kind.Ports()
-	many := map[string]bool{}
-	for _, p := range ports {
-		many[p.Name] = p.Many
-	}
 	for _, e := range s.In {
 		schema := e.From.Schemas[e.FromPort]
-		if many[e.Port] {
+		if slices.ContainsFunc(ports, func(p Port) bool { return p.Many && p.Name == e.Port }) {
 			c.InMany[e.Port] = append(c.InMany[e.Port], schema)
 		}
 		if _, ok := c.In[e.Port]; !ok {

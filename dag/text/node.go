@@ -189,6 +189,17 @@ type builder struct {
 	aliased  int // values built from aliases so far
 	inAlias  int // how many aliases deep
 	stopped  bool
+	room     []Node // for the nodes to come: a file has thousands
+}
+
+// node returns a new node.
+func (b *builder) node(n Node) *Node {
+	const many = 128
+	if len(b.room) == cap(b.room) {
+		b.room = make([]Node, 0, many)
+	}
+	b.room = append(b.room, n)
+	return &b.room[len(b.room)-1]
 }
 
 func (b *builder) pos(y *yaml.Node) Pos {
@@ -210,7 +221,7 @@ func (b *builder) build(y *yaml.Node, depth int) *Node {
 	if b.inAlias > 0 {
 		b.aliased++
 	}
-	n := &Node{Pos: b.pos(y)}
+	n := b.node(Node{Pos: b.pos(y)})
 	if b.stopped {
 		return n
 	}
@@ -230,6 +241,7 @@ func (b *builder) build(y *yaml.Node, depth int) *Node {
 		b.buildMap(n, y, depth)
 	case yaml.SequenceNode:
 		n.Kind = Sequence
+		n.Items = make([]*Node, 0, len(y.Content))
 		for _, c := range y.Content {
 			n.Items = append(n.Items, b.build(c, depth+1))
 		}
@@ -240,7 +252,8 @@ func (b *builder) build(y *yaml.Node, depth int) *Node {
 }
 
 func (b *builder) buildMap(n *Node, y *yaml.Node, depth int) {
-	first := map[string]*Node{}
+	first := keySet{node: n}
+	n.Keys, n.Items = make([]*Node, 0, len(y.Content)/2), make([]*Node, 0, len(y.Content)/2)
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		ky, vy := y.Content[i], y.Content[i+1]
@@ -252,22 +265,48 @@ func (b *builder) buildMap(n *Node, y *yaml.Node, depth int) {
 			b.fail(ky, "yaml-key", "a key must be a word, not %s", map[bool]string{true: "a list", false: "a map"}[ky.Kind == yaml.SequenceNode])
 			continue
 		}
-		k := &Node{Pos: b.pos(ky), Raw: ky.Value, Value: ky.Value}
-		if prev, dup := first[ky.Value]; dup {
+		k := b.node(Node{Pos: b.pos(ky), Raw: ky.Value, Value: ky.Value})
+		if prev := first.get(ky.Value); prev != nil {
 			b.fail(ky, "yaml-duplicate-key", "key %q stands here a second time; the first is on line %d", ky.Value, prev.Pos.Line)
 			continue
 		}
-		first[ky.Value] = k
 		n.Keys = append(n.Keys, k)
 		n.Items = append(n.Items, b.build(vy, depth+1))
 	}
 	for _, m := range merges {
-		b.merge(n, m, first, depth)
+		b.merge(n, m, &first, depth)
 	}
 }
 
+// keySet finds a key among those that a map has got so far. Most maps have a
+// few, which are found faster one by one than by a hash.
+type keySet struct {
+	node   *Node
+	byName map[string]*Node
+}
+
+func (s *keySet) get(name string) *Node {
+	const few = 12
+	keys := s.node.Keys
+	if len(keys) <= few {
+		for _, k := range keys {
+			if k.Raw == name {
+				return k
+			}
+		}
+		return nil
+	}
+	if s.byName == nil {
+		s.byName = make(map[string]*Node, cap(keys))
+	}
+	for _, k := range keys[len(s.byName):] {
+		s.byName[k.Raw] = k
+	}
+	return s.byName[name]
+}
+
 // merge carries out YAML's "<<": keys of the map itself win.
-func (b *builder) merge(n *Node, y *yaml.Node, first map[string]*Node, depth int) {
+func (b *builder) merge(n *Node, y *yaml.Node, first *keySet, depth int) {
 	from := b.build(y, depth+1)
 	parts := []*Node{from}
 	if from.Kind == Sequence {
@@ -279,8 +318,7 @@ func (b *builder) merge(n *Node, y *yaml.Node, first map[string]*Node, depth int
 			continue
 		}
 		for i, k := range p.Keys {
-			if first[k.Raw] == nil {
-				first[k.Raw] = k
+			if first.get(k.Raw) == nil {
 				n.Keys = append(n.Keys, k)
 				n.Items = append(n.Items, p.Items[i])
 			}
