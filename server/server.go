@@ -35,6 +35,8 @@ type Options struct {
 	Auth auth.Options
 	// Rooms are what is answered beside MLflow's API.
 	Rooms []Room
+	// Alone leaves MLflow's API away: the rooms are all that is answered.
+	Alone bool
 }
 
 // Room is a part of the server: what it answers, and what it does meanwhile.
@@ -75,8 +77,12 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 		return errors.Join(err, listener.Close())
 	}
 	defer api.Close()
+	rest := http.Handler(api)
+	if o.Alone {
+		rest = http.NotFoundHandler()
+	}
 	rooms := append([]Room{{Name: "auth", Patterns: auth.Patterns, Handler: gate, Judges: true}}, o.Rooms...)
-	handler := admit.Handler(hostRules(o), gate.Handler(route(api, rooms)))
+	handler := admit.Handler(hostRules(o), gate.Handler(route(rest, rooms)))
 	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if o.Log != nil {
 		s.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)

@@ -11,12 +11,19 @@ import (
 	"pipe/stages/model"
 )
 
-// Model opens a registered model, named "name@alias", "name/3" or "name".
-func (w *Workspace) Model(ctx context.Context, name string) (*model.Model, registry.ModelVersion, error) {
+// Version finds a registered version, named "name@alias", "name/3" or "name";
+// where there is none the error says what there is.
+func (w *Workspace) Version(ctx context.Context, name string) (registry.ModelVersion, error) {
 	v, err := w.Registry.ResolveModel(ctx, name)
 	if errors.Is(err, registry.ErrNotFound) {
-		return nil, v, w.explainMissing(ctx, name, err)
+		err = w.explainMissing(ctx, name, err)
 	}
+	return v, err
+}
+
+// Model opens a registered model, named "name@alias", "name/3" or "name".
+func (w *Workspace) Model(ctx context.Context, name string) (*model.Model, registry.ModelVersion, error) {
+	v, err := w.Version(ctx, name)
 	if err != nil {
 		return nil, v, err
 	}

@@ -7,16 +7,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/server"
+	"pipe/server/inference"
 	"pipe/workspace"
 )
 
 func (a *app) upCommand() *cobra.Command {
 	var o server.Options
+	var memory int64
 	c := &cobra.Command{
 		Use:   "up",
-		Short: "Serve the registry to MLflow clients on this machine",
-		Long: `Up answers MLflow's REST API over the registry: point MLFLOW_TRACKING_URI at it.
-docs/mlflow.md lists what it answers.
+		Short: "Serve the deployed models, and the registry to MLflow clients",
+		Long: `Up answers with every deployed model (POST /predict/NAME and the protocols that
+docs/serving.md lists), and MLflow's REST API over the registry: point
+MLFLOW_TRACKING_URI at it; docs/mlflow.md lists what it answers.
 
 It listens on a loopback address. Any other needs users (pipe users add), who have
 to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
@@ -31,15 +34,18 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 			}
 			defer w.Close()
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			models, err := predictions(cmd.Context(), w, inference.Options{Memory: memory << 20, Log: o.Log})
+			if err != nil {
+				return err
+			}
+			defer models.Close()
+			o.Rooms = append(o.Rooms, inferenceRoom(models))
 			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at %s://%s\n", scheme(o), addr) }
 			return server.Serve(cmd.Context(), w.Registry, w.Dir, o)
 		},
 	}
-	c.Flags().StringVar(&o.Host, "host", "127.0.0.1", "where to listen; what other machines reach needs users")
-	c.Flags().StringSliceVar(&o.AllowedHosts, "allowed-hosts", nil, "names, beside those of the address, by which requests may call the server; * allows all")
-	c.Flags().StringVar(&o.CertFile, "tls-cert", "", "a file with the certificate and those above it, PEM")
-	c.Flags().StringVar(&o.KeyFile, "tls-key", "", "a file with the key of the certificate, PEM")
-	c.Flags().Float64Var(&o.Auth.Rate, "rate-limit", 0, "requests a second for each user from other machines; 0: 2,000")
+	addressFlags(c, &o)
+	c.Flags().Int64Var(&memory, "model-memory", 0, "how many MiB loaded models may take before the longest unused are evicted; 0: no limit")
 	c.Flags().IntVar(&o.Port, "port", 5000, "the port; 0 lets the system choose")
 	return c
 }
@@ -49,4 +55,13 @@ func scheme(o server.Options) string {
 		return "https"
 	}
 	return "http"
+}
+
+// addressFlags say where a server listens, and to whom.
+func addressFlags(c *cobra.Command, o *server.Options) {
+	c.Flags().StringVar(&o.Host, "host", "127.0.0.1", "where to listen; what other machines reach needs users")
+	c.Flags().StringSliceVar(&o.AllowedHosts, "allowed-hosts", nil, "names, beside those of the address, by which requests may call the server; * allows all")
+	c.Flags().StringVar(&o.CertFile, "tls-cert", "", "a file with the certificate and those above it, PEM")
+	c.Flags().StringVar(&o.KeyFile, "tls-key", "", "a file with the key of the certificate, PEM")
+	c.Flags().Float64Var(&o.Auth.Rate, "rate-limit", 0, "requests a second for each user from other machines; 0: 2,000")
 }

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"pipe/registry"
+	"pipe/server"
+	"pipe/server/inference"
+	"pipe/stages/policy"
+	"pipe/workspace"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var o server.Options
+	var name string
+	var f policyFlags
+	c := &cobra.Command{
+		Use:   "serve MODEL",
+		Short: "Serve one registered model",
+		Long: `Serve answers with one model, named as NAME@ALIAS, NAME/VERSION or NAME (its
+champion): raw input in, labelled answer out. An alias that moves is followed, with
+no failed request. docs/serving.md lists the protocols.`,
+		Example: `  pipe serve textclass@champion --port 8080
+  curl -d 'Reads the next tar header' -H 'Content-Type: text/plain' http://127.0.0.1:8080/predict/textclass`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			w, err := a.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			d, err := deploymentOf(ctx, w, args[0], name, &f)
+			if err != nil {
+				return err
+			}
+			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			models, err := predictions(ctx, w, inference.Options{Only: d, Log: o.Log})
+			if err != nil {
+				return err
+			}
+			defer models.Close()
+			o.Alone, o.Rooms = true, []server.Room{inferenceRoom(models)}
+			o.Ready = func(addr string) {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s%s answers at %s://%s/predict/%s\n", d.Model, d.Target, scheme(o), addr, d.Name)
+			}
+			return server.Serve(ctx, w.Registry, w.Dir, o)
+		},
+	}
+	addressFlags(c, &o)
+	c.Flags().IntVar(&o.Port, "port", 8080, "the port; 0 lets the system choose")
+	c.Flags().StringVar(&name, "name", "", "the name in the path; by default the model's")
+	f.add(c)
+	return c
+}
+
+// policyFlags are what the command line says of a deployment's policy.
+type policyFlags struct {
+	json          string
+	canary        string
+	percent       float64
+	sticky        string
+	shadow        string
+	batch, queue  int
+	logged        float64
+	inputs        string
+	rollbackError float64
+}
+
+func (f *policyFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.json, "policy", "", "the whole policy as JSON, with the keys of the kind deploy")
+	c.Flags().StringVar(&f.canary, "canary", "", "a version (/4 or @challenger) that answers a part of the requests")
+	c.Flags().Float64Var(&f.percent, "percent", 10, "the part, with --canary")
+	c.Flags().StringVar(&f.sticky, "sticky", "", "a request header whose value decides who gets the canary, with --canary")
+	c.Flags().StringVar(&f.shadow, "shadow", "", "a version that gets all requests, too, and whose answers are only compared")
+	c.Flags().IntVar(&f.batch, "max-batch", 0, "rows that go through the model at once")
+	c.Flags().IntVar(&f.queue, "queue", 0, "rows that may wait")
+	c.Flags().Float64Var(&f.logged, "log", 0, "the share of the requests that is kept as Parquet tables")
+	c.Flags().StringVar(&f.inputs, "log-inputs", "keep", "with --log: keep, hash or none")
+	c.Flags().Float64Var(&f.rollbackError, "max-error-rate", 0, "the share of failing requests at which the version before takes over again")
+}
+
+func (f *policyFlags) policy() (json.RawMessage, error) {
+	var p policy.Policy
+	if f.json != "" {
+		if err := json.Unmarshal([]byte(f.json), &p); err != nil {
+			return nil, usageError{fmt.Errorf("--policy: %w", err)}
+		}
+	}
+	if f.canary != "" {
+		p.Canary = &policy.Canary{Target: f.canary, Percent: f.percent, Key: f.sticky}
+	}
+	if f.shadow != "" {
+		p.Shadow = f.shadow
+	}
+	if f.batch != 0 {
+		p.MaxBatch = f.batch
+	}
+	if f.queue != 0 {
+		p.Queue = f.queue
+	}
+	if f.logged != 0 {
+		p.Log = &policy.Log{Sample: f.logged, Inputs: f.inputs}
+	}
+	if f.rollbackError != 0 {
+		p.Rollback = &policy.Rollback{ErrorRate: f.rollbackError}
+	}
+	if err := p.Validate(); err != nil {
+		return nil, usageError{err}
+	}
+	return json.Marshal(p)
+}
+
+// deploymentOf describes the deployment of a model, which must exist.
+func deploymentOf(ctx context.Context, w *workspace.Workspace, ref, name string, f *policyFlags) (*registry.Deployment, error) {
+	model, target, err := registry.SplitModelName(ref)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if _, err := w.Version(ctx, model+target); err != nil {
+		return nil, err
+	}
+	if name == "" {
+		name = model
+	}
+	p, err := f.policy()
+	if err != nil {
+		return nil, err
+	}
+	return &registry.Deployment{Name: name, Model: model, Target: target, Policy: p}, nil
+}
+
+// predictions makes the part of the server that answers with models.
+func predictions(ctx context.Context, w *workspace.Workspace, o inference.Options) (*inference.Server, error) {
+	o.Registry, o.Store = w.Registry, w.Store
+	return inference.New(ctx, o)
+}
+
+func inferenceRoom(s *inference.Server) server.Room {
+	return server.Room{Name: "predictions", Patterns: s.Patterns(), Handler: s, Run: s.Run, Judges: true}
+}

@@ -1,0 +1,132 @@
+package inference
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"pipe/server/auth"
+	"pipe/stages/model"
+)
+
+// request is one request on its way: the arm that answers it, and what is to be
+// counted at the end.
+type request struct {
+	server   *Server
+	endpoint *endpoint
+	route    *route
+	arm      *arm
+	ctx      context.Context
+	cancel   context.CancelFunc
+	begun    time.Time
+	rows     []map[string]any // of a request for rows, for the log
+	answers  []*answer
+}
+
+// begin finds who answers, and starts the clock. End it with end.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, e *endpoint) (*request, error) {
+	route := e.route.Load()
+	if route == nil {
+		why := "it is being loaded"
+		if t := e.trouble.Load(); t != nil {
+			why = *t
+		}
+		return nil, &problem{status: http.StatusServiceUnavailable, text: "the deployment " + e.name + " cannot answer: " + why, retryAfter: 1}
+	}
+	if p := auth.From(r.Context()); !p.May(auth.Read, auth.Model(route.deployment.Model)) {
+		return nil, &problem{status: http.StatusForbidden, field: "model", text: "you may not read the model " + route.deployment.Model + ", so it does not answer you"}
+	}
+	q := &request{server: s, endpoint: e, route: route, begun: time.Now()}
+	draw, key := 0.0, ""
+	if route.canary != nil {
+		draw = rand.Float64()
+		if h := route.policy.Canary.Key; h != "" {
+			key = r.Header.Get(h)
+		}
+	}
+	q.arm = route.choose(key, draw)
+	q.ctx, q.cancel = context.WithTimeoutCause(r.Context(), time.Duration(route.policy.Timeout), errDeadline)
+	q.mark(w.Header())
+	r.Body = http.MaxBytesReader(w, r.Body, route.policy.MaxBody)
+	return q, nil
+}
+
+// Names of the headers that every answer of a model carries.
+const (
+	headerModel   = "Pipe-Model"
+	headerVersion = "Pipe-Version"
+	headerDigest  = "Pipe-Digest"
+)
+
+// mark says in an answer's header which model gives it.
+func (q *request) mark(h http.Header) {
+	v := q.arm.version()
+	h[headerModel] = []string{v.Model}
+	h[headerVersion] = []string{strconv.Itoa(v.Version)}
+	h[headerDigest] = []string{string(v.Ref.Digest)}
+}
+
+// body reads the whole body.
+func (q *request) body(r *http.Request) ([]byte, error) {
+	if n := r.ContentLength; n > 0 && n <= q.route.policy.MaxBody {
+		b := make([]byte, n)
+		_, err := io.ReadFull(r.Body, b)
+		return b, readError(err)
+	}
+	b, err := io.ReadAll(r.Body)
+	return b, readError(err)
+}
+
+// readError tells a body that was cut off from other errors.
+func readError(err error) error {
+	switch err {
+	case io.ErrUnexpectedEOF:
+		return badRequest("", "the body ends before its Content-Length")
+	}
+	return err
+}
+
+// loaded is the model that answers.
+func (q *request) loaded() (*loaded, error) {
+	l, err := q.server.instances.get(q.ctx, q.arm.instance)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return l, nil
+}
+
+// predict answers rows that have been checked.
+func (q *request) predict(rows []map[string]any) ([]*model.Answer, error) {
+	q.rows = rows
+	j := &job{ctx: q.ctx, rows: rows}
+	if err := q.arm.queue.do(j); err != nil {
+		return nil, err
+	}
+	q.answers = j.answers
+	return j.answers, nil
+}
+
+// end counts the request.
+func (q *request) end(status int) {
+	q.cancel()
+	now := time.Now()
+	q.arm.stats.observe(now, now.Sub(q.begun), status)
+	if status < 400 {
+		q.server.shade(q)
+	}
+}
+
+// failed turns an error into what the client is told, and logs what is ours.
+func (s *Server) failed(r *http.Request, err error) *problem {
+	if cause := context.Cause(r.Context()); cause != nil {
+		err = errAbandoned
+	}
+	p := explain(err)
+	if p.cause != nil {
+		s.log.Error("request failed", "path", r.URL.Path, "error", p.cause)
+	}
+	return p
+}
