@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
 	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "stages", "stages/model", "stages/nn",
-		"stages/nn/onnx", "stages/score", "workspace"},
+		"stages/nn/onnx", "stages/policy", "stages/score", "workspace"},
 }
 
 func TestImports(t *testing.T) {
