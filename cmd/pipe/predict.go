@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/artifacts/table"
+	"pipe/dag"
 	"pipe/registry"
 	"pipe/stages/model"
 )
@@ -103,7 +104,11 @@ func answerText(a *model.Answer) string {
 }
 
 func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, out string) error {
-	r, err := table.OpenFile(in, table.Options{})
+	options, err := declaredTypes(in, m.Signature())
+	if err != nil {
+		return err
+	}
+	r, err := table.OpenFile(in, options)
 	if err != nil {
 		return err
 	}
@@ -177,4 +182,20 @@ func flatColumns(path string, s *arrow.Schema) *arrow.Schema {
 		}
 	}
 	return arrow.NewSchema(fields, nil)
+}
+
+// declaredTypes has a file of text read with the types that the model knows its
+// columns by: a column of numbers may look whole in a few rows.
+func declaredTypes(in string, s dag.Signature) (table.Options, error) {
+	found, err := table.Sniff(in, table.Options{})
+	if err != nil {
+		return table.Options{}, err
+	}
+	var fields []arrow.Field
+	for _, c := range s.Inputs {
+		if t, err := table.ParseType(c.Type); err == nil && found.HasField(c.Name) {
+			fields = append(fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
+		}
+	}
+	return table.Options{Schema: arrow.NewSchema(fields, nil)}, nil
 }

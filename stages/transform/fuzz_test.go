@@ -14,6 +14,11 @@ func FuzzLoad(f *testing.F) {
 		}
 		f.Add(files["transform.json"].Data, files["tokenizer.json"].Data)
 	}
+	tabular := folder{}
+	if err := Save(tabular, fittedTabular(f)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(tabular["transform.json"].Data, []byte(nil))
 	f.Fuzz(func(t *testing.T, manifest, tokenizer []byte) {
 		tr, err := Load(fstest.MapFS{"transform.json": {Data: manifest}, "tokenizer.json": {Data: tokenizer}})
 		if err != nil {

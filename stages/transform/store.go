@@ -33,6 +33,7 @@ var loaders = []struct {
 }{
 	{"text.vectorize", loadVectorizer, is[*Vectorizer]},
 	{"text.tfidf", loadTFIDF, is[*TFIDF]},
+	{"tabular", loadTabular, is[*Tabular]},
 }
 
 func is[T Transform](t Transform) bool { _, ok := t.(T); return ok }
