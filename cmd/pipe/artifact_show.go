@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -47,7 +46,7 @@ func showTable(out io.Writer, w *workspace.Workspace, ref artifacts.Ref, most in
 		return err
 	}
 	defer r.Close()
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := newAligned(out)
 	for _, f := range r.Schema().Fields() {
 		null := ""
 		if f.Nullable {
@@ -104,7 +103,7 @@ func showFolder(out io.Writer, w *workspace.Workspace, ref artifacts.Ref) error 
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := newAligned(out)
 	for _, file := range f.List() {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", file.Path, view.Bytes(file.Size), file.Digest.Short())
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -86,7 +85,7 @@ func (a *app) artifactsList() *cobra.Command {
 }
 
 func listOutputs(out io.Writer, w *workspace.Workspace, stages []registry.Stage) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := newAligned(out)
 	fmt.Fprintln(t, "ARTIFACT\tTYPE\tFORMAT\tSIZE\tROWS\tDIGEST\t")
 	for _, s := range stages {
 		for _, port := range slices.Sorted(maps.Keys(s.Outputs)) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +29,7 @@ func (a *app) kindsCommand() *cobra.Command {
 				_, err := fmt.Fprint(cmd.OutOrStdout(), dag.Reference(info))
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			w := newAligned(cmd.OutOrStdout())
 			for _, name := range kinds.Names() {
 				info, _ := kinds.Get(name)
 				fmt.Fprintf(w, "%s\t%s\n", name, dag.FirstSentence(info.Doc))

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +38,7 @@ func (a *app) modelsCommand() *cobra.Command {
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no model is registered; a stage of kind `register` does it")
 				return err
 			}
-			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			t := newAligned(cmd.OutOrStdout())
 			fmt.Fprintln(t, "MODEL\tALIASES\tUPDATED\tDESCRIPTION")
 			for _, m := range list {
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", m.Name, aliases(m.Aliases), when(m.Updated), m.Description)
@@ -127,7 +126,7 @@ func showModel(out io.Writer, m registry.RegisteredModel, versions []registry.Mo
 		fmt.Fprintf(out, "aliases  %s\n", aliases(m.Aliases))
 	}
 	fmt.Fprintln(out)
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := newAligned(out)
 	fmt.Fprintln(t, "VERSION\tALIASES\tCREATED\tRUN\tMODEL\tMETRICS")
 	for _, v := range versions {
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", v.Version, strings.Join(v.Aliases, ", "), when(v.Created), short(v.RunID), short(string(v.Ref.Digest)), headline(v.Metrics))
@@ -173,7 +172,7 @@ func showVersion(out io.Writer, v registry.ModelVersion, line registry.Lineage) 
 	}
 	if len(v.Metrics) > 0 {
 		fmt.Fprintln(out, "\nmetrics")
-		t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		t := newAligned(out)
 		for _, m := range v.Metrics {
 			fmt.Fprintf(t, "  %s\t%.6g\n", m.Key, m.Value)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,11 +21,11 @@ func (a *app) planCommand() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			p, err := set.load(ctx, args[0])
-			if err != nil {
+			var p *dag.Pipeline
+			w, err := workspace.OpenMeanwhile(ctx, a.store, func() (err error) {
+				p, err = set.load(ctx, args[0])
 				return err
-			}
-			w, err := workspace.Open(ctx, a.store)
+			})
 			if err != nil {
 				return err
 			}
@@ -52,7 +51,7 @@ func showPlan(cmd *cobra.Command, w *workspace.Workspace, p *dag.Pipeline, o dag
 	if asJSON {
 		return writeJSON(cmd.OutOrStdout(), plan)
 	}
-	t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	t := newAligned(cmd.OutOrStdout())
 	for _, s := range plan {
 		last := ""
 		if s.Last > 0 {

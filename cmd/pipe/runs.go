@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 
@@ -51,7 +50,7 @@ func (a *app) runsCommand() *cobra.Command {
 }
 
 func listRuns(out io.Writer, list []registry.Run) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := newAligned(out)
 	fmt.Fprintln(t, "RUN\tNAME\tPIPELINE\tSTATUS\tSTARTED\tTOOK\tMETRICS")
 	for _, r := range list {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(r.ID), plain(r.Name), plain(r.Pipeline), strings.ToLower(string(r.Status)), when(r.Start), took(r), headline(r.Metrics))
@@ -163,7 +162,7 @@ func section(out io.Writer, title string, n int, rows func(io.Writer)) {
 		return
 	}
 	fmt.Fprintf(out, "\n%s\n", title)
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := newAligned(out)
 	rows(t)
 	t.Flush()
 }

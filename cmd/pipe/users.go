@@ -9,7 +9,6 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -146,7 +145,7 @@ func (a *app) userListCommand() *cobra.Command {
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), "there are no users: pipe up answers this machine only, and asks nobody to sign in")
 				return err
 			}
-			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			t := newAligned(cmd.OutOrStdout())
 			fmt.Fprintln(t, "NAME\tLEVEL\tGRANTS")
 			for _, u := range list {
 				fmt.Fprintf(t, "%s\t%s\t%s\n", u.Name, u.Level, grantText(u.Grants))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,7 +68,7 @@ func (a *app) userTokensCommand() *cobra.Command {
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), notNil(list))
 			}
-			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			t := newAligned(cmd.OutOrStdout())
 			fmt.Fprintln(t, "TOKEN\tUSER\tLEVEL\tONLY\tEXPIRES\tNOTE")
 			for _, k := range list {
 				expires := "never"
