@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"stages/model":     {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform"},
 	"stages/policy":    {"dag"},
 	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/drift", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
-		"stages/report", "stages/transform", "stages/model"},
+		"stages/report", "stages/tokenizer", "stages/transform", "stages/model"},
 	"registry/filter":  {},
 	"registry":         {"artifacts", "registry/filter"},
 	"server/admit":     {},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"pipe/dag/text"
@@ -21,22 +22,31 @@ func (w *Workspace) Version(ctx context.Context, name string) (registry.ModelVer
 	return v, err
 }
 
-// Model opens a registered model, named "name@alias", "name/3" or "name".
+// Model opens a registered model that answers rows with labels or numbers, named
+// "name@alias", "name/3" or "name".
 func (w *Workspace) Model(ctx context.Context, name string) (*model.Model, registry.ModelVersion, error) {
-	v, err := w.Version(ctx, name)
-	if err != nil {
-		return nil, v, err
+	return openModel(ctx, w, name, model.Load)
+}
+
+// ServedModel opens a registered model of any family; which it is, its interfaces
+// tell.
+func (w *Workspace) ServedModel(ctx context.Context, name string) (model.Served, registry.ModelVersion, error) {
+	return openModel(ctx, w, name, model.Open)
+}
+
+func openModel[M any](ctx context.Context, w *Workspace, name string, load func(fs.FS) (M, error)) (m M, v registry.ModelVersion, err error) {
+	if v, err = w.Version(ctx, name); err != nil {
+		return m, v, err
 	}
 	if v.Ref.Digest == "" {
-		return nil, v, fmt.Errorf("model %s version %d was registered from elsewhere (%s): its files are not in this store", v.Model, v.Version, v.Source)
+		return m, v, fmt.Errorf("model %s version %d was registered from elsewhere (%s): its files are not in this store", v.Model, v.Version, v.Source)
 	}
 	folder, err := w.Store.OpenFolder(v.Ref)
 	if err != nil {
-		return nil, v, fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, err)
+		return m, v, fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, err)
 	}
-	m, err := model.Load(folder)
-	if err != nil {
-		return nil, v, fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, err)
+	if m, err = load(folder); err != nil {
+		return m, v, fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, err)
 	}
 	return m, v, nil
 }

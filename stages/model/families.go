@@ -67,6 +67,8 @@ type Prompt struct {
 	Temperature float64
 	TopK        int     // 0: all
 	TopP        float64 // 0 or 1: all
+	// RepetitionPenalty makes tokens that were there before less likely; 0 or 1: not.
+	RepetitionPenalty float64
 	// Seed makes the draws repeatable: equal prompts with equal seeds give equal
 	// texts.
 	Seed uint64
@@ -111,7 +113,22 @@ type Transcript struct {
 
 // families opens the models whose manifest names one of their tasks; a family
 // adds a line here.
-var families = map[string]func(fs.FS) (Served, error){}
+var families map[string]func(fs.FS) (Served, error)
+
+// The table is filled here because its functions read manifests, which look into
+// the table.
+func init() {
+	families = map[string]func(fs.FS) (Served, error){
+		GenerationTask: func(fsys fs.FS) (Served, error) { return LoadLanguageModel(fsys) },
+		EmbeddingTask:  func(fsys fs.FS) (Served, error) { return LoadEncoder(fsys) },
+	}
+}
+
+// The tasks of families beside classification and regression.
+const (
+	GenerationTask = "generation"
+	EmbeddingTask  = "embedding"
+)
 
 // Open loads a model of any family for answering; the manifest's task says which
 // it is.

@@ -26,9 +26,11 @@ const Version = 1
 // it. It holds no time and no place, so that equal trainings give equal bytes.
 type Manifest struct {
 	Version int `json:"version"`
-	// Task is score.Classification or score.Regression.
+	// Task is score.Classification, score.Regression or that of a family, such as
+	// GenerationTask.
 	Task string `json:"task"`
-	// Target is the column that the model learnt to predict.
+	// Target is the column that the model learnt to predict; families other than
+	// those two have none.
 	Target dag.Column `json:"target"`
 	// Classes are the labels in the order of the network's output, written as
 	// text; Target.Type says what they are.
@@ -96,6 +98,8 @@ func (m *Manifest) validate() error {
 	switch {
 	case m.Version != Version:
 		return fmt.Errorf("its version is %d and this pipe reads %d", m.Version, Version)
+	case families[m.Task] != nil:
+		return nil
 	case m.Target.Name == "":
 		return errors.New("it names no target column")
 	case m.Task == score.Regression && len(m.Classes) == 0:

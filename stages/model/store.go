@@ -22,19 +22,31 @@ func Save(w transform.Files, m *Model) error {
 }
 
 func save(w transform.Files, m *Model) error {
-	if err := writeJSON(w, manifestFile, &m.manifest); err != nil {
+	return parts{m.manifest, m.history, m.transform, m.network}.save(w)
+}
+
+// parts are what the folders of all families with one network hold.
+type parts struct {
+	manifest  Manifest
+	history   History
+	transform transform.Transform
+	network   *nn.Network
+}
+
+func (p parts) save(w transform.Files) error {
+	if err := writeJSON(w, manifestFile, &p.manifest); err != nil {
 		return err
 	}
-	if err := writeJSON(w, historyFile, &m.history); err != nil {
+	if err := writeJSON(w, historyFile, &p.history); err != nil {
 		return err
 	}
-	if err := writeJSON(w, networkFile, m.network); err != nil {
+	if err := writeJSON(w, networkFile, p.network); err != nil {
 		return err
 	}
-	if err := write(w, weightsFile, m.network.WriteWeights); err != nil {
+	if err := write(w, weightsFile, p.network.WriteWeights); err != nil {
 		return err
 	}
-	return transform.Save(below{w, transformFolder}, m.transform)
+	return transform.Save(below{w, transformFolder}, p.transform)
 }
 
 // below is a folder inside a folder.
@@ -93,34 +105,53 @@ func ReadManifest(fsys fs.FS) (*Manifest, error) {
 }
 
 func load(fsys fs.FS) (*Model, error) {
+	p, err := loadParts(fsys, "")
+	if err != nil {
+		return nil, err
+	}
+	model, err := New(p.manifest, p.history, p.transform, p.network)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	return model, nil
+}
+
+// loadParts reads the folder of a model of one task; "" stands for those of Model.
+func loadParts(fsys fs.FS, task string) (*parts, error) {
 	m, err := ReadManifest(fsys)
 	if err != nil {
 		return nil, err
 	}
-	var h History
-	if err := readJSON(fsys, historyFile, &h); err != nil {
+	if other := families[m.Task] != nil; other && m.Task != task || !other && task != "" {
+		return nil, &TaskError{m.Task, task}
+	}
+	p := &parts{manifest: *m}
+	if err := readJSON(fsys, historyFile, &p.history); err != nil {
 		return nil, err
 	}
-	if h.Version != Version {
-		return nil, fmt.Errorf("%s: its version is %d and this pipe reads %d", historyFile, h.Version, Version)
+	if p.history.Version != Version {
+		return nil, fmt.Errorf("%s: its version is %d and this pipe reads %d", historyFile, p.history.Version, Version)
 	}
-	network, err := loadNetwork(fsys)
-	if err != nil {
+	if p.network, err = loadNetwork(fsys); err != nil {
 		return nil, err
 	}
 	sub, err := fs.Sub(fsys, transformFolder)
 	if err != nil {
 		return nil, err
 	}
-	t, err := transform.Load(sub)
-	if err != nil {
-		return nil, err
+	p.transform, err = transform.Load(sub)
+	return p, err
+}
+
+// TaskError is a model that is asked for what it was not made for.
+type TaskError struct{ Has, Wanted string }
+
+// Error says which task the model has.
+func (e *TaskError) Error() string {
+	if e.Wanted == "" {
+		return fmt.Sprintf("it is a model for %s, and one that answers rows with labels or numbers is needed", e.Has)
 	}
-	model, err := New(*m, h, t, network)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", manifestFile, err)
-	}
-	return model, nil
+	return fmt.Sprintf("it is a model for %s, and one for %s is needed", e.Has, e.Wanted)
 }
 
 func loadNetwork(fsys fs.FS) (*nn.Network, error) {

@@ -27,6 +27,9 @@ func (t *Trainer) Fit(ctx context.Context, train, validation Source, cb Callback
 
 // epoch finishes the current epoch from whichever step it is at.
 func (t *Trainer) epoch(ctx context.Context, train, validation Source, cb Callbacks) error {
+	if v, ok := train.(Varied); ok {
+		v.BeginEpoch(t.state.Epoch)
+	}
 	t.visitOrder(train.Len())
 	size := t.cfg.BatchSize
 	steps := (train.Len() + size - 1) / size

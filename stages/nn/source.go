@@ -13,6 +13,15 @@ type Source interface {
 	Batch(ctx context.Context, examples []int, b *Batch) error
 }
 
+// Varied is a Source whose examples are others in every epoch: augmented pictures,
+// windows of a text drawn anew. What an example gives is a function of the epoch and
+// its number, so that a continued training sees the same.
+type Varied interface {
+	Source
+	// BeginEpoch tells the number of the epoch, from 0, whose batches come next.
+	BeginEpoch(epoch int)
+}
+
 // Batch is room for some examples, and what they should give, example after
 // example. A source fills what is not nil.
 type Batch struct {

@@ -102,6 +102,11 @@ func parse(b []byte) (*Tokenizer, error) {
 		}
 	}
 	t.trim()
+	for _, name := range endNames {
+		if id, ok := t.ids[name]; ok {
+			t.ends = append(t.ends, id)
+		}
+	}
 	t.added = newAdded(f.Added, t.normalize)
 	if t.post, err = t.newPost(f.PostProcessor); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -25,7 +26,7 @@ func readSplit(c *component) (preTokenizer, error) {
 	case p.String != nil:
 		source = regexp.QuoteMeta(*p.String)
 	default:
-		return nil, fmt.Errorf("Split has no pattern")
+		return nil, errors.New("a Split has no pattern")
 	}
 	switch {
 	case behavior == "Isolated":
@@ -35,7 +36,7 @@ func readSplit(c *component) (preTokenizer, error) {
 	case behavior == "Removed":
 		return newSplit(source, "keep")
 	}
-	return nil, fmt.Errorf("Split with behavior %q is not known to this pipe", behavior)
+	return nil, fmt.Errorf("a Split with behavior %q is not known to this pipe", behavior)
 }
 
 // newSplit cuts a text by an expression: isolate makes words of what matches and

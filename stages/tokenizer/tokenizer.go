@@ -12,6 +12,7 @@ package tokenizer
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,7 @@ type Tokenizer struct {
 	added     added
 	tokens    []string // by id; "" where an id is not used
 	ids       map[string]int32
+	ends      []int32
 }
 
 // wordModel cuts one word.
@@ -54,18 +56,14 @@ func (t *Tokenizer) Token(id int32) string {
 	return t.tokens[id]
 }
 
-// endNames are what published tokenizers call the token that ends a text.
-var endNames = []string{"<|endoftext|>", "</s>", "<|end_of_text|>", "<|eot_id|>", "<|im_end|>", "<eos>", "[EOS]", "[SEP]"}
+// endNames are what published tokenizers call the tokens that end a text.
+var endNames = []string{EndOfText, "</s>", "<|end_of_text|>", "<|eot_id|>", "<|im_end|>", "<eos>", "[EOS]"}
 
-// End is the id that ends a text, where the tokenizer has one under a usual name.
-func (t *Tokenizer) End() (int32, bool) {
-	for _, name := range endNames {
-		if id, ok := t.ids[name]; ok {
-			return id, true
-		}
-	}
-	return 0, false
-}
+// Ends are the ids of the tokens that end a text, by their usual names.
+func (t *Tokenizer) Ends() []int32 { return t.ends }
+
+// Begin gives the ids that the post-processor puts before a text.
+func (t *Tokenizer) Begin() []int32 { return slices.Clone(t.post.before) }
 
 // Encode appends the ids of a text, without the special tokens that the
 // post-processor adds. Special tokens that are written out in the text get their

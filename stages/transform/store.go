@@ -34,6 +34,7 @@ var loaders = []struct {
 	{"text.vectorize", loadVectorizer, is[*Vectorizer]},
 	{"text.tfidf", loadTFIDF, is[*TFIDF]},
 	{"tabular", loadTabular, is[*Tabular]},
+	{"text.tokenize", loadSubwords, is[*Subwords]},
 }
 
 func is[T Transform](t Transform) bool { _, ok := t.(T); return ok }
