@@ -61,6 +61,7 @@ func (t *Trainer) ReadState(r io.Reader, size int64) error {
 	for _, a := range want {
 		copy(a.Data, byName[a.Name].Data)
 	}
+	t.net.packs.empty()
 	t.state = state
 	return nil
 }

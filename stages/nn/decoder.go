@@ -37,7 +37,7 @@ func (n *Network) NewDecoder(limit int) (*Decoder, error) {
 		return nil, fmt.Errorf("the network knows %d positions, a decoder of %d needs more", places, limit)
 	}
 	p := NewPass()
-	p.past = newPast(limit)
+	p.past, p.packs = newPast(limit), &n.packs
 	return &Decoder{n, p}, nil
 }
 

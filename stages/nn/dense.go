@@ -80,7 +80,11 @@ func affine(p *Pass, x *Tensor, w, b *Param) *Tensor {
 	dims[len(dims)-1] = out
 	y := p.Tensor(dims...)
 	y.Mask = x.Mask
-	kernel.Gemm(false, true, rows, out, in, 1, x.Data, in, w.Data, in, 0, y.Data, out)
+	if p.packs != nil {
+		kernel.GemmPacked(false, rows, 1, x.Data, in, p.packs.transposed(nil, w, 0, in, out), 0, y.Data, out)
+	} else {
+		kernel.Gemm(false, true, rows, out, in, 1, x.Data, in, w.Data, in, 0, y.Data, out)
+	}
 	if b != nil {
 		kernel.AddBias(y.Data, rows, out, b.Data)
 	}

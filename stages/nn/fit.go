@@ -122,6 +122,7 @@ func (t *Trainer) step(ctx context.Context, src Source, examples []int, steps in
 	for i, q := range t.params {
 		t.cfg.Optimizer.Update(q, t.slots[i], t.state.Updates, float32(factor))
 	}
+	t.net.packs.empty()
 	t.state.Sums.addAll(all)
 	return StepResult{Epoch: t.state.Epoch + 1, Step: t.state.Step + 1, Steps: steps, Metrics: all.metrics(),
 		GradientNorm: norm, LearningRate: factor, Rows: len(examples)}, nil

@@ -76,6 +76,7 @@ func (n *Network) FromHuggingFace(arrays []Array) error {
 	for i, p := range params {
 		p.Data = values[i]
 	}
+	n.packs.empty()
 	return nil
 }
 

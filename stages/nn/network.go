@@ -91,6 +91,7 @@ type Network struct {
 	params []*Param // of all layers, with full names
 	cuts   bool     // padding behind all sequences of a batch can be cut off
 	passes sync.Pool
+	packs  packs
 }
 
 // NewNetwork checks the layers, allocates their parameters and initialises them

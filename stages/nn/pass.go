@@ -21,7 +21,8 @@ type Pass struct {
 
 	rotations []rotation // by whoever rotates, kept over Reset
 
-	past *past // of a Decoder, nil elsewhere
+	past  *past  // of a Decoder, nil elsewhere
+	packs *packs // of a network that answers, nil elsewhere
 }
 
 // entry is one step of the tape: what undoes it, and the tensor it made.

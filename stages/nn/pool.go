@@ -71,7 +71,7 @@ func (l *MaxPool) Forward(p *Pass, x *Tensor) *Tensor {
 	if n.ahead == nil {
 		n.ahead, n.back = n.forwardRange, n.backwardRange
 	}
-	kernel.Parallel(x.Shape[0], 1, n.ahead)
+	kernel.Parallel(x.Shape[0]*g.h.out, 1, n.ahead)
 	return y
 }
 
@@ -83,30 +83,29 @@ type windowMaxNode struct {
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
 
-// forwardRange computes examples lo to hi.
+// forwardRange computes lines lo to hi of the output, counted through all examples.
 func (n *windowMaxNode) forwardRange(lo, hi int) {
 	g, channels := &n.g, n.g.channels
-	inSize, positions := len(n.x.Data)/n.x.Shape[0], n.g.positions()
-	for i := lo * positions; i < hi*positions; i++ {
-		best, at := n.y.Data[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels]
-		for c := range best {
-			best[c], at[c] = float32(math.Inf(-1)), -1
-		}
-		example := n.x.Data[i/positions*inSize:][:inSize]
-		for tap := range g.taps() {
-			r, c, inside := g.at(i%positions, tap)
-			if !inside {
-				continue
+	inSize := len(n.x.Data) / n.x.Shape[0]
+	for line := lo; line < hi; line++ {
+		example := n.x.Data[line/g.h.out*inSize:][:inSize]
+		for column := range g.w.out {
+			i := line*g.w.out + column
+			best, at := n.y.Data[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels]
+			for c := range best {
+				best[c], at[c] = float32(math.Inf(-1)), -1
 			}
-			first := (r*g.w.in + c) * channels
-			for c, v := range example[first : first+channels] {
-				// Written so that neither line becomes a branch, which random
-				// numbers would make the slowest part.
-				place := at[c]
-				if v > best[c] {
-					place = int32(first + c)
+			for k := range g.h.size {
+				r := line%g.h.out*g.h.stride - g.h.before + k*g.h.dilation
+				if r < 0 || r >= g.h.in {
+					continue
 				}
-				at[c], best[c] = place, max(best[c], v)
+				for k := range g.w.size {
+					if c := column*g.w.stride - g.w.before + k*g.w.dilation; c >= 0 && c < g.w.in {
+						first := (r*g.w.in + c) * channels
+						kernel.MaxPlace(best, at, example[first:first+channels], first)
+					}
+				}
 			}
 		}
 	}

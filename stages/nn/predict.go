@@ -18,7 +18,11 @@ func (n *Network) Predict(ctx context.Context, src Source, batchSize int, yield 
 		return fmt.Errorf("batch size must be at least 1, is %d", batchSize)
 	}
 	p := n.passes.Get().(*Pass)
-	defer n.passes.Put(p)
+	p.packs = &n.packs
+	defer func() {
+		p.packs = nil
+		n.passes.Put(p)
+	}()
 	numbers := make([]int, 0, batchSize)
 	for first := 0; first < src.Len(); first += batchSize {
 		numbers = numbers[:0]

@@ -50,6 +50,7 @@ func (n *Network) FromPyTorch(arrays []Array, name func(param string) string) er
 		}
 		p.moveChannels(p.Data, byName[name(p.Name)].Data, false)
 	}
+	n.packs.empty()
 	return nil
 }
 

@@ -36,15 +36,16 @@ type run struct {
 
 	batch, time, features, units, offset int
 
-	xt           []float32      // input, (time·batch, features)
-	hh, hhT      kernel.PackedB // weight_hh and its transpose, packed once for all steps
-	gates        []float32      // (time·batch, gates·units); their gradients after backward
-	h            []float32      // states, (time+1)·batch × units, the first all zero
-	c0           []float32      // LSTM: cell states, as h
-	tanhC        []float32      // LSTM: (time·batch, units)
-	recurrent    []float32      // GRU: h·weight_hhᵀ + bias_hh, as gates
-	dh, dc       []float32      // gradients of the current state, (batch, units)
-	keepH, keepC []float32      // what masked rows of dh and dc must remain
+	xt           []float32       // input, (time·batch, features)
+	hh, ownT     kernel.PackedB  // weight_hh and, where hhT is not the network's, its transpose
+	hhT          *kernel.PackedB // the transpose, packed once for all steps
+	gates        []float32       // (time·batch, gates·units); their gradients after backward
+	h            []float32       // states, (time+1)·batch × units, the first all zero
+	c0           []float32       // LSTM: cell states, as h
+	tanhC        []float32       // LSTM: (time·batch, units)
+	recurrent    []float32       // GRU: h·weight_hhᵀ + bias_hh, as gates
+	dh, dc       []float32       // gradients of the current state, (batch, units)
+	keepH, keepC []float32       // what masked rows of dh and dc must remain
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
@@ -72,7 +73,11 @@ func (r *run) split(f func(lo, hi int)) {
 func (r *run) forward() {
 	steps, width := r.time*r.batch, r.c.gates()*r.units
 	r.gatherInput()
-	kernel.Gemm(false, true, steps, width, r.features, 1, r.xt, r.features, r.d.weightIH.Data, r.features, 0, r.gates, width)
+	if packs := r.p.packs; packs != nil {
+		kernel.GemmPacked(false, steps, 1, r.xt, r.features, packs.transposed(nil, r.d.weightIH, 0, r.features, width), 0, r.gates, width)
+	} else {
+		kernel.Gemm(false, true, steps, width, r.features, 1, r.xt, r.features, r.d.weightIH.Data, r.features, 0, r.gates, width)
+	}
 	if r.d.bias != nil {
 		kernel.AddBias(r.gates, steps, width, r.d.bias.Data)
 	}
@@ -82,7 +87,7 @@ func (r *run) forward() {
 	if r.p.past != nil {
 		r.p.past.resume(r)
 	}
-	r.hhT.Pack(true, r.units, width, r.d.weightHH.Data, r.units)
+	r.hhT = r.p.packs.transposed(&r.ownT, r.d.weightHH, 0, r.units, width)
 	r.split(r.ahead)
 	if r.p.past != nil {
 		r.p.past.keep(r)
@@ -111,7 +116,7 @@ func (r *run) rowsForward(lo, hi int) {
 // them.
 func (r *run) recur(dst []float32, beta float32, t, lo, hi int) {
 	width := r.c.gates() * r.units
-	kernel.GemmPacked(false, hi-lo, 1, r.at(r.h, t, lo, hi), r.units, &r.hhT, beta, r.wide(dst, t, lo, hi), width)
+	kernel.GemmPacked(false, hi-lo, 1, r.at(r.h, t, lo, hi), r.units, r.hhT, beta, r.wide(dst, t, lo, hi), width)
 }
 
 // recurGrad adds the gradient of the recurrent pre-activations times weight_hh

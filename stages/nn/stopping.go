@@ -59,4 +59,5 @@ func (t *Trainer) restoreBest() {
 	for i, values := range t.best {
 		copy(t.net.params[i].Data, values)
 	}
+	t.net.packs.empty()
 }

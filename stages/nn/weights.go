@@ -45,6 +45,7 @@ func (n *Network) ReadWeights(r io.Reader, size int64) error {
 	for _, p := range n.params {
 		p.Data = byName[p.Name].Data
 	}
+	n.packs.empty()
 	return nil
 }
 

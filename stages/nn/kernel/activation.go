@@ -13,16 +13,16 @@ func GeluTanh(dst, x []float32) { unary(active.geluTanh, dst, x) }
 func Silu(dst, x []float32) { unary(active.silu, dst, x) }
 
 // AddProduct adds a[i]·b[i] to dst[i], rounding once.
-func AddProduct(dst, a, b []float32) { active.addProduct(dst, a[:len(dst)], b[:len(dst)]) }
+func AddProduct(dst, a, b []float32) { elements(active.addProduct, dst, a, b) }
 
 // AddReluGrad adds to dx the gradient of Relu at x: dy[i] where x[i] > 0.
-func AddReluGrad(dx, x, dy []float32) { active.addReluGrad(dx, x[:len(dx)], dy[:len(dx)]) }
+func AddReluGrad(dx, x, dy []float32) { elements(active.addReluGrad, dx, x, dy) }
 
 // AddSigmoidGrad adds to dx the gradient of Sigmoid, whose result was y: dy·y·(1-y).
-func AddSigmoidGrad(dx, y, dy []float32) { active.addSigmoidGrad(dx, y[:len(dx)], dy[:len(dx)]) }
+func AddSigmoidGrad(dx, y, dy []float32) { elements(active.addSigmoidGrad, dx, y, dy) }
 
 // AddTanhGrad adds to dx the gradient of Tanh, whose result was y: dy·(1-y²).
-func AddTanhGrad(dx, y, dy []float32) { active.addTanhGrad(dx, y[:len(dx)], dy[:len(dx)]) }
+func AddTanhGrad(dx, y, dy []float32) { elements(active.addTanhGrad, dx, y, dy) }
 
 // AddGeluGrad adds to dx the gradient of Gelu at x.
 func AddGeluGrad(dx, x, dy []float32) { gradient(active.addGeluGrad, dx, x, dy) }
@@ -33,19 +33,10 @@ func AddGeluTanhGrad(dx, x, dy []float32) { gradient(active.addGeluTanhGrad, dx,
 // AddSiluGrad adds to dx the gradient of Silu at x.
 func AddSiluGrad(dx, x, dy []float32) { gradient(active.addSiluGrad, dx, x, dy) }
 
-var gradientTasks freeList[gradientTask]
-
-// gradientTask is the gradient of a function of every element.
-type gradientTask struct {
-	f            func(dx, x, dy []float32)
-	dx, from, dy []float32
-}
-
-func (t *gradientTask) Range(lo, hi int) { t.f(t.dx[lo:hi], t.from[lo:hi], t.dy[lo:hi]) }
-
+// gradient is elements for functions that cost more than the memory they touch.
 func gradient(f func(dx, x, dy []float32), dx, x, dy []float32) {
 	n := len(dx)
-	parallel(&gradientTasks, n, unaryGrain, gradientTask{f: f, dx: dx, from: x[:n], dy: dy[:n]})
+	parallel(&elementTasks, n, unaryGrain, elementTask{f: f, dst: dx, a: x[:n], b: dy[:n]})
 }
 
 func geluPortable(dst, x []float32) {

@@ -1,13 +1,13 @@
 package kernel
 
 // Add sets dst[i] = a[i] + b[i] for every i of dst.
-func Add(dst, a, b []float32) { active.add(dst, a[:len(dst)], b[:len(dst)]) }
+func Add(dst, a, b []float32) { elements(active.add, dst, a, b) }
 
 // Sub sets dst[i] = a[i] - b[i] for every i of dst.
-func Sub(dst, a, b []float32) { active.sub(dst, a[:len(dst)], b[:len(dst)]) }
+func Sub(dst, a, b []float32) { elements(active.sub, dst, a, b) }
 
 // Mul sets dst[i] = a[i] · b[i] for every i of dst.
-func Mul(dst, a, b []float32) { active.mul(dst, a[:len(dst)], b[:len(dst)]) }
+func Mul(dst, a, b []float32) { elements(active.mul, dst, a, b) }
 
 // Axpy adds alpha·x[i] to y[i] for every i of y, rounding once.
 func Axpy(alpha float32, x, y []float32) { active.axpy(alpha, x[:len(y)], y) }
@@ -17,18 +17,54 @@ func Scale(alpha float32, x []float32) { active.scale(alpha, x) }
 
 // AddBias adds bias[c] to dst[r, c] for every row of the rows×cols matrix dst.
 func AddBias(dst []float32, rows, cols int, bias []float32) {
-	bias = bias[:cols]
-	for r := range rows {
-		row := dst[r*cols : (r+1)*cols]
-		active.add(row, row, bias)
-	}
+	parallel(&biasTasks, rows, rowGrain(cols, elementGrain), biasTask{dst: dst[:rows*cols], bias: bias[:cols]})
 }
 
 // Relu sets dst[i] = max(x[i], 0); NaN stays NaN.
-func Relu(dst, x []float32) { active.relu(dst, x[:len(dst)]) }
+func Relu(dst, x []float32) { unary(active.relu, dst, x) }
 
 // ReluGrad sets dx[i] = dy[i] where x[i] > 0 and 0 elsewhere. dx may be x or dy.
-func ReluGrad(dx, x, dy []float32) { active.reluGrad(dx, x[:len(dx)], dy[:len(dx)]) }
+func ReluGrad(dx, x, dy []float32) { elements(active.reluGrad, dx, x, dy) }
+
+// MaxPlace sets best[i] = max(best[i], x[i]) and, where x[i] is the greater, place[i] = first + i. Once best[i] is NaN it stays NaN.
+func MaxPlace(best []float32, place []int32, x []float32, first int) {
+	active.maxPlace(best, place[:len(best)], x[:len(best)], int32(first))
+}
+
+// elementGrain is how many elements of cheap arithmetic, which waits for memory, repay the hand-over to another core.
+const elementGrain = 1 << 16
+
+var elementTasks freeList[elementTask]
+
+// elementTask is a function of the elements of two slices.
+type elementTask struct {
+	f         func(dst, a, b []float32)
+	dst, a, b []float32
+}
+
+func (t *elementTask) Range(lo, hi int) { t.f(t.dst[lo:hi], t.a[lo:hi], t.b[lo:hi]) }
+
+func elements(f func(dst, a, b []float32), dst, a, b []float32) {
+	n := len(dst)
+	if n <= elementGrain {
+		f(dst, a[:n], b[:n])
+		return
+	}
+	parallel(&elementTasks, n, elementGrain, elementTask{f: f, dst: dst, a: a[:n], b: b[:n]})
+}
+
+var biasTasks freeList[biasTask]
+
+// biasTask adds a bias to rows.
+type biasTask struct{ dst, bias []float32 }
+
+func (t *biasTask) Range(lo, hi int) {
+	cols := len(t.bias)
+	for r := lo; r < hi; r++ {
+		row := t.dst[r*cols : (r+1)*cols]
+		active.add(row, row, t.bias)
+	}
+}
 
 func addPortable(dst, a, b []float32) {
 	for i := range dst {
@@ -75,6 +111,17 @@ func reluGradPortable(dx, x, dy []float32) {
 			dx[i] = dy[i]
 		} else {
 			dx[i] = 0
+		}
+	}
+}
+
+func maxPlacePortable(best []float32, place []int32, x []float32, first int32) {
+	for i, v := range x {
+		switch {
+		case v > best[i]:
+			best[i], place[i] = v, first+int32(i)
+		case v != v:
+			best[i] = v
 		}
 	}
 }

@@ -24,6 +24,9 @@ func reluAVX2(dst []float32, x []float32)
 func reluGradAVX2(dx []float32, x []float32, dy []float32)
 
 //go:noescape
+func maxPlaceAVX2(best []float32, place []int32, x []float32, first int32)
+
+//go:noescape
 func sumAVX2(x []float32) float32
 
 //go:noescape

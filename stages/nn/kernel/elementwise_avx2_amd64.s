@@ -270,6 +270,95 @@ xDone:
 	VZEROUPPER
 	RET
 
+// func maxPlaceAVX2(best []float32, place []int32, x []float32, first int32)
+// Requires: AVX, AVX2
+TEXT ·maxPlaceAVX2(SB), NOSPLIT, $0-76
+	MOVQ         best_base+0(FP), AX
+	MOVQ         best_len+8(FP), CX
+	MOVQ         place_base+24(FP), DX
+	MOVQ         x_base+48(FP), BX
+	VBROADCASTSS first+72(FP), Y0
+	VPADDD       ascending<>+0(SB), Y0, Y0
+	VMOVUPS      word00000008<>+0(SB), Y1
+	XORQ         SI, SI
+	JMP          xNext
+
+xVector:
+	VMOVUPS   (BX)(SI*1), Y2
+	VMOVUPS   (AX)(SI*1), Y3
+	VCMPPS    $0x0e, Y3, Y2, Y4
+	VMOVUPS   (DX)(SI*1), Y5
+	VBLENDVPS Y4, Y0, Y5, Y5
+	VMOVUPS   Y5, (DX)(SI*1)
+	VCMPPS    $0x03, Y2, Y2, Y5
+	VBLENDVPS Y4, Y2, Y3, Y3
+	VBLENDVPS Y5, Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)(SI*1)
+	VPADDD    Y1, Y0, Y0
+	ADDQ      $0x20, SI
+	SUBQ      $0x08, CX
+
+xNext:
+	CMPQ       CX, $0x08
+	JGE        xVector
+	TESTQ      CX, CX
+	JZ         xDone
+	LEAQ       lanes<>+0(SB), DI
+	MOVQ       $0x00000008, R8
+	SUBQ       CX, R8
+	VMOVUPS    (DI)(R8*4), Y2
+	VMASKMOVPS (BX)(SI*1), Y2, Y3
+	VMASKMOVPS (AX)(SI*1), Y2, Y4
+	VCMPPS     $0x0e, Y4, Y3, Y5
+	VMASKMOVPS (DX)(SI*1), Y2, Y6
+	VBLENDVPS  Y5, Y0, Y6, Y6
+	VMASKMOVPS Y6, Y2, (DX)(SI*1)
+	VCMPPS     $0x03, Y3, Y3, Y6
+	VBLENDVPS  Y5, Y3, Y4, Y4
+	VBLENDVPS  Y6, Y3, Y4, Y3
+	VMASKMOVPS Y3, Y2, (AX)(SI*1)
+	VPADDD     Y1, Y0, Y0
+
+xDone:
+	VZEROUPPER
+	RET
+
+DATA ascending<>+0(SB)/4, $0x00000000
+DATA ascending<>+4(SB)/4, $0x00000001
+DATA ascending<>+8(SB)/4, $0x00000002
+DATA ascending<>+12(SB)/4, $0x00000003
+DATA ascending<>+16(SB)/4, $0x00000004
+DATA ascending<>+20(SB)/4, $0x00000005
+DATA ascending<>+24(SB)/4, $0x00000006
+DATA ascending<>+28(SB)/4, $0x00000007
+DATA ascending<>+32(SB)/4, $0x00000008
+DATA ascending<>+36(SB)/4, $0x00000009
+DATA ascending<>+40(SB)/4, $0x0000000a
+DATA ascending<>+44(SB)/4, $0x0000000b
+DATA ascending<>+48(SB)/4, $0x0000000c
+DATA ascending<>+52(SB)/4, $0x0000000d
+DATA ascending<>+56(SB)/4, $0x0000000e
+DATA ascending<>+60(SB)/4, $0x0000000f
+GLOBL ascending<>(SB), RODATA|NOPTR, $64
+
+DATA word00000008<>+0(SB)/4, $0x00000008
+DATA word00000008<>+4(SB)/4, $0x00000008
+DATA word00000008<>+8(SB)/4, $0x00000008
+DATA word00000008<>+12(SB)/4, $0x00000008
+DATA word00000008<>+16(SB)/4, $0x00000008
+DATA word00000008<>+20(SB)/4, $0x00000008
+DATA word00000008<>+24(SB)/4, $0x00000008
+DATA word00000008<>+28(SB)/4, $0x00000008
+DATA word00000008<>+32(SB)/4, $0x00000008
+DATA word00000008<>+36(SB)/4, $0x00000008
+DATA word00000008<>+40(SB)/4, $0x00000008
+DATA word00000008<>+44(SB)/4, $0x00000008
+DATA word00000008<>+48(SB)/4, $0x00000008
+DATA word00000008<>+52(SB)/4, $0x00000008
+DATA word00000008<>+56(SB)/4, $0x00000008
+DATA word00000008<>+60(SB)/4, $0x00000008
+GLOBL word00000008<>(SB), RODATA|NOPTR, $64
+
 // func sumAVX2(x []float32) float32
 // Requires: AVX, SSE
 TEXT ·sumAVX2(SB), NOSPLIT, $0-28

@@ -245,6 +245,94 @@ xDone:
 	VZEROUPPER
 	RET
 
+// func maxPlaceAVX512(best []float32, place []int32, x []float32, first int32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxPlaceAVX512(SB), NOSPLIT, $0-76
+	MOVQ         best_base+0(FP), AX
+	MOVQ         best_len+8(FP), CX
+	MOVQ         place_base+24(FP), DX
+	MOVQ         x_base+48(FP), BX
+	VBROADCASTSS first+72(FP), Z0
+	VPADDD       ascending<>+0(SB), Z0, Z0
+	VMOVUPS      word00000010<>+0(SB), Z7
+	XORQ         SI, SI
+	JMP          xNext
+
+xVector:
+	VMOVUPS   (BX)(SI*1), Z8
+	VMOVUPS   (AX)(SI*1), Z9
+	VCMPPS    $0x0e, Z9, Z8, K1
+	VMOVUPS   (DX)(SI*1), Z10
+	VBLENDMPS Z0, Z10, K1, Z1
+	VMOVUPS   Z1, (DX)(SI*1)
+	VCMPPS    $0x03, Z8, Z8, K2
+	VBLENDMPS Z8, Z9, K1, Z2
+	VBLENDMPS Z8, Z2, K2, Z3
+	VMOVUPS   Z3, (AX)(SI*1)
+	VPADDD    Z7, Z0, Z0
+	ADDQ      $0x40, SI
+	SUBQ      $0x10, CX
+
+xNext:
+	CMPQ      CX, $0x10
+	JGE       xVector
+	TESTQ     CX, CX
+	JZ        xDone
+	MOVL      $0xffffffff, DI
+	BZHIL     CX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (BX)(SI*1), K1, Z1
+	VMOVUPS.Z (AX)(SI*1), K1, Z2
+	VCMPPS    $0x0e, Z2, Z1, K2
+	VMOVUPS.Z (DX)(SI*1), K1, Z3
+	VBLENDMPS Z0, Z3, K2, Z4
+	VMOVUPS   Z4, K1, (DX)(SI*1)
+	VCMPPS    $0x03, Z1, Z1, K3
+	VBLENDMPS Z1, Z2, K2, Z5
+	VBLENDMPS Z1, Z5, K3, Z6
+	VMOVUPS   Z6, K1, (AX)(SI*1)
+	VPADDD    Z7, Z0, Z0
+
+xDone:
+	VZEROUPPER
+	RET
+
+DATA ascending<>+0(SB)/4, $0x00000000
+DATA ascending<>+4(SB)/4, $0x00000001
+DATA ascending<>+8(SB)/4, $0x00000002
+DATA ascending<>+12(SB)/4, $0x00000003
+DATA ascending<>+16(SB)/4, $0x00000004
+DATA ascending<>+20(SB)/4, $0x00000005
+DATA ascending<>+24(SB)/4, $0x00000006
+DATA ascending<>+28(SB)/4, $0x00000007
+DATA ascending<>+32(SB)/4, $0x00000008
+DATA ascending<>+36(SB)/4, $0x00000009
+DATA ascending<>+40(SB)/4, $0x0000000a
+DATA ascending<>+44(SB)/4, $0x0000000b
+DATA ascending<>+48(SB)/4, $0x0000000c
+DATA ascending<>+52(SB)/4, $0x0000000d
+DATA ascending<>+56(SB)/4, $0x0000000e
+DATA ascending<>+60(SB)/4, $0x0000000f
+GLOBL ascending<>(SB), RODATA|NOPTR, $64
+
+DATA word00000010<>+0(SB)/4, $0x00000010
+DATA word00000010<>+4(SB)/4, $0x00000010
+DATA word00000010<>+8(SB)/4, $0x00000010
+DATA word00000010<>+12(SB)/4, $0x00000010
+DATA word00000010<>+16(SB)/4, $0x00000010
+DATA word00000010<>+20(SB)/4, $0x00000010
+DATA word00000010<>+24(SB)/4, $0x00000010
+DATA word00000010<>+28(SB)/4, $0x00000010
+DATA word00000010<>+32(SB)/4, $0x00000010
+DATA word00000010<>+36(SB)/4, $0x00000010
+DATA word00000010<>+40(SB)/4, $0x00000010
+DATA word00000010<>+44(SB)/4, $0x00000010
+DATA word00000010<>+48(SB)/4, $0x00000010
+DATA word00000010<>+52(SB)/4, $0x00000010
+DATA word00000010<>+56(SB)/4, $0x00000010
+DATA word00000010<>+60(SB)/4, $0x00000010
+GLOBL word00000010<>(SB), RODATA|NOPTR, $64
+
 // func sumAVX512(x []float32) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
 TEXT ·sumAVX512(SB), NOSPLIT, $0-28

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -128,6 +129,17 @@ var operations = []operation{
 		dst := normal(r, cols)
 		SumRows(dst, normal(r, rows*cols), rows, cols)
 		return dst
+	}},
+	{"MaxPlace", func(r *rand.Rand, n int, _ bool) []float32 {
+		best, place := normal(r, n), make([]int32, n)
+		for tap := range 3 {
+			MaxPlace(best, place, normal(r, n), 1000*tap)
+		}
+		places := make([]float32, n)
+		for i, p := range place {
+			places[i] = float32(p)
+		}
+		return concat(best, places)
 	}},
 	{"Sum", func(r *rand.Rand, n int, _ bool) []float32 { return []float32{Sum(normal(r, n))} }},
 	{"Dot", func(r *rand.Rand, n int, _ bool) []float32 { return []float32{Dot(normal(r, n), normal(r, n))} }},
@@ -302,6 +314,18 @@ func TestRelusOfSpecialValues(t *testing.T) {
 	})
 }
 
+func TestMaxPlaceOfSpecialValues(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	eachLevel(t, func(t *testing.T) {
+		best, place := []float32{-inf, -inf, nan, 2, 2, 1}, []int32{-1, -1, 7, 7, 7, 7}
+		MaxPlace(best, place, []float32{3, -inf, 5, nan, 2, 4}, 10)
+		sameBits(t, "best", best, []float32{3, -inf, nan, nan, 2, 4})
+		if want := []int32{10, -1, 7, 7, 7, 15}; !slices.Equal(place, want) {
+			t.Errorf("places are %v, want %v", place, want)
+		}
+	})
+}
+
 func TestLoopsAllocateNothing(t *testing.T) {
 	const n, rows = 1 << 17, 512
 	a, b, c, d, e, f, g := normal(seeded(12), n), make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
@@ -315,6 +339,9 @@ func TestLoopsAllocateNothing(t *testing.T) {
 		"LSTMCellGrad":        func() { LSTMCellGrad(f, g, a, b, e, d, c, rows, n/rows/4) },
 		"GRUCell":             func() { GRUCell(a, b, c, d, rows, n/rows/4) },
 		"GRUCellGrad":         func() { GRUCellGrad(e, f, g, a, b, c, d, rows, n/rows/4) },
+		"Add":                 func() { Add(b, a, c) },
+		"AddBias":             func() { AddBias(b, rows, n/rows, a) },
+		"SumRows":             func() { SumRows(b, a, rows, n/rows) },
 		"Adam":                func() { Adam(b, a, c, d, 0.1, 0.9, 0.99, 1e-8, 0, false, 1) },
 		"SGD":                 func() { SGD(b, a, c, 0.1, 0.9, 0, true) },
 	} {

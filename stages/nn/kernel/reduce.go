@@ -10,10 +10,26 @@ func Dot(x, y []float32) float32 { return active.dot(x, y[:len(x)]) }
 
 // SumRows sets dst[c] to the sum over r of x[r, c], added in the order of r; x is rows×cols.
 func SumRows(dst []float32, x []float32, rows, cols int) {
-	dst = dst[:cols]
+	grain := max(columnGrain, rowGrain(rows, elementGrain))
+	parallel(&sumTasks, cols, grain, sumTask{dst: dst[:cols], x: x[:rows*cols], rows: rows})
+}
+
+// columnGrain keeps columns that lie in one cache line with one core.
+const columnGrain = 16
+
+var sumTasks freeList[sumTask]
+
+// sumTask is a sum over rows whose columns can be split.
+type sumTask struct {
+	dst, x []float32
+	rows   int
+}
+
+func (t *sumTask) Range(lo, hi int) {
+	dst, cols := t.dst[lo:hi], len(t.dst)
 	clear(dst)
-	for r := range rows {
-		active.add(dst, dst, x[r*cols:(r+1)*cols])
+	for r := range t.rows {
+		active.add(dst, dst, t.x[r*cols+lo:r*cols+hi])
 	}
 }
 

@@ -24,6 +24,7 @@ func elementwise(s isa) {
 	s.axpy()
 	s.scale()
 	s.relus()
+	s.maxPlace()
 	s.reductions()
 }
 
@@ -69,6 +70,31 @@ func (s isa) relus() {
 		s.store(s.choose(positive, s.load(at(dy), sel), zero), at(dx), sel)
 	})
 	leave()
+}
+
+// maxPlace keeps the greater of two elements and where it came from. A comparison with NaN is false, so a NaN is taken on its own.
+func (s isa) maxPlace() {
+	s.function("maxPlace", "func(best []float32, place []int32, x []float32, first int32)")
+	best, n, place, x := slice("best"), length("best"), slice("place"), slice("x")
+	here := s.addInt(ascending(), s.broadcast(paramMem("first")))
+	step := s.get(bits(uint32(s.width)))
+	s.each("x", n, func(sel *mask, at func(reg.Register) operand.Mem) {
+		v, old := s.load(at(x), sel), s.load(at(best), sel)
+		greater := s.compare(above, old, v)
+		s.store(s.choose(greater, here, s.load(at(place), sel)), at(place), sel)
+		s.store(s.choose(s.compare(unordered, v, v), v, s.choose(greater, v, old)), at(best), sel)
+		VPADDD(step, here, here)
+	})
+	leave()
+}
+
+// ascending is the numbers 0 to 15.
+func ascending() operand.Mem {
+	m := GLOBL("ascending", rodata)
+	for i := range 16 {
+		DATA(4*i, operand.U32(i))
+	}
+	return m
 }
 
 // lanes is how many partial sums a reduction keeps, whatever the width of a register.

@@ -114,12 +114,13 @@ func (s isa) broadcast(m operand.Mem) reg.Register {
 // chosen is the result of a comparison, lane by lane.
 type chosen mask
 
-// The comparisons' codes in VCMPPS; all are false for NaN except notBelow.
+// The comparisons' codes in VCMPPS; all are false for NaN except notBelow and unordered.
 const (
-	equal    = 0
-	below    = 1
-	notBelow = 5
-	above    = 14
+	equal     = 0
+	below     = 1
+	unordered = 3
+	notBelow  = 5
+	above     = 14
 )
 
 // compare is b ? a, with one of the codes.
