@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"stages/report":    {"dag", "stages/score"},
 	"stages/tokenizer": {},
 	"stages/transform": {"dag", "stages/tokenizer"},
+	"stages/mlmodel":   {"stages/model", "stages/nn", "stages/nn/onnx"},
 	"stages/model":     {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform"},
 	"stages/policy":    {"dag"},
 	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/drift", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
@@ -49,9 +50,9 @@ var mayImport = map[string][]string{
 	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/policy", "stages/transform"},
 	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
-	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/model"},
+	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "stages", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "server/mlflow", "stages", "stages/model", "stages/nn",
 		"stages/nn/onnx", "stages/policy", "stages/score", "workspace"},
 }
 

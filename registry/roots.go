@@ -73,3 +73,18 @@ func findArtifact(q querier, prefix string) (artifacts.Ref, error) {
 	}
 	return found[0], nil
 }
+
+// ModelsOfArtifact returns the names of the registered models that have a
+// version of an artifact.
+func (r *Registry) ModelsOfArtifact(ctx context.Context, digest string) (names []string, err error) {
+	err = r.view(ctx, func(t *tx) error {
+		rows, err := t.query(`SELECT DISTINCT m.name FROM artifacts a JOIN versions v ON v.artifact = a.id JOIN models m ON m.id = v.model
+			WHERE a.digest = ? ORDER BY m.name`, digest)
+		names, err = collect(rows, err, func(scan scanner) (name string, err error) {
+			err = scan(&name)
+			return name, err
+		})
+		return err
+	})
+	return names, err
+}

@@ -33,6 +33,8 @@ type Options struct {
 	CertFile, KeyFile string
 	// Auth says how people sign in.
 	Auth auth.Options
+	// Made are the files of what pipelines made; nil: none.
+	Made mlflow.Made
 	// Rooms are what is answered beside MLflow's API.
 	Rooms []Room
 	// Alone leaves MLflow's API away: the rooms are all that is answered.
@@ -72,7 +74,7 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 	if err != nil {
 		return err
 	}
-	api, err := mlflow.New(reg, filepath.Join(dir, "mlartifacts"), mlflow.Options{Log: o.Log})
+	api, err := mlflow.New(reg, filepath.Join(dir, "mlartifacts"), mlflow.Options{Log: o.Log, Made: o.Made})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

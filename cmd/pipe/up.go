@@ -8,6 +8,7 @@ import (
 
 	"pipe/server"
 	"pipe/server/inference"
+	"pipe/server/mlflow"
 	"pipe/workspace"
 )
 
@@ -39,6 +40,7 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 				return err
 			}
 			defer models.Close()
+			o.Made = workspace.NewOutputs(w, mlflow.Release)
 			o.Rooms = append(o.Rooms, inferenceRoom(models))
 			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at %s://%s\n", scheme(o), addr) }
 			return server.Serve(cmd.Context(), w.Registry, w.Dir, o)

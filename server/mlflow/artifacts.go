@@ -67,7 +67,7 @@ func noSuch(p string) error { return notFound("No such artifact: '%s'", clip(p))
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	p, err := wanted(r)
 	if err == nil {
-		err = mayFile(r.Context(), auth.Read, p)
+		err = s.mayFile(r.Context(), auth.Read, p)
 	}
 	if err == nil {
 		err = s.send(w, r, p)
@@ -81,7 +81,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 // it is an attachment, its type is one that has no scripts, and a sandbox
 // stands for the case that both are ignored.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, p string) error {
-	f, err := s.files.Open(p)
+	f, err := s.open(r.Context(), p)
 	if err != nil {
 		return fileError(err, p)
 	}
@@ -97,8 +97,26 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, p string) error {
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(p)}))
 	h.Set("Content-Type", contentType(p))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	http.ServeContent(w, r, "", info.ModTime(), f)
+	content, ok := f.(io.ReadSeeker)
+	if !ok {
+		return noSuch(p)
+	}
+	http.ServeContent(w, r, "", info.ModTime(), content)
 	return nil
+}
+
+// open opens a file that a pipeline made, or else one that a client uploaded.
+func (s *Server) open(ctx context.Context, p string) (fs.File, error) {
+	made, rest, err := s.made(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if made != nil {
+		if f, err := made.Open(rest); !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return s.files.Open(p)
 }
 
 // contentType is the type of a file that is safe to show, otherwise bytes.
@@ -140,7 +158,10 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		err = s.tooBig()
 	}
 	if err == nil {
-		err = mayFile(r.Context(), auth.Write, p)
+		err = s.mayFile(r.Context(), auth.Write, p)
+	}
+	if err == nil {
+		err = s.notMade(r.Context(), p)
 	}
 	if err == nil {
 		err = s.store(http.MaxBytesReader(w, r.Body, s.opt.MaxUpload), p)
@@ -193,7 +214,10 @@ func (s *Server) uploadID() (string, error) {
 func (s *Server) deleteArtifact(w http.ResponseWriter, r *http.Request) {
 	p, err := wanted(r)
 	if err == nil {
-		err = mayFile(r.Context(), auth.Write, p)
+		err = s.mayFile(r.Context(), auth.Write, p)
+	}
+	if err == nil {
+		err = s.notMade(r.Context(), p)
 	}
 	if err == nil {
 		err = fileError(s.files.RemoveAll(p), p) // what is not there is deleted already
@@ -210,10 +234,10 @@ func (s *Server) listProxied(ctx context.Context, q *struct {
 			return nil, err
 		}
 	}
-	if err := mayFile(ctx, auth.Read, q.Path); err != nil {
+	if err := s.mayFile(ctx, auth.Read, q.Path); err != nil {
 		return nil, err
 	}
-	files, err := s.folder(q.Path, "")
+	files, err := s.folder(ctx, q.Path, "")
 	return fileList{Files: files}, err
 }
 
@@ -231,11 +255,11 @@ func (s *Server) listRun(ctx context.Context, q *struct {
 	if err != nil {
 		return nil, err
 	}
-	return s.listUnder(run.ArtifactURI, q.Path)
+	return s.listUnder(ctx, run.ArtifactURI, q.Path)
 }
 
 // listUnder lists a folder below a location.
-func (s *Server) listUnder(root, sub string) (fileList, error) {
+func (s *Server) listUnder(ctx context.Context, root, sub string) (fileList, error) {
 	if sub != "" {
 		if err := checkPath(sub); err != nil {
 			return fileList{}, err
@@ -245,31 +269,48 @@ func (s *Server) listUnder(root, sub string) (fileList, error) {
 	if !ok {
 		return fileList{}, invalid("The artifacts are at '%s', which this server does not read; use a client that can.", clip(root))
 	}
-	files, err := s.folder(path.Join(base, sub), sub)
+	files, err := s.folder(ctx, path.Join(base, sub), sub)
 	return fileList{root, files}, err
 }
 
-// folder lists a folder of the store by name; what is not there is empty, as
-// in MLflow. Each name is put after prefix.
-func (s *Server) folder(dir, prefix string) ([]fileInfo, error) {
+// folder lists a folder by name: what a pipeline made there and what clients
+// uploaded. What is not there is empty, as in MLflow. Each name is put after
+// prefix.
+func (s *Server) folder(ctx context.Context, dir, prefix string) ([]fileInfo, error) {
 	if dir == "" {
 		dir = "."
 	}
-	f, err := s.files.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fileError(err, dir)
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.IsDir() {
-		return nil, err
-	}
-	entries, err := f.ReadDir(-1)
+	made, rest, err := s.made(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	var files []fileInfo
+	if made != nil {
+		if files, err = entriesOf(func() (fs.File, error) { return made.Open(rest) }, func() ([]fs.DirEntry, error) { return fs.ReadDir(made, rest) }, dir, prefix, nil); err != nil {
+			return nil, err
+		}
+	}
+	files, err = entriesOf(func() (fs.File, error) { return s.files.Open(dir) }, func() ([]fs.DirEntry, error) { return fs.ReadDir(s.files.FS(), dir) }, dir, prefix, files)
+	slices.SortFunc(files, func(a, b fileInfo) int { return strings.Compare(a.Path, b.Path) })
+	return files, err
+}
+
+// entriesOf adds the entries of a folder to files, which have the say.
+func entriesOf(open func() (fs.File, error), read func() ([]fs.DirEntry, error), dir, prefix string, files []fileInfo) ([]fileInfo, error) {
+	f, err := open()
+	if errors.Is(err, fs.ErrNotExist) {
+		return files, nil
+	} else if err != nil {
+		return nil, fileError(err, dir)
+	}
+	info, err := f.Stat()
+	if err = errors.Join(err, f.Close()); err != nil || !info.IsDir() {
+		return files, err
+	}
+	entries, err := read()
+	if err != nil {
+		return nil, err
+	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), ".part") {
 			continue // an upload that is under way
@@ -282,9 +323,10 @@ func (s *Server) folder(dir, prefix string) ([]fileInfo, error) {
 		if size := info.Size(); !entry.Dir {
 			entry.Size = &size
 		}
-		files = append(files, entry)
+		if !slices.ContainsFunc(files, func(have fileInfo) bool { return have.Path == entry.Path }) {
+			files = append(files, entry)
+		}
 	}
-	slices.SortFunc(files, func(a, b fileInfo) int { return strings.Compare(a.Path, b.Path) })
 	return files, nil
 }
 

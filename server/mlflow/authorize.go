@@ -104,7 +104,10 @@ func (s *Server) mayModels(ctx context.Context, metrics ...registry.Metric) erro
 
 // mayFile is may for a file of the artifact proxy, which belongs to the
 // experiment that its path begins with.
-func mayFile(ctx context.Context, need auth.Level, path string) error {
+func (s *Server) mayFile(ctx context.Context, need auth.Level, path string) error {
+	if m := madeModel.FindStringSubmatch(path); m != nil && need == auth.Read {
+		return s.mayMade(ctx, m[1])
+	}
 	first, _, _ := strings.Cut(path, "/")
 	on := auth.Resource{}
 	if id, err := strconv.ParseInt(first, 10, 64); err == nil {

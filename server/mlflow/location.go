@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// remote are the schemes of artifact locations and model sources that do not
-// name anything on the server's own machine. The server never fetches from
-// them; clients do.
-var remote = map[string]bool{"mlflow-artifacts": true, "s3": true, "s3a": true, "s3n": true, "gs": true, "wasbs": true, "wasb": true, "abfs": true, "abfss": true, "dbfs": true, "hdfs": true,
-	"http": true, "https": true, "runs": true, "models": true, "r2": true, "b2": true, "ftp": true, "sftp": true, "hf": true, "oci": true}
+// local are the schemes that name something on the server's own machine, or
+// that a browser would run. The server never fetches from any other; clients
+// do.
+var local = map[string]bool{"file": true, "sqlite": true, "local": true, "data": true, "javascript": true, "jar": true}
 
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
 
@@ -21,10 +20,8 @@ var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
 func checkLocation(uri, what string) error {
 	prefix := strings.ToLower(strings.TrimSuffix(scheme.FindString(uri), ":"))
 	switch {
-	case prefix == "" || prefix == "file" || len(prefix) == 1:
+	case prefix == "" || local[prefix] || len(prefix) == 1:
 		return invalid("Invalid %s: '%s'. To use a local path as a model version source or artifact location, it would have to be on the client's machine; this server serves none of its own files. Use mlflow-artifacts: or the URI of a store.", what, clip(uri))
-	case !remote[prefix]:
-		return invalid("Invalid %s: '%s'. The scheme '%s' is unknown.", what, clip(uri), clip(prefix))
 	case len(uri) > 4*maxSource || unsafeText(uri):
 		return invalid("Invalid %s: '%s'. If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present. Query, fragment and parameters are refused, too.", what, clip(uri))
 	}

@@ -206,7 +206,7 @@ func (s *Server) listLogged(ctx context.Context, q *struct {
 	if err != nil {
 		return nil, err
 	}
-	return s.listUnder(m.ArtifactURI, q.Path)
+	return s.listUnder(ctx, m.ArtifactURI, q.Path)
 }
 
 // loggedArtifact is the download link of MLflow's UI.

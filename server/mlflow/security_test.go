@@ -131,12 +131,6 @@ func TestLocalSourcesAreRefused(t *testing.T) {
 			t.Errorf("artifact location %q: %d %v", source, status, answer)
 		}
 	}
-	other := c.run()
-	for _, source := range []string{"mlflow-artifacts:/0/" + other + "/artifacts/model", "mlflow-artifacts:/0", "runs:/" + other + "/model", "mlflow-artifacts://host/x"} {
-		if status, _ := c.do("POST", api+"model-versions/create", map[string]any{"name": "m", "source": source, "run_id": run}); status != 400 {
-			t.Errorf("source %q of another run: %d", source, status)
-		}
-	}
 	for _, name := range []string{"../m", "a/b", "a:b", "..", " ", strings.Repeat("x", 1<<20)} { // CVE-2024-6838 and names as files
 		if status, _ := c.do("POST", api+"registered-models/create", map[string]any{"name": name}); status != 400 {
 			t.Errorf("model name of %d bytes: %d", len(name), status)

@@ -21,6 +21,9 @@ const Release = "3.17.2"
 type Options struct {
 	// MaxUpload bounds an uploaded file in bytes; 0: 16 GiB.
 	MaxUpload int64
+	// Made are the files of what pipelines made, beside those that clients
+	// upload; nil: none.
+	Made Made
 	// Random is the source of run names and upload ids; nil: crypto/rand.
 	Random io.Reader
 	// Log takes errors that the client is not told about; nil: slog.Default.

@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -12,8 +13,7 @@ import (
 // promptSources are what MLflow's prompts have in place of a source.
 var promptSources = map[string]bool{"dummy-source": true, "prompt-template": true}
 
-// checkSource refuses a source that is on the server's own file system or does
-// not belong to the run or model that the request names, and returns where the
+// checkSource refuses a source that is on the server's own file system, and returns where the
 // files are when the source does not say it itself.
 func (s *Server) checkSource(ctx context.Context, q *createVersion) (storage string, err error) {
 	if p, ok := registry.Value(q.Tags, "mlflow.prompt.is_prompt"); ok && p == "true" && promptSources[q.Source] {
@@ -28,25 +28,11 @@ func (s *Server) checkSource(ctx context.Context, q *createVersion) (storage str
 	}
 	switch u.Scheme {
 	case "runs":
-		run, rest, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-		if u.Host != "" || q.RunID != "" && run != q.RunID {
-			return "", invalid("Invalid model version source: '%s'. It does not belong to the run in run_id.", clip(q.Source))
-		}
-		r, err := s.reg.RunByID(ctx, run)
-		if err == nil {
-			err = may(ctx, auth.Read, auth.Experiment(r.Experiment))
-		}
-		if err != nil {
-			return "", err
-		}
-		return r.ArtifactURI + "/" + rest, nil
+		return s.runSource(ctx, u)
 	case "models":
 		return s.modelSource(ctx, u, q)
 	case "mlflow-artifacts":
-		if _, ok := proxied(q.Source); !ok {
-			return "", invalid("Invalid model version source: '%s'.", clip(q.Source))
-		}
-		return "", s.checkOwner(ctx, q)
+		return "", s.mayFile(ctx, auth.Read, strings.Trim(u.Path, "/"))
 	}
 	return "", nil
 }
@@ -80,34 +66,16 @@ func (s *Server) modelSource(ctx context.Context, u *url.URL, q *createVersion) 
 	return m.ArtifactURI, nil
 }
 
-// checkOwner makes sure that a proxied source is inside the run or the logged
-// model that the request names.
-func (s *Server) checkOwner(ctx context.Context, q *createVersion) error {
-	source, _ := proxied(q.Source)
-	var roots []string
-	if q.ModelID != "" {
-		m, err := s.reg.LoggedModel(ctx, q.ModelID)
-		if err != nil {
-			return err
-		}
-		roots = append(roots, m.ArtifactURI)
+// runSource resolves runs:/ID/path to the files of that run. A run that is not
+// here may be one of another server: then nothing is resolved.
+func (s *Server) runSource(ctx context.Context, u *url.URL) (string, error) {
+	id, rest, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	r, err := s.reg.RunByID(ctx, id)
+	if errors.Is(err, registry.ErrNotFound) {
+		return "", nil
 	}
-	if q.RunID != "" {
-		run, err := s.reg.RunByID(ctx, q.RunID)
-		if err != nil {
-			return err
-		}
-		roots = append(roots, run.ArtifactURI)
-		for _, m := range run.ModelOutputs {
-			if m, err := s.reg.LoggedModel(ctx, m.ModelID); err == nil {
-				roots = append(roots, m.ArtifactURI)
-			}
-		}
+	if err == nil {
+		err = may(ctx, auth.Read, auth.Experiment(r.Experiment))
 	}
-	for _, root := range roots {
-		if base, ok := proxied(root); ok && (source == base || strings.HasPrefix(source, base+"/")) {
-			return nil
-		}
-	}
-	return invalid("Invalid model version source: '%s'. To use a path of this server as a model version source, run_id or model_id must name the run or model that it belongs to.", clip(q.Source))
+	return r.ArtifactURI + "/" + rest, err
 }

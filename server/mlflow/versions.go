@@ -40,7 +40,7 @@ type versionList struct {
 
 func versionToJSON(v registry.ModelVersion) versionJSON {
 	return versionJSON{Name: v.Model, Version: strconv.Itoa(v.Version), Created: v.Created.UnixMilli(), Updated: v.Updated.UnixMilli(), UserID: v.User,
-		Stage: v.Stage, Description: v.Description, Source: v.Source, RunID: v.RunID, Status: v.Status, Tags: v.Tags, RunLink: v.RunLink,
+		Stage: v.Stage, Description: v.Description, Source: sourceOf(v), RunID: v.RunID, Status: v.Status, Tags: v.Tags, RunLink: v.RunLink,
 		Aliases: v.Aliases, ModelID: v.ModelID}
 }
 
@@ -159,7 +159,7 @@ func (s *Server) downloadURI(ctx context.Context, name string, n int) (string, e
 	if v.StorageURI != "" {
 		return v.StorageURI, nil
 	}
-	return v.Source, nil
+	return sourceOf(v), nil
 }
 
 type createVersion struct {
