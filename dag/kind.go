@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"strings"
 
 	"pipe/artifacts"
 )
@@ -43,8 +44,11 @@ const Out = "out"
 
 // Info describes a kind to the language.
 type Info struct {
-	Name    string      // as in `uses: nn.train`
-	Doc     string      // one sentence, then details
+	Name string // as in `uses: nn.train`
+	Doc  string // one sentence, then details
+	// Details is made by a call and follows Doc where a reference is written;
+	// nil for none.
+	Details func() string
 	Example string      // a stage in YAML
 	Version int         // part of the key: raise it when the same configuration gives other bytes
 	New     func() Kind // a configuration with nothing set
@@ -53,6 +57,15 @@ type Info struct {
 	// Effect kinds change something outside the store: they are never cached,
 	// run after their inputs and are idempotent.
 	Effect bool
+}
+
+// Reference is all that is said of the kind.
+func (i Info) Reference() string {
+	doc := i.Doc
+	if i.Details != nil {
+		doc += i.Details()
+	}
+	return strings.TrimSpace(doc)
 }
 
 // Kinds is a sealed set of kinds.

@@ -2,7 +2,6 @@ package dag
 
 import (
 	"reflect"
-	"strings"
 
 	"pipe/dag/text"
 )
@@ -57,7 +56,7 @@ func (b *SchemaBuilder) kind(info Info) JSON {
 	kind := info.New()
 	(&text.Decoder{Problems: &text.Problems{}}).Decode(nil, kind)
 	with := b.Def("with."+info.Name, func() JSON { return b.Struct(reflect.TypeOf(kind).Elem()) })
-	properties := JSON{"with": JSON{"anyOf": []any{with, b.expression()}, "description": strings.TrimSpace(info.Doc)}}
+	properties := JSON{"with": JSON{"anyOf": []any{with, b.expression()}, "description": info.Reference()}}
 	then := JSON{"properties": properties}
 	if demands := b.defs["with."+info.Name].(JSON)["required"]; demands != nil {
 		then["required"] = []any{"with"}

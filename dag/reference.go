@@ -21,7 +21,7 @@ func FirstSentence(doc string) string {
 // terminal and docs/kinds.md show the same.
 func Reference(info Info) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n%s\n", info.Name, strings.TrimSpace(info.Doc))
+	fmt.Fprintf(&b, "## %s\n\n%s\n", info.Name, info.Reference())
 	kind := info.New()
 	(&text.Decoder{Problems: &text.Problems{}}).Decode(nil, kind)
 	in, out := kind.Ports()

@@ -23,7 +23,8 @@ labels of the training table in sorted order; with mse it is a number. All examp
 form that the network reads. A training that was interrupted or killed continues where it was and ends with
 the same bits. The model holds the transform, so that it is used with raw columns. With a model connected in place
 of a transform, training goes on from there (fine-tuning). A layer is written as a word, or as a word with its
-settings.` + networkReference(),
+settings.`,
+	Details: networkReference,
 	Example: `train:
   uses: nn.train
   in: { train: split.train, validation: split.validation, transform: words }

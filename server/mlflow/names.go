@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"pipe/registry"
@@ -30,14 +31,14 @@ const (
 )
 
 // keyName is what metrics, parameters and tags may be called.
-var keyName = regexp.MustCompile(`^[/\p{L}\p{N}_.\- :]*$`)
+var keyName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[/\p{L}\p{N}_.\- :]*$`) })
 
 // checkKey applies MLflow's rules for the name of a metric, parameter or tag.
 func checkKey(name, where string) error {
 	if len(name) > 8*maxKey {
 		return tooManyCharacters(where, maxKey) // without quoting it
 	}
-	if !keyName.MatchString(name) {
+	if !keyName().MatchString(name) {
 		return wrongValue(name, where, "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).")
 	}
 	if clean := path.Clean(name); clean != name || clean == "." || strings.HasPrefix(clean, "..") || strings.HasPrefix(clean, "/") {

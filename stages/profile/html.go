@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,7 +22,9 @@ var lookCSS string
 //go:embed style.css
 var styleCSS string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"whole": whole}).Parse(pageHTML))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{"whole": whole}).Parse(pageHTML))
+})
 
 // view is a Profile with everything computed that the template lays out.
 type view struct {
@@ -40,7 +43,7 @@ func (p *Profile) WriteHTML(w io.Writer) error {
 	for _, c := range p.Columns {
 		v.Cards = append(v.Cards, newCard(c, p.Rows))
 	}
-	if err := page.Execute(w, v); err != nil {
+	if err := page().Execute(w, v); err != nil {
 		return fmt.Errorf("write the page of a profile: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 
 	"pipe/stages/score"
 )
@@ -66,13 +67,15 @@ var lookCSS string
 //go:embed style.css
 var styleCSS string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"count":   count,
-	"percent": percent,
-	"short":   short,
-	"clip":    clip,
-	"name":    name,
-}).Parse(pageHTML))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"count":   count,
+		"percent": percent,
+		"short":   short,
+		"clip":    clip,
+		"name":    name,
+	}).Parse(pageHTML))
+})
 
 // view is a Page with everything computed that the template lays out.
 type view struct {
@@ -107,7 +110,7 @@ func Write(w io.Writer, p *Page) error {
 	for _, l := range p.Layers {
 		v.Parameters += l.Parameters
 	}
-	if err := page.Execute(w, v); err != nil {
+	if err := page().Execute(w, v); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
