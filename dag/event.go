@@ -72,7 +72,7 @@ type Metric struct {
 	Time  time.Time `json:"time"`
 }
 
-// Sink takes a run's events, in order, from one goroutine.
+// Sink takes a run's events, in order and one at a time.
 type Sink interface{ Event(e *Event) }
 
 // Sinks hands each event to several.

@@ -20,7 +20,7 @@ type RunOptions struct {
 	ID     string // of the run
 	Store  *artifacts.Store
 	Models Models // the registry, for stages with an effect
-	Sink   Sink   // takes the events, from one goroutine
+	Sink   Sink   // takes the events, one at a time
 	Selection
 	Jobs      int    // stages at a time; 0 means one for each core
 	KeepGoing bool   // after a failure, run what does not depend on it
@@ -80,6 +80,7 @@ func Run(ctx context.Context, p *Pipeline, o RunOptions) (*Result, error) {
 	if o.Sink == nil {
 		o.Sink = Sinks{}
 	}
+	o.Sink = newLag(o.Sink)
 	chosen, err := p.choose(o.Selection)
 	if err != nil {
 		return nil, err
