@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -63,12 +64,26 @@ const touchInterval = time.Hour
 
 // readRecord also tells when the record was written or, if later, last used.
 func (s *Store) readRecord(k Key) (*Record, time.Time, error) {
-	b, modified, err := readSmall(s.keyPath(k))
+	began := s.now()
+	path := s.keyPath(k)
+	var st syscall.Stat_t
+	if err := lstat(path, &st); err != nil {
+		return nil, time.Time{}, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if b, ok := s.records.get(k, identifyStat(&st)); ok {
+		r, err := parseChecked(b)
+		r, err = ofKey(k, r, err)
+		return r, modTime(&st), err
+	}
+	b, st, err := readSmall(path)
 	if err != nil {
-		return nil, modified, err
+		return nil, time.Time{}, err
 	}
 	r, err := parseRecordOf(k, b)
-	return r, modified, err
+	if err == nil {
+		s.records.put(k, identifyStat(&st), b, began)
+	}
+	return r, modTime(&st), err
 }
 
 // loadRecord is readRecord for those who need no time.
@@ -79,6 +94,10 @@ func (s *Store) loadRecord(k Key) (*Record, error) {
 
 func parseRecordOf(k Key, b []byte) (*Record, error) {
 	r, err := parseRecord(b)
+	return ofKey(k, r, err)
+}
+
+func ofKey(k Key, r *Record, err error) (*Record, error) {
 	if err == nil && r.Key != k {
 		return nil, fmt.Errorf("record: it belongs to the key %s", r.Key)
 	}

@@ -86,6 +86,12 @@ func parseRecord(b []byte) (*Record, error) {
 	if err := checkRecordHead(head, body); err != nil {
 		return nil, err
 	}
+	return parseChecked(b)
+}
+
+// parseChecked is parseRecord for what was checked before.
+func parseChecked(b []byte) (*Record, error) {
+	_, body, _ := bytes.Cut(b, []byte("\n"))
 	line, rest, _ := bytes.Cut(body, []byte("\n"))
 	metrics, rest, _ := bytes.Cut(rest, []byte("\n"))
 	description, rest, ended := bytes.Cut(rest, []byte("\n"))

@@ -63,16 +63,21 @@ const (
 	coarseStamps = 2 * time.Second
 )
 
-// put remembers a digest, unless the file is so young that it could be changed
-// once more without its time stamp showing it (what git calls racy). The ctime
-// is what counts: programs can set the mtime as they like. hashed is when
-// reading began.
-func (c *statCache) put(path string, id identity, d Digest, hashed time.Time) {
+// racy tells whether a file was so young when reading it began that it could be
+// changed once more without its time stamp showing it (git's word). The ctime
+// is what counts: programs can set the mtime as they like.
+func racy(id identity, read time.Time) bool {
 	grain := fineStamps
 	if id.ctime%int64(time.Millisecond) == 0 {
 		grain = coarseStamps
 	}
-	if hashed.UnixNano()-id.ctime <= int64(grain) || strings.ContainsRune(path, '\n') {
+	return read.UnixNano()-id.ctime <= int64(grain)
+}
+
+// put remembers a digest, unless the file is too young. hashed is when reading
+// began.
+func (c *statCache) put(path string, id identity, d Digest, hashed time.Time) {
+	if racy(id, hashed) || strings.ContainsRune(path, '\n') {
 		return
 	}
 	c.mu.Lock()

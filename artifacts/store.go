@@ -9,8 +9,9 @@
 //	objects/ab/cdef…  immutable bytes; the path is their SHA-256
 //	keys/ab/cdef…     what the stage with that key produced (see Record)
 //	stat              digests of outside files, by path and stat
+//	records           what was last looked up, by key and stat
 //	quarantine/       objects that were found damaged, kept for a look
-//	locks/            locked files: sessions, gc, gc-turn, stat, keys
+//	locks/            locked files: sessions, gc, gc-turn, stat, records, keys
 //	tmp/<session>/    a live process's unfinished files and leases
 //
 // Three rules keep it whole. An object is written to tmp/, hashed on the way
@@ -49,6 +50,7 @@ type Store struct {
 
 	temp      tempDirs
 	stats     statCache
+	records   recordCache
 	noReflink atomic.Bool // a clone failed, and so would the next
 }
 
@@ -82,7 +84,7 @@ func Open(dir string) (*Store, error) {
 		unflushed: make(map[Digest]bool),
 		manifests: make(map[Digest]folderList),
 	}
-	s.stats.path = filepath.Join(abs, "stat")
+	s.stats.path, s.records.path = filepath.Join(abs, "stat"), filepath.Join(abs, "records")
 	if err := s.start(); err != nil {
 		return nil, explainDir(abs, err)
 	}
@@ -157,8 +159,10 @@ func (s *Store) Dir() string { return s.dir }
 // are still open can no longer be committed.
 func (s *Store) Close() error {
 	err := s.Flush()
-	if serr := s.saveStats(); err == nil {
-		err = serr
+	for _, save := range []func() error{s.saveStats, s.saveRecords} {
+		if serr := save(); err == nil {
+			err = serr
+		}
 	}
 	s.gcLock.close()
 	s.leases.close()
