@@ -49,10 +49,11 @@ var mayImport = map[string][]string{
 	"server/auth":      {"registry", "server/admit"},
 	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/policy", "stages/transform"},
 	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
+	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "server/auth", "stages/profile", "workspace"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "server/mlflow", "stages", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "server/mlflow", "server/ui", "stages", "stages/model", "stages/nn",
 		"stages/nn/onnx", "stages/policy", "stages/score", "workspace"},
 }
 

@@ -57,7 +57,11 @@ func newRunPlan(q RunQuery) (*runPlan, error) {
 	if p.order, err = parseOrder(runEntity.grammar, q.OrderBy); err != nil {
 		return nil, err
 	}
+	if q.Offset < 0 {
+		return nil, invalid("offset", fmt.Sprint(q.Offset), "%d runs cannot be passed over", q.Offset)
+	}
 	p.offset, err = parseToken(q.PageToken)
+	p.offset += q.Offset
 	return p, err
 }
 

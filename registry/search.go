@@ -40,6 +40,8 @@ type RunQuery struct {
 	Limit int
 	// PageToken is what the page before returned.
 	PageToken string
+	// Offset is how many runs to pass over, after those of the token.
+	Offset int
 }
 
 // defaultLimit is the length of a page that asks for none.

@@ -17,10 +17,11 @@ func (a *app) upCommand() *cobra.Command {
 	var memory int64
 	c := &cobra.Command{
 		Use:   "up",
-		Short: "Serve the deployed models, and the registry to MLflow clients",
-		Long: `Up answers with every deployed model (POST /predict/NAME and the protocols that
-docs/serving.md lists), and MLflow's REST API over the registry: point
-MLFLOW_TRACKING_URI at it; docs/mlflow.md lists what it answers.
+		Short: "Serve the web pages, the deployed models, and the registry to MLflow clients",
+		Long: `Up shows runs, models, artifacts and pipelines on web pages (docs/ui.md), answers
+with every deployed model (POST /predict/NAME and the protocols that docs/serving.md
+lists), and speaks MLflow's REST API over the registry: point MLFLOW_TRACKING_URI at
+it; docs/mlflow.md lists what it answers.
 
 It listens on a loopback address. Any other needs users (pipe users add), who have
 to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
@@ -43,6 +44,8 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 			o.Made = workspace.NewOutputs(w, mlflow.Release)
 			o.Rooms = append(o.Rooms, inferenceRoom(models))
 			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at %s://%s\n", scheme(o), addr) }
+			pages := a.pages(w, &o)
+			defer pages.Close()
 			return server.Serve(cmd.Context(), w.Registry, w.Dir, o)
 		},
 	}

@@ -1,0 +1,292 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"pipe/registry"
+	"pipe/workspace"
+)
+
+// runData is what all pages of a run have.
+type runData struct {
+	registry.RunDetail
+	Tab        string
+	Experiment registry.Experiment
+	Took, Ago  string
+	Request    *workspace.Request // nil for a run of another tool
+	CanRetry   bool
+	CanCancel  bool
+	Note       string
+	Tags       []registry.Pair // without those that tools keep to themselves
+	Done       int             // stages that need nothing more
+	Files      int             // artifacts
+	Curves     int
+	Now        time.Time
+	Previous   string // the run of the same pipeline before this one
+	Champion   []registry.ModelVersion
+}
+
+// runOf reads a run for a page. A shortened id leads to the whole one.
+func (s *Server) runOf(r *http.Request, tab string) (*runData, error) {
+	ctx := r.Context()
+	detail, err := s.w.Registry.Run(ctx, r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	now := s.opt.Now()
+	d := &runData{RunDetail: detail, Tab: tab, Took: took(detail.Run, now), Ago: ago(detail.Start, now), Now: now}
+	if d.Experiment, err = s.w.Registry.Experiment(ctx, d.Run.Experiment); err != nil {
+		return nil, err
+	}
+	if req, err := s.w.Request(d.ID); err == nil {
+		d.Request = req
+	}
+	d.CanRetry = s.opt.Launcher != nil && d.Request != nil && d.Status != registry.Running
+	d.CanCancel = d.Request != nil && d.Status == registry.Running
+	for _, t := range d.RunDetail.Tags {
+		switch {
+		case t.Key == noteTag:
+			d.Note = t.Value
+		case !strings.HasPrefix(t.Key, "mlflow."):
+			d.Tags = append(d.Tags, t)
+		}
+	}
+	for _, st := range d.Stages {
+		if st.State == registry.StageDone || st.State == registry.StageCached {
+			d.Done++
+		}
+		d.Files += len(st.Outputs)
+	}
+	for _, m := range d.Metrics {
+		if m.Step != 0 {
+			d.Curves++
+		}
+	}
+	d.Previous = s.before(ctx, &d.Run)
+	return d, nil
+}
+
+// noteTag is where MLflow's clients keep the description of a run.
+const noteTag = "mlflow.note.content"
+
+// before finds the run of the same pipeline, or else of the same experiment,
+// that is next older.
+func (s *Server) before(ctx context.Context, run *registry.Run) string {
+	q := registry.RunQuery{Experiments: []int64{run.Experiment}, Filter: "attributes.start_time < " + millis(run.Start), Limit: 1}
+	if run.Pipeline != "" {
+		q.Filter += " and attributes.pipeline = " + quote(run.Pipeline)
+	}
+	runs, _, err := s.w.Registry.Runs(ctx, q)
+	if err != nil || len(runs) == 0 {
+		return ""
+	}
+	return runs[0].ID
+}
+
+func (s *Server) frameOf(d *runData) *frame {
+	f := &frame{Title: cmp.Or(d.Name, short(d.ID)), Room: "runs"}
+	if d.Status == registry.Running {
+		f.Live = "/runs/" + d.ID + "/events"
+	}
+	return f
+}
+
+// overview is the first page of a run.
+type overview struct {
+	*runData
+	DAG     *dagView
+	Gantt   *ganttView
+	Metrics []metricRow
+	Top     []metricRow
+	More    int // metrics beyond those that are listed
+}
+
+// metricRow is a metric of a run beside that of the run before.
+type metricRow struct {
+	registry.Metric
+	Curve  bool
+	Before *float64
+	Change float64
+}
+
+// listed is how many metrics a page lists; a run may have thousands.
+const listed = 200
+
+func (s *Server) runPage(w http.ResponseWriter, r *http.Request) error {
+	d, err := s.runOf(r, "overview")
+	if err != nil {
+		return err
+	}
+	if id := r.PathValue("id"); id != d.ID {
+		http.Redirect(w, r, "/runs/"+d.ID, http.StatusFound)
+		return nil
+	}
+	o := &overview{runData: d, Gantt: gantt(d, s.opt.Now())}
+	if o.DAG, err = s.dagOf(r.Context(), d, ""); err != nil {
+		return err
+	}
+	var before []registry.Metric
+	if d.Previous != "" {
+		if run, err := s.w.Registry.RunByID(r.Context(), d.Previous); err == nil {
+			before = run.Metrics
+		}
+	}
+	for _, m := range d.RunDetail.Metrics {
+		row := metricRow{Metric: m, Curve: m.Step != 0}
+		if b, ok := metricOf(before, m.Key); ok {
+			row.Before, row.Change = &b.Value, m.Value-b.Value
+		}
+		o.Metrics = append(o.Metrics, row)
+	}
+	o.Top = slices.Clone(o.Metrics)
+	slices.SortStableFunc(o.Top, func(a, b metricRow) int { return cmp.Compare(telling(a.Key), telling(b.Key)) })
+	o.Top = o.Top[:min(6, len(o.Top))]
+	if o.More = len(o.Metrics) - listed; o.More > 0 {
+		o.Metrics = o.Metrics[:listed]
+	} else {
+		o.More = 0
+	}
+	f := s.frameOf(d)
+	s.render(w, r, http.StatusOK, "run", f, o)
+	return nil
+}
+
+// editRun changes name, note and tags.
+func (s *Server) editRun(w http.ResponseWriter, r *http.Request) error {
+	ctx, id := r.Context(), r.PathValue("id")
+	run, err := s.w.Registry.RunByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.mayChangeRun(r.Context(), run.ID); err != nil {
+		return err
+	}
+	f := r.PostForm
+	switch f.Get("do") {
+	case "name":
+		name := strings.TrimSpace(f.Get("name"))
+		if name == "" {
+			return &problem{http.StatusBadRequest, "A run needs a name."}
+		}
+		_, err = s.w.Registry.UpdateRun(ctx, id, registry.RunChange{Name: &name})
+	case "note":
+		err = s.w.Registry.SetTags(ctx, id, []registry.Pair{{Key: noteTag, Value: strings.ReplaceAll(f.Get("note"), "\r\n", "\n")}})
+	case "tag":
+		key, value, _ := strings.Cut(f.Get("tag"), "=")
+		if key = strings.TrimSpace(key); key == "" {
+			return &problem{http.StatusBadRequest, "A tag is written as name=value."}
+		}
+		err = s.w.Registry.SetTags(ctx, id, []registry.Pair{{Key: key, Value: strings.TrimSpace(value)}})
+	case "untag":
+		err = s.w.Registry.DeleteTag(ctx, id, f.Get("tag"))
+	case "delete":
+		err = s.w.Registry.DeleteRun(ctx, id, s.audit(r, ""))
+	case "restore":
+		err = s.w.Registry.RestoreRun(ctx, id)
+	default:
+		err = &problem{http.StatusBadRequest, "There is no such action."}
+	}
+	if err != nil {
+		return err
+	}
+	return back(w, r, "/runs/"+run.ID)
+}
+
+func (s *Server) retryRun(w http.ResponseWriter, r *http.Request) error {
+	run, err := s.w.Registry.RunByID(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.mayChangeRun(r.Context(), run.ID); err != nil {
+		return err
+	}
+	args := []string{"retry", run.ID}
+	if r.PostFormValue("edits") != "" {
+		args = append(args, "--with-edits")
+	}
+	return s.launch(w, r, args...)
+}
+
+// launch begins a run and leads to its page.
+func (s *Server) launch(w http.ResponseWriter, r *http.Request, args ...string) error {
+	if s.opt.Launcher == nil {
+		return &problem{http.StatusNotImplemented, "This server does not run pipelines."}
+	}
+	id, err := s.opt.Launcher.Launch(r.Context(), args...)
+	if err != nil {
+		return &problem{http.StatusUnprocessableEntity, err.Error()}
+	}
+	http.Redirect(w, r, "/runs/"+url.PathEscape(id), http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) cancelRun(w http.ResponseWriter, r *http.Request) error {
+	run, err := s.w.Registry.RunByID(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.mayChangeRun(r.Context(), run.ID); err != nil {
+		return err
+	}
+	if err := s.w.Cancel(r.Context(), run.ID); err != nil {
+		return &problem{http.StatusConflict, err.Error()}
+	}
+	return back(w, r, "/runs/"+run.ID)
+}
+
+// reproduce is what a person types to get the same run.
+func reproduce(d *runData) []string {
+	if d.Request == nil {
+		return nil
+	}
+	var lines []string
+	if d.Git.Commit != "" {
+		lines = append(lines, "git checkout "+d.Git.Commit)
+	}
+	args := []string{"pipe", "run", shell(d.Request.File)}
+	for _, p := range registry.Pairs(d.Request.Params) {
+		args = append(args, "-p", shell(p.Key+"="+p.Value))
+	}
+	for _, t := range d.Request.Targets {
+		args = append(args, shell(t))
+	}
+	for _, f := range d.Request.From {
+		args = append(args, "--from", shell(f))
+	}
+	return append(lines, strings.Join(args, " "))
+}
+
+// shell quotes a word for a POSIX shell where it needs it.
+func shell(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./=:@%+,", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// runPipeline shows the text that the run had.
+func (s *Server) runPipeline(w http.ResponseWriter, r *http.Request) error {
+	d, err := s.runOf(r, "pipeline")
+	if err != nil {
+		return err
+	}
+	var name string
+	if d.Request != nil {
+		name = path.Base(d.Request.File)
+	}
+	s.render(w, r, http.StatusOK, "runpipeline", s.frameOf(d), struct {
+		*runData
+		File      string
+		Reproduce []string
+	}{d, name, reproduce(d)})
+	return nil
+}
