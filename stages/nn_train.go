@@ -58,6 +58,7 @@ type Train struct {
 	MicroBatch    int          `yaml:"micro_batch" doc:"rows at once, whose gradients add up to those of a step, so that a large batch needs less memory; 0 for all" default:"0" min:"0"`
 	Freeze        int          `yaml:"freeze" doc:"how many of the first layers keep their weights" default:"0" min:"0"`
 	ClipNorm      float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"0" min:"0"`
+	TensorBoard   bool         `yaml:"tensorboard" doc:"whether curves and histograms of the weights are written as an event file, the output tensorboard" default:"false"`
 
 	checkpointEvery time.Duration
 }
@@ -71,6 +72,7 @@ func (t *Train) Ports() (in, out []dag.Port) {
 			{Name: "model", Type: artifacts.Model, Optional: true, Doc: "a trained model to go on from: its transform, network, weights and classes"},
 		}, []dag.Port{
 			{Name: dag.Out, Type: artifacts.Model, Doc: "from raw columns to an answer"},
+			{Name: "tensorboard", Type: artifacts.File, Optional: true, Doc: "a folder for TensorBoard, where it is asked for: curves of all epochs and histograms of the weights"},
 		}
 }
 
@@ -112,9 +114,14 @@ func (t *Train) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	t.describeWork(env, b.network, train, validation)
-	history, err := t.fit(ctx, env, b.network, train, validation)
+	history, epochs, err := t.fit(ctx, env, b.network, train, validation)
 	if err != nil {
 		return err
+	}
+	if t.TensorBoard {
+		if err := writeEvents(env, history, epochs); err != nil {
+			return err
+		}
 	}
 	m, err := model.New(t.manifest(env, b, train, validation), history, b.transform, b.network)
 	if err != nil {

@@ -18,15 +18,15 @@ import (
 
 // fit trains the network, from the checkpoint of an interrupted training where
 // there is one, and reports each epoch.
-func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, validation *examples) (model.History, error) {
+func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, validation *examples) (model.History, []nn.EpochResult, error) {
 	weights, err := t.ClassWeight.resolve(train)
 	if err != nil {
-		return model.History{}, err
+		return model.History{}, nil, err
 	}
 	_, optimizer := only(t.Optimizer)
 	config := nn.FitConfig{
 		Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: t.lossOf(), Optimizer: optimizer,
-		KeepOrder: !t.Shuffle, ClipNorm: t.ClipNorm, ClassWeights: weights, MicroBatch: t.MicroBatch, Now: time.Now,
+		KeepOrder: !t.Shuffle, ClipNorm: t.ClipNorm, ClassWeights: weights, MicroBatch: t.MicroBatch, Histograms: t.TensorBoard, Now: time.Now,
 	}
 	_, config.Schedule = only(t.Schedule)
 	for i := range min(t.Freeze, len(n.Layers)) {
@@ -39,11 +39,11 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 	}
 	trainer, err := nn.NewTrainer(n, config)
 	if err != nil {
-		return model.History{}, err
+		return model.History{}, nil, err
 	}
 	scratch, err := env.Scratch()
 	if err != nil {
-		return model.History{}, err
+		return model.History{}, nil, err
 	}
 	saved := &checkpoint{path: filepath.Join(scratch, "training.safetensors"), every: t.checkpointEvery, now: time.Now}
 	if err := saved.load(trainer); err == nil {
@@ -63,9 +63,9 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 		if ctx.Err() != nil {
 			err = errors.Join(ctx.Err(), saved.onStop(trainer))
 		}
-		return model.History{}, err
+		return model.History{}, nil, err
 	}
-	return t.history(env, trainer, train.Count), nil
+	return t.history(env, trainer, train.Count), trainer.History(), nil
 }
 
 // source keeps a nil *examples from becoming a source that is not nil.
@@ -98,6 +98,7 @@ func (t *Train) reportEpoch(env *dag.Env, e model.Epoch) {
 	add("val_loss", e.ValLoss)
 	add("val_accuracy", e.ValAccuracy)
 	add("learning_rate", e.LearningRate)
+	add("gradient_norm", e.GradientNorm)
 	env.LogMetrics(ms)
 	env.Logf("%s", line)
 }
@@ -118,6 +119,7 @@ func (t *Train) epoch(past []nn.EpochResult, rows int) model.Epoch {
 			e.ValAccuracy = float(v.Accuracy)
 		}
 	}
+	e.GradientNorm = float(r.GradientNorm)
 	if rate, ok := t.Optimizer.learningRate(); ok {
 		e.LearningRate = float(rate * t.scheduled(past, rows))
 	}

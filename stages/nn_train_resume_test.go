@@ -19,12 +19,16 @@ import (
 
 // longTraining takes long enough to be killed in the middle; dropout and
 // shuffling draw random numbers on the way.
-var longTraining = strings.NewReplacer("epochs: 12", "epochs: 40\nschedule: cosine\nearly_stopping: { restore_best: true }",
+var longTraining = strings.NewReplacer("epochs: 12", "epochs: 40\ntensorboard: true\nschedule: cosine\nearly_stopping: { restore_best: true }",
 	"  - dense", "  - dropout: { rate: 0.3 }\n  - dense").Replace(toyTraining)
 
-// resume runs a training in a scratch folder and gives the model's digest and
-// the log.
-func resume(t *testing.T, ctx context.Context, y *toy, scratch string, seen func(dag.Event)) (artifacts.Digest, string, error) {
+// trained is what a training gave: the model, and curves and histograms.
+type trained struct{ model, events artifacts.Digest }
+
+func (t trained) Short() string { return t.model.Short() + " and " + t.events.Short() }
+
+// resume runs a training in a scratch folder and gives its outputs and the log.
+func resume(t *testing.T, ctx context.Context, y *toy, scratch string, seen func(dag.Event)) (trained, string, error) {
 	t.Helper()
 	k := dagtest.New(t, trainKind.New(), longTraining).(*Train)
 	k.checkpointEvery = 0
@@ -41,10 +45,10 @@ func resume(t *testing.T, ctx context.Context, y *toy, scratch string, seen func
 			seen(e)
 		}
 	})
-	return out["out"].Digest, log.String(), err
+	return trained{out["out"].Digest, out["tensorboard"].Digest}, log.String(), err
 }
 
-func uninterrupted(t *testing.T, y *toy) artifacts.Digest {
+func uninterrupted(t *testing.T, y *toy) trained {
 	t.Helper()
 	digest, _, err := resume(t, context.Background(), y, t.TempDir(), nil)
 	if err != nil {

@@ -71,6 +71,7 @@ type Epoch struct {
 	ValLoss      *dag.Float `json:"val_loss,omitempty"`
 	ValAccuracy  *dag.Float `json:"val_accuracy,omitempty"`
 	LearningRate *dag.Float `json:"learning_rate,omitempty"`
+	GradientNorm *dag.Float `json:"gradient_norm,omitempty"`
 }
 
 // Names of the columns that predictions have.

@@ -58,7 +58,11 @@ func (t *Trainer) epoch(ctx context.Context, train, validation Source, cb Callba
 		}
 	}
 	result := EpochResult{Epoch: t.state.Epoch + 1, Metrics: t.state.Sums.metrics(), Seconds: t.state.Seconds,
-		RowsPerSecond: rate(t.state.Sums.Examples, t.state.Seconds)}
+		RowsPerSecond: rate(t.state.Sums.Examples, t.state.Seconds),
+		GradientNorm:  t.state.Sums.Norms / float64(max(t.state.Sums.Steps, 1))}
+	if t.cfg.Histograms {
+		result.Weights = t.histograms()
+	}
 	if validation != nil && validation.Len() > 0 {
 		m, err := t.net.Evaluate(ctx, validation, t.cfg.Loss, size)
 		if err != nil {
@@ -114,6 +118,7 @@ func (t *Trainer) step(ctx context.Context, src Source, examples []int, steps in
 		}
 	}
 	norm := gradientNorm(t.params)
+	all.Norms, all.Steps = norm, 1
 	if t.cfg.ClipNorm > 0 {
 		clip(t.params, norm, t.cfg.ClipNorm)
 	}

@@ -26,6 +26,9 @@ type EpochResult struct {
 	Seconds       float64  `json:"seconds"`
 	RowsPerSecond float64  `json:"rows_per_second"`
 	Best          bool     `json:"best"` // the best epoch so far
+
+	GradientNorm float64          `json:"gradient_norm"`        // the mean over the steps, before gradients are clipped
+	Weights      []ParamHistogram `json:"histograms,omitempty"` // after the epoch, where they are asked for
 }
 
 // Callbacks are told how a training goes. Each may be nil.

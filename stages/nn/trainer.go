@@ -22,6 +22,7 @@ type FitConfig struct {
 	ClassWeights []float32 // one for each class, nil for 1
 	Frozen       Frozen    // parameters that keep their values
 	Stopping     Stopping
+	Histograms   bool // each epoch ends with histograms of the trained weights
 
 	// Now tells the time for rates and durations; nil leaves them zero.
 	Now func() time.Time
@@ -66,6 +67,9 @@ type sums struct {
 	Examples int     `json:"examples"`
 	Right    int     `json:"right"`
 	Rows     int     `json:"rows"`
+
+	Norms float64 `json:"norms"` // of the gradients, by step
+	Steps int     `json:"steps"`
 }
 
 func (s *sums) add(loss float64, examples, right, rows int) {
@@ -80,6 +84,8 @@ func (s *sums) addAll(o sums) {
 	s.Examples += o.Examples
 	s.Right += o.Right
 	s.Rows += o.Rows
+	s.Norms += o.Norms
+	s.Steps += o.Steps
 }
 
 func (s *sums) metrics() Metrics {
