@@ -160,6 +160,11 @@ func (d *Description) appendJSON(b []byte) (_ []byte, err error) {
 		}
 		b = append(b, '}')
 	}
+	if len(d.Labels) > 0 {
+		if b, err = appendAny(append(b, `,"labels":`...), d.Labels); err != nil {
+			return b, err
+		}
+	}
 	if len(d.Externals) > 0 {
 		if b, err = appendAny(append(b, `,"externals":`...), d.Externals); err != nil {
 			return b, err
@@ -167,6 +172,11 @@ func (d *Description) appendJSON(b []byte) (_ []byte, err error) {
 	}
 	if len(d.Variables) > 0 {
 		if b, err = appendAny(append(b, `,"variables":`...), d.Variables); err != nil {
+			return b, err
+		}
+	}
+	if len(d.Secrets) > 0 {
+		if b, err = appendAny(append(b, `,"secrets":`...), d.Secrets); err != nil {
 			return b, err
 		}
 	}

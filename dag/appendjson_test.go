@@ -22,6 +22,9 @@ func fill(v reflect.Value, rng *rand.Rand) {
 	case *Float:
 		*x = Float(rng.NormFloat64())
 		return
+	case *Label:
+		*x = Label{Name: words[rng.IntN(len(words))], Value: []any{"x", int64(3), 0.5, true}[rng.IntN(4)]}
+		return
 	case *json.RawMessage:
 		*x = json.RawMessage(`{"run":["true",7]}`)
 		return

@@ -6,18 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"pipe/artifacts"
 )
 
 // run tries a stage until it succeeds or its retries are used up. Attempts and
 // waits are told as lines of the stage's log; the log and the metrics that are
 // kept are those of the last attempt, as are the outputs.
-func (w *worker) run(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, scratch string, o *outcome) {
-	w.emit(Event{Time: w.now(), Type: StageStarted, Stage: s.Name, Kind: s.Info.Name, Key: o.key, Inputs: flatten(inputs)})
+func (w *worker) run(ctx context.Context, x *work, scratch string, o *outcome) {
+	s := x.stage
+	w.emit(Event{Time: w.now(), Type: StageStarted, Stage: s.Name, Kind: s.Info.Name, Key: o.key, Inputs: flatten(x.inputs)})
 	draw := jitter(w.seed, s.Name)
 	for attempt := 1; ; attempt++ {
-		w.attempt(ctx, s, inputs, scratch, o)
+		w.attempt(ctx, x, scratch, o)
 		r := s.Retries
 		if o.err == nil || r == nil || r.Times == 0 || ctx.Err() != nil || !r.again(o.err) {
 			return
@@ -36,13 +35,14 @@ func (w *worker) run(ctx context.Context, s *Stage, inputs map[string][]artifact
 }
 
 // attempt runs a stage once, with drafts of its own.
-func (w *worker) attempt(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, scratch string, o *outcome) {
+func (w *worker) attempt(ctx context.Context, x *work, scratch string, o *outcome) {
+	s := x.stage
 	var log bytes.Buffer
-	env := newEnv(w.store, inputs, w.seed, nil, scratch, func(e Event) {
+	env := newEnv(w.store, x.inputs, w.seed, nil, scratch, func(e Event) {
 		e.Stage = s.Name
 		w.emit(e)
 	}, w.now)
-	env.log = &log
+	env.log, env.labels = &log, x.labels
 	if s.Info.Effect {
 		env.Models, env.Run = w.models, w.about
 	}

@@ -18,7 +18,7 @@ func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
 			return
 		}
 		for _, o := range s.Outputs {
-			s.Schemas[o.Name] = Schema{Type: o.Type, Origin: s.Name + "." + o.Name}
+			s.Schemas[o.Name] = Schema{Type: o.Type, Origin: s.label + "." + o.Name}
 		}
 		if s.Kind == nil {
 			continue
@@ -28,19 +28,20 @@ func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
 }
 
 func (l *loader) checkStage(s *Stage) {
-	c := &Check{In: make(map[string]Schema, len(s.In)), InMany: map[string][]Schema{}, Out: make(map[string]Schema, len(s.Outputs)), cache: &l.cache}
+	c := &Check{In: make(map[string]Schema, len(s.In)), InMany: map[string][]Schema{}, Labels: map[string][][]Label{}, Out: make(map[string]Schema, len(s.Outputs)), cache: &l.cache}
 	ports, _ := s.Kind.Ports()
 	for _, e := range s.In {
 		schema := e.From.Schemas[e.FromPort]
 		if slices.ContainsFunc(ports, func(p Port) bool { return p.Many && p.Name == e.Port }) {
 			c.InMany[e.Port] = append(c.InMany[e.Port], schema)
+			c.Labels[e.Port] = append(c.Labels[e.Port], e.Labels)
 		}
 		if _, ok := c.In[e.Port]; !ok {
 			c.In[e.Port] = schema
 		}
 	}
 	c.report = func(code, field, message, hint string) {
-		l.problems.Add(&text.Problem{Code: code, Pos: s.fieldPos(field), Text: fmt.Sprintf("stage %q: %s%s", s.Name, label(field), message), Hint: hint})
+		l.problems.Add(&text.Problem{Code: code, Pos: s.fieldPos(field), Text: fmt.Sprintf("stage %q: %s%s", s.label, label(field), message), Hint: hint})
 	}
 	before := l.problems.Len()
 	l.checkWhen(s)
@@ -50,9 +51,9 @@ func (l *loader) checkStage(s *Stage) {
 	}
 	for _, o := range s.Outputs {
 		if schema, ok := c.Out[o.Name]; ok {
-			schema.Type, schema.Origin = o.Type, s.Name+"."+o.Name
+			schema.Type, schema.Origin = o.Type, s.label+"."+o.Name
 			if o.Name == Out {
-				schema.Origin = s.Name
+				schema.Origin = s.label
 			}
 			s.Schemas[o.Name] = schema
 		}

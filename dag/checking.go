@@ -19,6 +19,8 @@ type Check struct {
 	// artifact in InMany instead.
 	In     map[string]Schema
 	InMany map[string][]Schema
+	// Labels tell of each artifact of a port with Many which variant it is from.
+	Labels map[string][][]Label
 	// Out is filled by the kind; a port left out keeps its type only.
 	Out map[string]Schema
 
@@ -29,7 +31,7 @@ type Check struct {
 // NewCheck prepares a check outside a pipeline, for tests and tools; report
 // receives each problem.
 func NewCheck(in map[string]Schema, report func(code, field, message, hint string)) *Check {
-	return &Check{In: in, InMany: map[string][]Schema{}, Out: map[string]Schema{}, report: report, cache: &expr.Cache{}}
+	return &Check{In: in, InMany: map[string][]Schema{}, Labels: map[string][][]Label{}, Out: map[string]Schema{}, report: report, cache: &expr.Cache{}}
 }
 
 // Errorf reports a problem at a field under `with:`, such as "layers[1].lstm"

@@ -3,6 +3,7 @@ package dag
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"pipe/dag/text"
 )
@@ -67,6 +68,10 @@ func (p *Pipeline) find(names []string) ([]*Stage, error) {
 	var out []*Stage
 	for _, n := range names {
 		s := p.Stage(n)
+		if members := p.under(n); s == nil && len(members) > 0 {
+			out = append(out, members...)
+			continue
+		}
 		if s == nil {
 			hint := text.DidYouMean(n, p.stageNames())
 			if hint == "" {
@@ -77,6 +82,17 @@ func (p *Pipeline) find(names []string) ([]*Stage, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// under lists the stages that a name stands for in the file: the variants of a
+// matrix, the members of a group or of a pipeline that is used.
+func (p *Pipeline) under(name string) (out []*Stage) {
+	for _, s := range p.Stages {
+		if strings.HasPrefix(s.Name, name+"/") {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // UnknownStageError is a stage that was asked for and is not in the pipeline.

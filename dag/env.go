@@ -29,6 +29,7 @@ type Env struct {
 
 	store   *artifacts.Store
 	inputs  map[string][]artifacts.Ref
+	labels  map[string][][]Label
 	scratch string
 	emit    func(Event)
 	now     func() time.Time

@@ -10,7 +10,9 @@ type givenParams struct {
 	own    map[string]string
 	file   *text.Node // a map; nil for none
 	lookup func(string) (string, bool)
-	whole  text.Pos // the pipeline file, for what has no better place
+	whole  text.Pos   // the pipeline file, for what has no better place
+	at     *text.Node // where a part's values are given; nil for a pipeline that is run
+	what   string     // begins a message: "the pipeline has"
 }
 
 // given is one value; node is where it stands in the params file, or nil.
@@ -22,7 +24,7 @@ type given struct {
 // readGiven parses the params file, which shares the problems of the pipeline,
 // so that both are mended at once.
 func (l *loader) readGiven(o *LoadOptions) *givenParams {
-	g := &givenParams{own: o.Params, lookup: o.Lookup, whole: text.Pos{File: l.file}}
+	g := &givenParams{own: o.Params, lookup: o.Lookup, whole: text.Pos{File: l.file}, what: "the pipeline has"}
 	if o.ParamsFile == nil {
 		return g
 	}
@@ -34,14 +36,22 @@ func (l *loader) readGiven(o *LoadOptions) *givenParams {
 		l.errorf(root, "type", "a params file is a map from params to values, found %s", root.What())
 		return g
 	}
-	g.file = root
-	for i, k := range root.Keys {
-		if v := root.Items[i]; v.Kind != text.Scalar || v.Value == nil {
+	g.file = l.valuesOf(root).file
+	return g
+}
+
+// valuesOf takes the values of a map's keys; nil gives none.
+func (l *loader) valuesOf(n *text.Node) *givenParams {
+	if n == nil {
+		return &givenParams{}
+	}
+	for i, k := range n.Keys {
+		if v := n.Items[i]; v.Kind != text.Scalar || v.Value == nil {
 			l.errorf(v, "type", "param %q: expected a value, found %s", k.Raw, v.What())
-			g.file = nil
+			return &givenParams{}
 		}
 	}
-	return g
+	return &givenParams{file: n}
 }
 
 func (g *givenParams) get(name string) (given, bool) {

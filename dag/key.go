@@ -30,8 +30,10 @@ type Description struct {
 	Config    json.RawMessage               `json:"config"`
 	Seed      *uint64                       `json:"seed,omitempty"`
 	Inputs    map[string][]artifacts.Digest `json:"inputs,omitempty"`
+	Labels    map[string][][]Label          `json:"labels,omitempty"` // of a Labelled kind's inputs
 	Externals []ExternalFile                `json:"externals,omitempty"`
 	Variables map[string]string             `json:"variables,omitempty"` // of the environment
+	Secrets   map[string]string             `json:"secrets,omitempty"`   // salted fingerprints by name
 }
 
 // ExternalFile is a file outside the store as a key sees it.

@@ -57,6 +57,9 @@ type Info struct {
 	// Effect kinds change something outside the store: they are never cached,
 	// run after their inputs and are idempotent.
 	Effect bool
+	// Labelled kinds tell the artifacts on an input apart by the values of the
+	// matrix that they are from: those are part of the key.
+	Labelled bool
 }
 
 // Reference is all that is said of the kind.

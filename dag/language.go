@@ -2,6 +2,7 @@ package dag
 
 import (
 	"reflect"
+	"strings"
 
 	"pipe/dag/text"
 )
@@ -18,13 +19,59 @@ func LanguageSchema(kinds *Kinds) JSON {
 	s["$defs"] = b.defs
 	properties := s["properties"].(JSON)
 	b.set(properties, "seed", JSON{"type": "integer", "minimum": 0})
+	s["patternProperties"] = JSON{"^x-": JSON{"description": "a place of the writer's own, for anchors"}}
 	param := b.Struct(reflect.TypeFor[paramForm]())
 	b.set(properties, "params", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier.String()},
 		"additionalProperties": JSON{"anyOf": []any{param, JSON{"type": written}}}})
 	b.set(properties, "schedule", listOf(b.Of(reflect.TypeFor[Schedule]())))
-	b.set(properties, "stages", JSON{"type": "object", "minProperties": 1, "propertyNames": JSON{"pattern": stageName.String()},
-		"additionalProperties": b.Def("stage", func() JSON { return b.stage(kinds) })})
+	b.set(properties, "stages", b.stages(kinds))
+	b.set(properties, "include", listOf(JSON{"type": "string"}))
+	b.set(properties, "defaults", b.Struct(reflect.TypeFor[defaultsForm]()))
+	input := JSON{"anyOf": []any{JSON{"enum": words(strings.Split("table,transform,model,metrics,report,file", ","))}, b.Struct(reflect.TypeFor[inputForm]())}}
+	b.set(properties, "inputs", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier.String()}, "additionalProperties": input})
+	b.set(properties, "outputs", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier.String()}, "additionalProperties": JSON{"type": "string"}})
 	return s
+}
+
+// stages is the schema of a map of stages: each is one of a kind, one that uses
+// a pipeline, or a group.
+func (b *SchemaBuilder) stages(kinds *Kinds) JSON {
+	return JSON{"type": "object", "minProperties": 1, "propertyNames": JSON{"pattern": stageName.String()},
+		"additionalProperties": JSON{"if": JSON{"type": "object", "required": []any{"stages"}}, "then": b.Def("group", func() JSON { return b.group(kinds) }),
+			"else": JSON{"if": JSON{"properties": JSON{"uses": JSON{"pattern": `\.ya?ml$`}}, "required": []any{"uses"}}, "then": b.Def("part", b.part),
+				"else": b.Def("stage", func() JSON { return b.stage(kinds) })}}}
+}
+
+func (b *SchemaBuilder) group(kinds *Kinds) JSON {
+	s := b.Struct(reflect.TypeFor[groupForm]())
+	properties := s["properties"].(JSON)
+	b.setVariants(properties)
+	b.set(properties, "stages", b.stages(kinds))
+	return s
+}
+
+func (b *SchemaBuilder) part() JSON {
+	s := b.Struct(reflect.TypeFor[partForm]())
+	properties := s["properties"].(JSON)
+	b.setVariants(properties)
+	b.set(properties, "in", b.connections())
+	b.set(properties, "with", JSON{"type": []any{"object", "null"}, "additionalProperties": JSON{"type": written}})
+	return s
+}
+
+// setVariants is what makes variants of a stage.
+func (b *SchemaBuilder) setVariants(properties JSON) {
+	value := JSON{"type": written}
+	maps := listOf(JSON{"type": "object", "additionalProperties": value})
+	b.set(properties, "matrix", JSON{"type": "object", "minProperties": 1, "properties": JSON{"include": maps, "exclude": maps}, "additionalProperties": b.OrExpression(listOf(value))})
+	item := JSON{"type": []any{"string", "number", "boolean", "object"}}
+	b.set(properties, "foreach", JSON{"anyOf": []any{JSON{"type": "array", "items": item, "minItems": 1}, b.Struct(reflect.TypeFor[tableForm]())}})
+}
+
+// connections is what may stand under in.
+func (b *SchemaBuilder) connections() JSON {
+	source := JSON{"type": "string", "pattern": `^[A-Za-z_$]`}
+	return JSON{"anyOf": []any{listOf(source), JSON{"type": "object", "additionalProperties": listOf(source)}}}
 }
 
 // set gives a key that is decoded later its schema.
@@ -42,8 +89,8 @@ func (b *SchemaBuilder) stage(kinds *Kinds) JSON {
 		names = append(names, JSON{"const": name, "description": FirstSentence(info.Doc)})
 		cases = append(cases, JSON{"if": JSON{"properties": JSON{"uses": JSON{"const": name}}, "required": []any{"uses"}}, "then": b.kind(info)})
 	}
-	source := JSON{"type": "string", "pattern": `^[A-Za-z_$]`}
-	b.set(properties, "in", JSON{"anyOf": []any{listOf(source), JSON{"type": "object", "additionalProperties": listOf(source)}}})
+	b.setVariants(properties)
+	b.set(properties, "in", b.connections())
 	b.set(properties, "with", JSON{"type": []any{"object", "null"}})
 	b.set(properties, "when", JSON{"type": []any{"string", "boolean"}})
 	b.set(properties, "uses", JSON{"oneOf": names})

@@ -10,10 +10,6 @@ import (
 
 // link connects inputs with outputs.
 func (l *loader) link(p *Pipeline) {
-	names := make([]string, len(p.Stages))
-	for i, s := range p.Stages {
-		names[i] = s.Name
-	}
 	for _, s := range p.Stages {
 		in := s.node.Get("in")
 		if s.Info.Name == "" {
@@ -25,16 +21,16 @@ func (l *loader) link(p *Pipeline) {
 		} else {
 			ports, _ = s.Info.New().Ports()
 		}
-		l.linkStage(p, s, in, ports, names)
+		l.linkStage(s, in, ports)
 		slices.SortStableFunc(s.In, func(a, b Edge) int { return strings.Compare(a.Port, b.Port) })
 	}
 }
 
-func (l *loader) linkStage(p *Pipeline, s *Stage, in *text.Node, ports []Port, names []string) {
+func (l *loader) linkStage(s *Stage, in *text.Node, ports []Port) {
 	connected := map[string]bool{}
 	connect := func(port Port, n *text.Node) {
 		connected[port.Name] = true
-		l.connect(p, s, port, n, names)
+		l.connect(s, port, n)
 	}
 	switch {
 	case in == nil || in.Kind == text.Scalar && in.Value == nil:
@@ -48,7 +44,7 @@ func (l *loader) linkStage(p *Pipeline, s *Stage, in *text.Node, ports []Port, n
 			connect(port, in.Items[i])
 		}
 	case len(ports) == 0:
-		l.errorf(in, "unknown-port", "stage %q: %s takes no input", s.Name, s.Info.Name)
+		l.errorf(in, "unknown-port", "stage %q: %s takes no input", s.label, s.Info.Name)
 	case ports[0].Name == Wildcard:
 		port, _ := findPort(ports, "in")
 		connect(port, in)
@@ -61,7 +57,7 @@ func (l *loader) linkStage(p *Pipeline, s *Stage, in *text.Node, ports []Port, n
 			if at == nil {
 				at = s.name
 			}
-			l.problems.Add(&text.Problem{Code: "missing-input", Pos: at.Pos, Text: fmt.Sprintf("stage %q: input %q (a %s) is not connected", s.Name, port.Name, port.Type), Hint: port.Doc})
+			l.problems.Add(&text.Problem{Code: "missing-input", Pos: at.Pos, Text: fmt.Sprintf("stage %q: input %q (a %s) is not connected", s.label, port.Name, port.Type), Hint: port.Doc})
 		}
 	}
 }
@@ -89,66 +85,71 @@ func (l *loader) unknownPort(s *Stage, k *text.Node, ports []Port) {
 	if hint == "" {
 		hint = "its inputs: " + text.List(known)
 	}
-	l.problems.Add(&text.Problem{Code: "unknown-port", Pos: k.Pos, Text: fmt.Sprintf("stage %q: %s has no input %q", s.Name, s.Info.Name, k.Raw), Hint: hint})
+	l.problems.Add(&text.Problem{Code: "unknown-port", Pos: k.Pos, Text: fmt.Sprintf("stage %q: %s has no input %q", s.label, s.Info.Name, k.Raw), Hint: hint})
 }
 
-func (l *loader) connect(p *Pipeline, s *Stage, port Port, n *text.Node, names []string) {
+func (l *loader) connect(s *Stage, port Port, n *text.Node) {
 	refs := []*text.Node{n}
 	if n.Kind == text.Sequence {
 		refs = n.Items
 		if !port.Many && len(refs) != 1 {
-			l.errorf(n, "type", "stage %q: input %q takes one artifact, not %d", s.Name, port.Name, len(refs))
+			l.errorf(n, "type", "stage %q: input %q takes one artifact, not %d", s.label, port.Name, len(refs))
 			return
 		}
 	}
 	for _, r := range refs {
 		if r.Kind != text.Scalar || r.Value == nil {
-			l.errorf(r, "type", "stage %q: input %q: expected a stage or stage.port, found %s", s.Name, port.Name, r.What())
+			l.errorf(r, "type", "stage %q: input %q: expected a stage or stage.port, found %s", s.label, port.Name, r.What())
 			continue
 		}
-		if e, ok := l.resolve(p, s, port, r, names); ok {
+		edges := l.follow(s.space, r, s.label, port)
+		if len(edges) > 1 && !port.Many {
+			l.problems.Add(&text.Problem{Code: "variants", Pos: r.Pos, Text: fmt.Sprintf("stage %q: input %q takes one artifact, and %q stands for %d variants", s.label, port.Name, r.Text(), len(edges)),
+				Hint: fmt.Sprintf("name one of them, such as %q, or bring them together with a kind that takes many, such as gather", edges[0].From.Name)})
+			continue
+		}
+		for _, e := range edges {
 			s.In = append(s.In, e)
 			e.From.users = append(e.From.users, s)
 		}
 	}
 }
 
-// resolve finds what "stage" or "stage.port" means.
-func (l *loader) resolve(p *Pipeline, s *Stage, port Port, n *text.Node, names []string) (Edge, bool) {
-	name, out, _ := strings.Cut(n.Text(), ".")
-	from := p.Stage(name)
-	if from == nil {
-		hint := text.DidYouMean(name, names)
-		if hint == "" {
-			hint = "the stages: " + text.List(names)
+// follow finds the outputs that a reference stands for, in the space where it is
+// written, and reports what is wrong with it.
+func (l *loader) follow(sp *space, n *text.Node, label string, port Port) (edges []Edge) {
+	targets, bad := l.find(sp, n.Text(), 0)
+	if bad != nil {
+		l.problems.Add(&text.Problem{Code: bad.code, Pos: n.Pos, Text: fmt.Sprintf("stage %q: input %q: %s", label, port.Name, bad.text), Hint: bad.hint})
+		return nil
+	}
+	for _, t := range targets {
+		if t.stage.Info.Name == "" { // its own problem has been reported
+			continue
 		}
-		l.problems.Add(&text.Problem{Code: "unknown-stage", Pos: n.Pos, Text: fmt.Sprintf("stage %q: input %q: there is no stage %q", s.Name, port.Name, name), Hint: hint})
-		return Edge{}, false
+		found, ok := l.output(label, t.stage, t.port, port, n)
+		if !ok {
+			return nil
+		}
+		if found.Type != port.Type && port.Type != "" {
+			l.errorf(n, "type", "stage %q: input %q takes a %s, but %s.%s is a %s", label, port.Name, port.Type, t.stage.label, found.Name, found.Type)
+			return nil
+		}
+		edges = append(edges, Edge{Port: port.Name, From: t.stage, FromPort: found.Name, Labels: t.labels})
 	}
-	if from.Info.Name == "" { // its own problem has been reported
-		return Edge{}, false
-	}
-	found, ok := l.output(s, from, out, port, n)
-	if !ok {
-		return Edge{}, false
-	}
-	if found.Type != port.Type && port.Type != "" {
-		l.errorf(n, "type", "stage %q: input %q takes a %s, but %s.%s is a %s", s.Name, port.Name, port.Type, from.Name, found.Name, found.Type)
-		return Edge{}, false
-	}
-	return Edge{Port: port.Name, From: from, FromPort: found.Name}, true
+	return edges
 }
 
 // output finds the output that is meant: the named one, else the one called
 // "out", else the only one, else the only one of the wanted type.
-func (l *loader) output(s, from *Stage, name string, port Port, n *text.Node) (Port, bool) {
+func (l *loader) output(label string, from *Stage, name string, port Port, n *text.Node) (Port, bool) {
 	var known []string
 	var fitting []Port
 	for _, o := range from.Outputs {
 		if o.Name == name || name == "" && (o.Name == Out || len(from.Outputs) == 1) {
 			return o, true
 		}
-		known = append(known, from.Name+"."+o.Name)
+		known = append(known, from.label+"."+o.Name)
 		if o.Type == port.Type {
 			fitting = append(fitting, o)
 		}
@@ -156,15 +157,15 @@ func (l *loader) output(s, from *Stage, name string, port Port, n *text.Node) (P
 	if name == "" && len(fitting) == 1 {
 		return fitting[0], true
 	}
-	pr := &text.Problem{Code: "unknown-port", Pos: n.Pos, Text: fmt.Sprintf("stage %q: input %q: stage %q has no output %q", s.Name, port.Name, from.Name, name)}
+	pr := &text.Problem{Code: "unknown-port", Pos: n.Pos, Text: fmt.Sprintf("stage %q: input %q: stage %q has no output %q", label, port.Name, from.label, name)}
 	switch {
 	case len(known) == 0:
-		pr.Text = fmt.Sprintf("stage %q: input %q: stage %q (%s) gives nothing", s.Name, port.Name, from.Name, from.Info.Name)
+		pr.Text = fmt.Sprintf("stage %q: input %q: stage %q (%s) gives nothing", label, port.Name, from.label, from.Info.Name)
 	case name == "":
-		pr.Text = fmt.Sprintf("stage %q: input %q: stage %q has several outputs", s.Name, port.Name, from.Name)
+		pr.Text = fmt.Sprintf("stage %q: input %q: stage %q has several outputs", label, port.Name, from.label)
 		pr.Hint = "say which: " + text.List(known)
 	default:
-		if pr.Hint = text.DidYouMean(from.Name+"."+name, known); pr.Hint == "" {
+		if pr.Hint = text.DidYouMean(from.label+"."+name, known); pr.Hint == "" {
 			pr.Hint = "its outputs: " + text.List(known)
 		}
 	}

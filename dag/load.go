@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
+	"sync"
 
 	"pipe/dag/expr"
 	"pipe/dag/text"
@@ -27,6 +29,9 @@ type LoadOptions struct {
 	// Lookup gives values for params that neither of them sets, such as those of
 	// the environment; nil for none.
 	Lookup func(param string) (value string, ok bool)
+	// Read reads a file that the pipeline includes, uses or takes rows from; nil
+	// for os.ReadFile.
+	Read func(path string) ([]byte, error)
 }
 
 // fileForm is the top of a pipeline file.
@@ -36,8 +41,12 @@ type fileForm struct {
 	Experiment  string            `yaml:"experiment" doc:"the experiment that its runs are filed under; by default the pipeline's name"`
 	Seed        rawNode           `yaml:"seed" doc:"the number that all random draws are derived from" default:"0"`
 	Tags        map[string]string `yaml:"tags" doc:"labels of the runs"`
+	Include     rawNode           `yaml:"include" doc:"files whose params, defaults and stages belong to this pipeline: a name, beside this file, or a list of them"`
 	Params      rawNode           `yaml:"params" doc:"values that a run may set with -p name=value"`
+	Defaults    rawNode           `yaml:"defaults" doc:"keys that stages take where they do not have them themselves"`
 	Stages      rawNode           `yaml:"stages" doc:"the stages by name" required:"true"`
+	Inputs      rawNode           `yaml:"inputs" doc:"what another pipeline that uses this one connects, as inputs.NAME: a map from names to a type of artifact, or {type, description, optional}"`
+	Outputs     rawNode           `yaml:"outputs" doc:"what another pipeline that uses this one may connect: a map from names to stage.port"`
 	Schedule    rawNode           `yaml:"schedule" doc:"when the pipeline runs by itself"`
 	Concurrency Concurrency       `yaml:"concurrency" doc:"what to do while another run of the same group is under way: a group, or {group, policy}"`
 }
@@ -50,27 +59,26 @@ func (r *rawNode) DecodeNode(_ *text.Decoder, n *text.Node) { r.Node = n }
 
 // stageForm is a stage in the file.
 type stageForm struct {
-	Uses        rawNode  `yaml:"uses" doc:"the kind of the stage" required:"true"`
-	Description string   `yaml:"description" doc:"what it is for"`
-	In          rawNode  `yaml:"in" doc:"the inputs: a stage, stage.port, or a map from input to stage"`
-	With        rawNode  `yaml:"with" doc:"the configuration of the kind"`
-	When        rawNode  `yaml:"when" doc:"a condition (CEL) over params, inputs.PORT.rows of tables, inputs.PORT.NAME of metrics, and rows and metrics.NAME where one input is a table or metrics; where it is false the stage is skipped" example:"metrics.accuracy > 0.9"`
-	Timeout     Duration `yaml:"timeout" doc:"how long an attempt may take" example:"10m"`
-	Retries     *Retries `yaml:"retries" doc:"how often the stage is tried again after it failed: a number, or {times, delay, backoff, max_delay, jitter, on}" example:"3"`
-	GoOn        bool     `yaml:"continue_on_error" doc:"after it failed, the run goes on with what does not depend on it, and ends as failed" default:"false"`
-	Cache       *bool    `yaml:"cache" doc:"false runs the stage each time"`
-	Tags        []string `yaml:"tags" doc:"labels of the stage"`
+	Uses        rawNode `yaml:"uses" doc:"the kind of the stage" required:"true"`
+	Description string  `yaml:"description" doc:"what it is for"`
+	In          rawNode `yaml:"in" doc:"the inputs: a stage, stage.port, or a map from input to stage"`
+	With        rawNode `yaml:"with" doc:"the configuration of the kind"`
+	Matrix      rawNode `yaml:"matrix" doc:"makes a variant of the stage for each combination of lists, whose values are ${matrix.NAME}; exclude leaves combinations out, include adds some" example:"{ rate: [0.1, 0.01], units: [8, 16] }"`
+	Foreach     rawNode `yaml:"foreach" doc:"makes a variant of the stage for each item of a list, or for each row of {table: FILE}; the item is ${item}, its keys are ${item.NAME}" example:"[en, de, fr]"`
+	When        rawNode `yaml:"when" doc:"a condition (CEL) over params, inputs.PORT.rows of tables, inputs.PORT.NAME of metrics, and rows and metrics.NAME where one input is a table or metrics; where it is false the stage is skipped" example:"metrics.accuracy > 0.9"`
+	sharedForm  `yaml:",inline"`
 }
 
 type loader struct {
-	file         *text.File
-	kinds        *Kinds
-	problems     text.Problems
-	vars         expr.Vars
-	values       map[string]any
-	paramsBroken bool
-	cache        expr.Cache
-	results      map[string]any // of expressions in ${…}, by their text: only the params are in them
+	file     *text.File
+	kinds    *Kinds
+	problems text.Problems
+	cache    expr.Cache
+	byName   map[string]*Stage
+	read     func(path string) ([]byte, error)
+	files    map[string]*text.File // that were read, by their names
+	reads    []*text.File          // the same, in order
+	later    []func()              // what is checked once all stages are there
 }
 
 func (l *loader) errorf(n *text.Node, code, format string, args ...any) {
@@ -82,7 +90,7 @@ func (l *loader) decoder() *text.Decoder { return &text.Decoder{Problems: &l.pro
 // Load parses and checks a pipeline file. Everything that is wrong comes back
 // at once, as a *text.Error sorted by position; the pipeline is then nil.
 func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
-	l := &loader{file: f, kinds: o.Kinds}
+	l := &loader{file: f, kinds: o.Kinds, read: o.Read, byName: map[string]*Stage{}, files: map[string]*text.File{}}
 	root := text.Parse(f, &l.problems)
 	if root == nil {
 		return nil, l.problems.Err()
@@ -91,6 +99,9 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 		l.errorf(root, "type", "a pipeline file is a map with the keys pipeline and stages, found %s", root.What())
 		return nil, l.problems.Err()
 	}
+	root.DropKeys("x-") // a place of the writer's own, for anchors
+	within := []string{f.Name}
+	l.include(root, within)
 	var form fileForm
 	l.decoder().Decode(root, &form)
 	p := &Pipeline{Name: form.Pipeline, Description: form.Description, Experiment: form.Experiment, Tags: form.Tags, File: f, Concurrency: form.Concurrency}
@@ -99,26 +110,33 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	}
 	before := l.problems.Len()
 	p.Params = l.loadParams(form.Params.Node, l.readGiven(&o))
-	l.paramsBroken = l.problems.Len() > before || form.Params.Node == nil && misspelt(root, "params")
-	l.vars, l.values = paramVars(p.Params), paramValues(p.Params)
-	p.Seed = l.seed(form.Seed.Node)
-	l.loadStages(p, form.Stages.Node)
+	sc := newScope(p.Params)
+	sc.broken = l.problems.Len() > before || form.Params.Node == nil && misspelt(root, "params")
+	sc.defaults = l.loadDefaults(form.Defaults.Node)
+	p.Seed = l.seed(form.Seed.Node, sc)
+	top := newSpace(nil, "")
+	l.loadStages(p, top, form.Stages.Node, sc, within)
+	l.aloneOrPart(top, &form)
+	p.byName, p.Reads = l.byName, l.reads
+	for _, check := range l.later {
+		check()
+	}
 	l.link(p)
 	if l.order(p) {
 		l.checkStages(ctx, p)
 	}
-	l.loadSchedule(p, form.Schedule.Node)
+	l.loadSchedule(p, form.Schedule.Node, sc)
 	if err := l.problems.Err(); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-func (l *loader) seed(n *text.Node) uint64 {
+func (l *loader) seed(n *text.Node, sc *scope) uint64 {
 	if n == nil {
 		return 0
 	}
-	l.substitute(n)
+	l.substitute(sc, n)
 	if n.Kind == text.Scalar && n.Value == nil {
 		return 0
 	}
@@ -127,37 +145,15 @@ func (l *loader) seed(n *text.Node) uint64 {
 	return s
 }
 
-func (l *loader) loadStages(p *Pipeline, n *text.Node) {
-	if n == nil {
-		return
-	}
-	if n.Kind != text.Mapping {
-		l.errorf(n, "type", "stages: expected a map from names to stages, found %s", n.What())
-		return
-	}
-	if len(n.Keys) == 0 {
-		l.errorf(n, "missing-key", "stages: there is no stage")
-	}
-	p.byName = make(map[string]*Stage, len(n.Keys))
-	for i, k := range n.Keys {
-		s := &Stage{Name: k.Raw, name: k, node: n.Items[i], index: len(p.Stages), Schemas: map[string]Schema{}}
-		if !stageName.MatchString(s.Name) {
-			l.errorf(k, "name", "stage %q: a name has letters, digits, _ and -, and begins with a letter", s.Name)
-		}
-		// A stage that is wrong inside stays in the DAG, so that what refers to it
-		// is not reported as well.
-		p.Stages = append(p.Stages, s)
-		p.byName[s.Name] = s
-		l.loadStage(s)
-	}
-}
-
 func (l *loader) loadStage(s *Stage) {
 	var form stageForm
-	for _, key := range []string{"when", "timeout", "retries", "continue_on_error", "cache"} {
-		l.substitute(s.node.Get(key))
+	if uses := s.node.Get("uses"); uses != nil && uses.Value != nil {
+		s.scope.defaults.apply(s.node, uses.Text())
 	}
-	own := l.inStage(s)
+	for _, key := range sharedKeys() {
+		l.substitute(s.scope, s.node.Get(key))
+	}
+	own := l.inStage(s.label)
 	own.decoder().Known(s.node, &form, "")
 	own.finish(l)
 	if s.node.Kind != text.Mapping {
@@ -171,15 +167,15 @@ func (l *loader) loadStage(s *Stage) {
 		return
 	}
 	before := l.problems.Len()
-	unknown := l.paramsBroken && (hasTemplate(uses) || hasTemplate(form.In.Node) || hasTemplate(form.With.Node))
-	l.substitute(uses)
-	l.substitute(form.In.Node)
-	l.substitute(form.With.Node)
+	unknown := s.scope.broken && (hasTemplate(uses) || hasTemplate(form.In.Node) || hasTemplate(form.With.Node))
+	l.substitute(s.scope, uses)
+	l.substitute(s.scope, form.In.Node)
+	l.substitute(s.scope, form.With.Node)
 	if l.problems.Len() > before || unknown {
 		return
 	}
 	if uses.Kind != text.Scalar || uses.Value == nil {
-		l.problems.Add(&text.Problem{Code: "type", Pos: uses.Pos, Text: fmt.Sprintf("stage %q: uses: expected the name of a kind, found %s", s.Name, uses.What()), Hint: "`pipe kinds` lists them all"})
+		l.problems.Add(&text.Problem{Code: "type", Pos: uses.Pos, Text: fmt.Sprintf("stage %q: uses: expected the name of a kind, found %s", s.label, uses.What()), Hint: "`pipe kinds` lists them all"})
 		return
 	}
 	info, ok := l.kinds.Get(uses.Text())
@@ -188,7 +184,7 @@ func (l *loader) loadStage(s *Stage) {
 		if hint == "" {
 			hint = "`pipe kinds` lists them all"
 		}
-		l.problems.Add(&text.Problem{Code: "unknown-kind", Pos: uses.Pos, Text: fmt.Sprintf("stage %q: there is no kind %q", s.Name, uses.Text()), Hint: hint})
+		l.problems.Add(&text.Problem{Code: "unknown-kind", Pos: uses.Pos, Text: fmt.Sprintf("stage %q: there is no kind %q", s.label, uses.Text()), Hint: hint})
 		return
 	}
 	kind := info.New()
@@ -196,7 +192,7 @@ func (l *loader) loadStage(s *Stage) {
 	if with == nil || with.Kind == text.Scalar && with.Value == nil {
 		with = &text.Node{Kind: text.Mapping, Pos: s.name.Pos}
 	}
-	own = l.inStage(s)
+	own = l.inStage(s.label)
 	own.decoder().Known(with, kind, "with")
 	broken := own.problems.Len() > 0
 	own.finish(l)
@@ -210,18 +206,47 @@ func (l *loader) loadStage(s *Stage) {
 // stageProblems collects what is wrong inside one stage, so that each message
 // can name it.
 type stageProblems struct {
-	stage    *Stage
+	stage    string
 	problems text.Problems
 }
 
-func (l *loader) inStage(s *Stage) *stageProblems { return &stageProblems{stage: s} }
+func (l *loader) inStage(label string) *stageProblems { return &stageProblems{stage: label} }
 
 func (sp *stageProblems) decoder() *text.Decoder { return &text.Decoder{Problems: &sp.problems} }
 
 func (sp *stageProblems) finish(l *loader) {
 	for _, p := range sp.problems.Sorted() {
-		p.Text = fmt.Sprintf("stage %q: %s", sp.stage.Name, p.Text)
+		p.Text = fmt.Sprintf("stage %q: %s", sp.stage, p.Text)
 		l.problems.Add(p)
+	}
+}
+
+// sharedKeys are the keys of a stage beside uses, in and with that may hold
+// expressions.
+var sharedKeys = sync.OnceValue(func() []string {
+	keys := []string{"when"}
+	for _, f := range text.Fields(reflect.TypeFor[sharedForm]()) {
+		keys = append(keys, f.Name)
+	}
+	return keys
+})
+
+// aloneOrPart reads what a file declares for those that use it. By itself it
+// has no inputs.
+func (l *loader) aloneOrPart(top *space, form *fileForm) {
+	forms := l.inputForms(form.Inputs.Node)
+	for _, name := range sortedKeys(forms) {
+		if top.inputs == nil {
+			top.inputs = map[string]*feed{}
+		}
+		top.inputs[name] = &feed{from: top}
+		if !forms[name].Optional {
+			l.problems.Add(&text.Problem{Code: "missing-input", Pos: form.Inputs.Key(name).Pos, Text: fmt.Sprintf("input %q (a %s) is not connected: the file is a part of other pipelines", name, forms[name].Type),
+				Hint: "check or run a pipeline that uses it"})
+		}
+	}
+	if n := form.Outputs.Node; n != nil {
+		l.declareOutputs(&member{inside: top}, n, l.file.Name, n)
 	}
 }
 

@@ -60,7 +60,7 @@ func (l *loader) loadParams(n *text.Node, given *givenParams) []Param {
 		if hint == "" {
 			hint = "its params: " + text.List(names)
 		}
-		l.problems.Add(&text.Problem{Code: "unknown-param", Pos: at, Text: fmt.Sprintf("the pipeline has no param %q", name), Hint: hint})
+		l.problems.Add(&text.Problem{Code: "unknown-param", Pos: at, Text: fmt.Sprintf("%s no param %q", given.what, name), Hint: hint})
 	})
 	return out
 }
@@ -109,6 +109,9 @@ func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 		p.Default, p.Value = v, v
 	}
 	set := k
+	if given.at != nil {
+		set = given.at
+	}
 	if g, ok := given.get(p.Name); ok {
 		if g.node != nil {
 			set = g.node
@@ -127,6 +130,9 @@ func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 func (l *loader) checkParam(p Param, at *text.Node) bool {
 	if p.Value == nil {
 		hint := fmt.Sprintf("give it with -p %s=…", p.Name)
+		if at.Raw != p.Name { // at the stage that uses the pipeline
+			hint = "give it under with"
+		}
 		if p.Doc != "" {
 			hint = p.Doc
 		}

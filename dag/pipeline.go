@@ -21,12 +21,16 @@ type Pipeline struct {
 	Schedule    []Schedule
 	Concurrency Concurrency
 
+	// Reads are the files beside File that the pipeline was made from: what it
+	// includes, the pipelines and the tables that it uses.
+	Reads []*text.File
+
 	byName map[string]*Stage
 }
 
 // Stage is a named node of the DAG.
 type Stage struct {
-	Name        string
+	Name        string // "train"; of a variant or a part "train/0_1", "prepare/clean"
 	Description string
 	Info        Info
 	Kind        Kind // the decoded configuration
@@ -45,6 +49,10 @@ type Stage struct {
 	when     *condition
 	whenNode *text.Node
 
+	label string // the name in the file, for messages
+	scope *scope
+	space *space
+
 	node  *text.Node // the stage's map
 	name  *text.Node // its key
 	index int        // in Pipeline.Stages
@@ -56,6 +64,8 @@ type Edge struct {
 	Port     string // of this stage
 	From     *Stage
 	FromPort string
+	// Labels tell, where From is a variant of a matrix or foreach, which one.
+	Labels []Label
 }
 
 // Pos is where the stage stands in its file.

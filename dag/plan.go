@@ -100,7 +100,7 @@ func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref,
 			return one, &outcome{outputs: map[string]artifacts.Ref{}}, nil
 		}
 	}
-	d, _, err := w.describe(s, in)
+	d, _, err := w.describe(s, in, labelsOf(s, outputs))
 	if err != nil {
 		return one, nil, err
 	}

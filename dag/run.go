@@ -214,7 +214,7 @@ func (r *runner) begin(s *Stage) *work {
 		r.end(w)
 		return nil
 	}
-	w.inputs = in
+	w.inputs, w.labels = in, labelsOf(s, r.outputs)
 	if !r.wanted(s, w) {
 		return nil
 	}

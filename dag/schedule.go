@@ -17,11 +17,11 @@ type Schedule struct {
 }
 
 // loadSchedule reads `schedule:`, one entry or a list of them.
-func (l *loader) loadSchedule(p *Pipeline, n *text.Node) {
+func (l *loader) loadSchedule(p *Pipeline, n *text.Node, sc *scope) {
 	if n == nil || n.Kind == text.Scalar && n.Value == nil {
 		return
 	}
-	l.substitute(n)
+	l.substitute(sc, n)
 	entries := []*text.Node{n}
 	if n.Kind == text.Sequence {
 		entries = n.Items

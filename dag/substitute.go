@@ -13,18 +13,18 @@ import (
 // substitute carries out every ${…} below n, in place. A scalar that is one
 // expression takes its value and type; inside other text the value is written
 // out. $${ stands for ${.
-func (l *loader) substitute(n *text.Node) {
+func (l *loader) substitute(sc *scope, n *text.Node) {
 	if n == nil {
 		return
 	}
 	for _, it := range n.Items {
-		l.substitute(it)
+		l.substitute(sc, it)
 	}
 	s, ok := n.Value.(string)
 	if n.Kind != text.Scalar || !ok || !strings.Contains(s, "${") {
 		return
 	}
-	if l.paramsBroken { // what is wrong with the params has been reported; their users are not
+	if sc.broken { // what is wrong with the params has been reported; their users are not
 		n.Value = nil
 		return
 	}
@@ -35,7 +35,7 @@ func (l *loader) substitute(n *text.Node) {
 		return
 	}
 	if len(parts) == 1 && parts[0].expr {
-		if v, ok := l.eval(n, parts[0]); ok {
+		if v, ok := l.eval(sc, n, parts[0]); ok {
 			setValue(n, v)
 		} else {
 			n.Value = nil
@@ -48,7 +48,7 @@ func (l *loader) substitute(n *text.Node) {
 			b.WriteString(p.text)
 			continue
 		}
-		v, ok := l.eval(n, p)
+		v, ok := l.eval(sc, n, p)
 		if !ok {
 			n.Value = nil
 			return
@@ -97,11 +97,11 @@ func setValue(n *text.Node, v any) {
 	}
 }
 
-func (l *loader) eval(n *text.Node, p templatePart) (any, bool) {
-	if v, ok := l.results[p.text]; ok {
+func (l *loader) eval(sc *scope, n *text.Node, p templatePart) (any, bool) {
+	if v, ok := sc.results[p.text]; ok {
 		return v, true
 	}
-	prog, err := l.cache.Compile(l.vars, p.text)
+	prog, err := l.cache.Compile(sc.vars, p.text)
 	if err != nil {
 		pos := n.Pos
 		var e *expr.Error
@@ -114,15 +114,15 @@ func (l *loader) eval(n *text.Node, p templatePart) (any, bool) {
 		l.problems.Add(&text.Problem{Code: "cel", Pos: pos, Text: "${" + strings.TrimSpace(p.text) + "}: " + msg, Hint: hint})
 		return nil, false
 	}
-	v, err := prog.Eval(l.values)
+	v, err := prog.Eval(sc.values)
 	if err != nil {
 		l.errorf(n, "cel", "%v", err)
 		return nil, false
 	}
-	if l.results == nil {
-		l.results = map[string]any{}
+	if sc.results == nil {
+		sc.results = map[string]any{}
 	}
-	l.results[p.text] = v
+	sc.results[p.text] = v
 	return v, true
 }
 

@@ -3,6 +3,7 @@ package dag
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"pipe/artifacts"
@@ -14,9 +15,9 @@ import (
 // never what it gives, so it is no part of a key.
 type condition struct {
 	source  string
-	always  *bool         // of one that is written as true or false
-	program *expr.Program // of the others
-	params  any
+	always  *bool          // of one that is written as true or false
+	program *expr.Program  // of the others
+	params  map[string]any // and what a matrix gives
 }
 
 // checkWhen compiles a stage's condition against the params and what the
@@ -32,18 +33,18 @@ func (l *loader) checkWhen(s *Stage) {
 	}
 	source, ok := n.Value.(string)
 	if !ok {
-		l.errorf(n, "type", "stage %q: when: expected an expression, found %s", s.Name, n.What())
+		l.errorf(n, "type", "stage %q: when: expected an expression, found %s", s.label, n.What())
 		return
 	}
 	p, err := l.cache.Compile(l.whenVars(s), source, expr.Bool)
 	if err == nil {
-		s.when = &condition{source: source, program: p, params: l.values["params"]}
+		s.when = &condition{source: source, program: p, params: s.scope.values}
 		return
 	}
-	pr := &text.Problem{Code: "cel", Pos: n.Pos, Text: fmt.Sprintf("stage %q: when: %v", s.Name, err)}
+	pr := &text.Problem{Code: "cel", Pos: n.Pos, Text: fmt.Sprintf("stage %q: when: %v", s.label, err)}
 	var e *expr.Error
 	if errors.As(err, &e) {
-		pr.Text, pr.Hint = fmt.Sprintf("stage %q: when: %s", s.Name, e.Text), e.Hint
+		pr.Text, pr.Hint = fmt.Sprintf("stage %q: when: %s", s.label, e.Text), e.Hint
 		if n.Value == n.Raw {
 			pr.Pos = within(n, 0, e)
 		}
@@ -56,7 +57,7 @@ func (l *loader) checkWhen(s *Stage) {
 // where one input is a table or metrics (a port may be called in, which is a
 // word of CEL: inputs.`in`.rows).
 func (l *loader) whenVars(s *Stage) expr.Vars {
-	vars := expr.Vars{"params": l.vars["params"]}
+	vars := maps.Clone(s.scope.vars)
 	inputs := expr.Vars{}
 	tables, measured := 0, 0
 	for _, e := range s.In {
@@ -94,7 +95,8 @@ func (c *condition) holds(s *Stage, in map[string][]artifacts.Ref, reported map[
 		return *c.always, nil
 	}
 	inputs := map[string]any{}
-	vars := map[string]any{"params": c.params, "inputs": inputs}
+	vars := maps.Clone(c.params)
+	vars["inputs"] = inputs
 	for _, e := range s.In {
 		switch e.From.Schemas[e.FromPort].Type {
 		case artifacts.Table:

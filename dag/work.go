@@ -17,7 +17,8 @@ import (
 type work struct {
 	stage   *Stage
 	inputs  map[string][]artifacts.Ref
-	about   *described // nil until somebody needed it
+	labels  map[string][][]Label // of a Labelled kind's inputs
+	about   *described           // nil until somebody needed it
 	outcome outcome
 }
 
@@ -57,12 +58,12 @@ type worker struct {
 }
 
 // describe fingerprints the files that a stage reads and composes its key.
-func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref) (*Description, []artifacts.Fingerprint, error) {
+func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref, labels map[string][][]Label) (*Description, []artifacts.Fingerprint, error) {
 	config, err := canonicalConfig(s.Kind)
 	if err != nil {
 		return nil, nil, fmt.Errorf("describe the configuration of %s: %w", s.Info.Name, err)
 	}
-	d := &Description{Format: keyFormat, Kind: s.Info.Name, Version: s.Info.Version, Config: config}
+	d := &Description{Format: keyFormat, Kind: s.Info.Name, Version: s.Info.Version, Config: config, Labels: labels}
 	if s.Info.Seeded {
 		d.Seed = &w.seed
 	}
@@ -90,8 +91,8 @@ func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref) (*Descrip
 }
 
 // key describes a stage and hashes that.
-func (w *worker) key(s *Stage, inputs map[string][]artifacts.Ref) (*described, error) {
-	d, prints, err := w.describe(s, inputs)
+func (w *worker) key(x *work) (*described, error) {
+	d, prints, err := w.describe(x.stage, x.inputs, x.labels)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +144,9 @@ func (w *worker) do(ctx context.Context, x *work, scratch func(artifacts.Key) st
 			o.event = StageFailed
 		}
 	}()
-	s, inputs := x.stage, x.inputs
+	s := x.stage
 	if x.about == nil {
-		if x.about, o.err = w.key(s, inputs); o.err != nil {
+		if x.about, o.err = w.key(x); o.err != nil {
 			return o
 		}
 	}
@@ -172,7 +173,7 @@ func (w *worker) do(ctx context.Context, x *work, scratch func(artifacts.Key) st
 		o.err = errors.New("its result is not in the store, and the run begins after it; run without --from")
 		return o
 	}
-	w.run(ctx, s, inputs, scratch(key), &o)
+	w.run(ctx, x, scratch(key), &o)
 	if o.err != nil {
 		return o
 	}
@@ -206,7 +207,7 @@ func (w *worker) hit(x *work) bool {
 	}
 	started := w.now()
 	var err error
-	if x.about, err = w.key(s, x.inputs); err != nil {
+	if x.about, err = w.key(x); err != nil {
 		x.about = nil
 		return false
 	}

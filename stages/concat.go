@@ -130,7 +130,7 @@ func sameColumns(a, b []arrow.Field, nameA, nameB string) error {
 
 // Run implements dag.Kind.
 func (k *Concat) Run(ctx context.Context, env *dag.Env) error {
-	schemas, names, total, err := k.look(env)
+	schemas, names, total, err := k.look(env, "in")
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (k *Concat) Run(ctx context.Context, env *dag.Env) error {
 	}
 	done := int64(0)
 	for i := range schemas {
-		if err := k.append(ctx, env, i, w, schema, &done, total); err != nil {
+		if err := k.append(ctx, env, "in", i, w, schema, &done, total); err != nil {
 			return fmt.Errorf("%s: %w", names[i], err)
 		}
 	}
@@ -154,9 +154,9 @@ func (k *Concat) Run(ctx context.Context, env *dag.Env) error {
 }
 
 // look opens every table for its columns and its number of rows.
-func (k *Concat) look(env *dag.Env) (schemas []*arrow.Schema, names []string, total int64, err error) {
-	for i, ref := range env.Inputs("in") {
-		r, err := env.TableAt("in", i)
+func (k *Concat) look(env *dag.Env, port string) (schemas []*arrow.Schema, names []string, total int64, err error) {
+	for i, ref := range env.Inputs(port) {
+		r, err := env.TableAt(port, i)
 		if err != nil {
 			return nil, nil, 0, err
 		}
@@ -173,8 +173,8 @@ func (k *Concat) look(env *dag.Env) (schemas []*arrow.Schema, names []string, to
 }
 
 // append writes the rows of one table.
-func (k *Concat) append(ctx context.Context, env *dag.Env, i int, w table.Writer, schema *arrow.Schema, done *int64, total int64) (err error) {
-	r, err := env.TableAt("in", i)
+func (k *Concat) append(ctx context.Context, env *dag.Env, port string, i int, w table.Writer, schema *arrow.Schema, done *int64, total int64) (err error) {
+	r, err := env.TableAt(port, i)
 	if err != nil {
 		return err
 	}

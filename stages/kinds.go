@@ -15,6 +15,7 @@ func Kinds() *dag.Kinds {
 		execKind,
 		expectKind,
 		filterKind,
+		gatherKind,
 		imputeKind,
 		joinKind,
 		notifyKind,

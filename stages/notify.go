@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/notify"
-	"pipe/stages/score"
 )
 
 var notifyKind = dag.Info{
@@ -97,14 +98,14 @@ func inputFacts(env *dag.Env, port string, i int, ref artifacts.Ref) ([]notify.F
 		if err != nil {
 			return nil, err
 		}
-		result, err := score.Parse(b)
+		values, err := metricValues(b)
 		if err != nil {
 			return nil, err
 		}
 		var facts []notify.Field
-		for _, metric := range result.ScalarNames() {
+		for _, metric := range slices.Sorted(maps.Keys(values)) {
 			if len(facts) < mostFacts {
-				facts = append(facts, notify.Field{Name: name + "." + metric, Value: strconv.FormatFloat(result.Scalars()[metric], 'g', 6, 64)})
+				facts = append(facts, notify.Field{Name: name + "." + metric, Value: strconv.FormatFloat(values[metric], 'g', 6, 64)})
 			}
 		}
 		return facts, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -30,6 +31,9 @@ type Request struct {
 	File   string            `json:"file"`
 	Params map[string]string `json:"params,omitempty"`
 	dag.Selection
+	// Files are the texts of what the pipeline includes and uses, by name, as they
+	// were.
+	Files map[string]string `json:"files,omitempty"`
 }
 
 const requestFile = "request.json"
@@ -75,6 +79,12 @@ func (w *Workspace) keepRequest(id string, p *dag.Pipeline, sel dag.Selection) e
 			r.Params[q.Name] = q.Text()
 		}
 	}
+	if len(p.Reads) > 0 {
+		r.Files = make(map[string]string, len(p.Reads))
+		for _, f := range p.Reads {
+			r.Files[f.Name] = string(f.Data)
+		}
+	}
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(w.RunDir(id), requestFile), b, 0o666)
@@ -83,6 +93,15 @@ func (w *Workspace) keepRequest(id string, p *dag.Pipeline, sel dag.Selection) e
 		return fmt.Errorf("keep what the run was asked for: %w", err)
 	}
 	return nil
+}
+
+// Read gives the text that a file had in the run, of those that the pipeline
+// includes and uses.
+func (r *Request) Read(path string) ([]byte, error) {
+	if s, ok := r.Files[path]; ok {
+		return []byte(s), nil
+	}
+	return nil, fs.ErrNotExist
 }
 
 // Request reads what a run was asked for.

@@ -57,6 +57,6 @@ func pipelineOf(cmd *cobra.Command, w *workspace.Workspace, id string, edits boo
 	if err != nil {
 		return nil, nil, fmt.Errorf("the text of the run's pipeline is gone: %w", err)
 	}
-	p, err := workspace.LoadText(cmd.Context(), req.File, data, req.Params)
+	p, err := workspace.LoadRequest(cmd.Context(), req, data)
 	return p, req, err
 }

@@ -64,6 +64,7 @@ type runner struct {
 	params              params
 	json, quiet, dryRun bool
 	watch               bool
+	reads               []string // files that the pipeline includes and uses
 }
 
 // checkFlags refuses values that no run can have.
@@ -87,6 +88,10 @@ func (r *runner) once(cmd *cobra.Command, file string) error {
 	w, err := workspace.OpenMeanwhile(ctx, r.app.store, func() (err error) {
 		if p, err = r.params.load(ctx, file); err != nil {
 			return err
+		}
+		r.reads = r.reads[:0]
+		for _, f := range p.Reads {
+			r.reads = append(r.reads, f.Name)
 		}
 		return p.CheckSelection(r.Selection)
 	})

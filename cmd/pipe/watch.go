@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,8 +26,9 @@ func (r *runner) watchFile(cmd *cobra.Command, file string) error {
 	for {
 		seen := &externals{files: map[string]artifacts.Fingerprint{}}
 		r.Sink = seen
-		stamp := fileStamp(file)
+		began := time.Now()
 		err := r.once(cmd, file)
+		stamp := r.stamp(file, began)
 		if errors.As(err, &usage) || cmd.Context().Err() != nil {
 			return err
 		}
@@ -50,12 +52,22 @@ func (x *externals) Event(e *dag.Event) {
 	}
 }
 
-func fileStamp(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err.Error()
+// stamp tells the state of the pipeline's files. One that changed after the run
+// began has another state than it had for the run.
+func (r *runner) stamp(file string, began time.Time) string {
+	var b strings.Builder
+	for _, path := range append([]string{file}, r.reads...) {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			b.WriteString(err.Error())
+		case !began.IsZero() && info.ModTime().After(began):
+			b.WriteString("changed meanwhile")
+		default:
+			fmt.Fprintln(&b, info.ModTime().UnixNano(), info.Size())
+		}
 	}
-	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+	return b.String()
 }
 
 func (r *runner) waitForChange(ctx context.Context, file, stamp string, seen *externals) error {
@@ -72,7 +84,7 @@ func (r *runner) waitForChange(ctx context.Context, file, stamp string, seen *ex
 			return dag.ErrInterrupted
 		case <-tick.C:
 		}
-		if fileStamp(file) != stamp {
+		if r.stamp(file, time.Time{}) != stamp {
 			return nil
 		}
 		for path, before := range seen.files {

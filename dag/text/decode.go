@@ -311,10 +311,11 @@ func readFields(t reflect.Type) []Field {
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		tag := sf.Tag.Get("yaml")
-		if !sf.IsExported() || tag == "-" {
+		inline := tag == ",inline" // an embedded struct may itself be unexported
+		if !sf.IsExported() && !inline || tag == "-" {
 			continue
 		}
-		if tag == ",inline" {
+		if inline {
 			for _, f := range Fields(sf.Type) {
 				f.Index = append([]int{i}, f.Index...) // a new slice: the old one is shared
 				out = append(out, f)

@@ -58,6 +58,64 @@ func (n *Node) Key(key string) *Node {
 	return n
 }
 
+// Clone copies the node and all that is below it; positions stay.
+func (n *Node) Clone() *Node {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	c.Items, c.Keys = make([]*Node, len(n.Items)), make([]*Node, len(n.Keys))
+	for i, it := range n.Items {
+		c.Items[i] = it.Clone()
+	}
+	for i, k := range n.Keys {
+		c.Keys[i] = k.Clone()
+	}
+	return &c
+}
+
+// Set gives a map a key, in place of the one that is there.
+func (n *Node) Set(key, value *Node) {
+	for i, k := range n.Keys {
+		if k.Raw == key.Raw {
+			n.Keys[i], n.Items[i] = key, value
+			return
+		}
+	}
+	n.Keys, n.Items = append(n.Keys, key), append(n.Items, value)
+}
+
+// DropKeys takes the keys that begin with a prefix out of a map.
+func (n *Node) DropKeys(prefix string) {
+	keys, items := n.Keys[:0], n.Items[:0]
+	for i, k := range n.Keys {
+		if !strings.HasPrefix(k.Raw, prefix) {
+			keys, items = append(keys, k), append(items, n.Items[i])
+		}
+	}
+	n.Keys, n.Items = keys, items
+}
+
+// Word is a scalar as an unquoted word of YAML would be read: a number and a
+// boolean by their looks, nothing where it is empty.
+func Word(s string, at Pos) *Node {
+	n := &Node{Pos: at, Raw: s, Value: s}
+	switch {
+	case s == "":
+		n.Value = nil
+	case wordNumber.MatchString(s):
+		n.Value = Plain(s, "!!float")
+		if v, err := strconv.ParseInt(s, 10, 64); err == nil {
+			n.Value = v
+		}
+	case s == "true" || s == "false":
+		n.Value = s == "true"
+	}
+	return n
+}
+
+var wordNumber = regexp.MustCompile(`^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`)
+
 // What names the node's shape for messages.
 func (n *Node) What() string {
 	switch n.Kind {
