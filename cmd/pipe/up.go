@@ -44,7 +44,7 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 			o.Made = workspace.NewOutputs(w, mlflow.Release)
 			o.Rooms = append(o.Rooms, inferenceRoom(models))
 			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at %s://%s\n", scheme(o), addr) }
-			pages := a.pages(w, &o)
+			pages := a.pages(w, models, &o)
 			defer pages.Close()
 			return server.Serve(cmd.Context(), w.Registry, w.Dir, o)
 		},

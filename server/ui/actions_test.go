@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -84,6 +85,55 @@ func TestActions(t *testing.T) {
 	}
 }
 
+// TestDeployments tries a model, promotes, rolls back, and ends a deployment.
+func TestDeployments(t *testing.T) {
+	x := newSite(t, plain)
+	ask := func(text string) (int, string) {
+		t.Helper()
+		res := x.post("/deployments/texts/try", url.Values{"in.text": {text}})
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b)
+	}
+	status, body := ask(`<b>it"s`)
+	b, a := strings.Index(body, "<td>b</td>"), strings.Index(body, "<td>a</td>")
+	if status != 200 || !strings.Contains(body, `&lt;b&gt;it`) || strings.Contains(body, `<b>it`) || b < 0 || a < b {
+		t.Errorf("the answer: %d\n%s", status, body)
+	}
+	if status, body := ask("refuse"); status != 400 || !strings.Contains(body, "refused /predict/texts") {
+		t.Errorf("a refusal: %d\n%s", status, body)
+	}
+	edit := func(want int, version int, pairs ...string) {
+		t.Helper()
+		form := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		if res := x.post("/deployments/texts/edit", form); res.StatusCode != want {
+			t.Errorf("%v: %d, want %d", form, res.StatusCode, want)
+		}
+		if v, err := x.w.Registry.VersionByAlias(t.Context(), "textclass", "champion"); err != nil || v.Version != version {
+			t.Errorf("%v: the champion is %d, %v, want %d", form, v.Version, err, version)
+		}
+	}
+	edit(409, 1, "do", "rollback")
+	edit(303, 2, "do", "promote", "version", "2", "why", "better")
+	edit(303, 1, "do", "rollback", "why", "worse")
+	edit(404, 1, "do", "promote", "version", "7")
+	edit(303, 1, "do", "end")
+	if status, _ := x.get("/deployments/texts"); status != 404 {
+		t.Errorf("an ended deployment: %d", status)
+	}
+	if res := x.post("/deployments", url.Values{"model": {"textclass"}, "target": {"champion"}, "name": {"again"}}); res.StatusCode != 303 {
+		t.Errorf("deploy: %d", res.StatusCode)
+	}
+	if d, err := x.w.Registry.Deployment(t.Context(), "again"); err != nil || d.Target != "@champion" {
+		t.Errorf("deployed %+v, %v", d, err)
+	}
+}
+
 // TestLaunch: retry and run now call the launcher with the command that a person
 // would type, and values of a form cannot become options.
 func TestLaunch(t *testing.T) {
@@ -149,7 +199,7 @@ func TestEvents(t *testing.T) {
 	j.Event(&dag.Event{Type: dag.StageStarted, Stage: "rows", Kind: "source.csv", Time: noon})
 	server := httptest.NewServer(x.s)
 	defer server.Close()
-	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/runs/"+id+"/events", nil)
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/runs/"+id+"/events?after=1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

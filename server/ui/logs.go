@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,10 +50,11 @@ func logOf(e *dag.Event) (l logLine, ok bool) {
 	return l, true
 }
 
-// journalLog calls do for each line of a run's log, of one stage or all. A run
-// without a journal has none.
-func (s *Server) journalLog(id, stage string, do func(logLine)) error {
-	err := dag.ReadJournal(s.w.RunDir(id), func(e *dag.Event) error {
+// journalLog calls do for each line of a run's log, of one stage or all, and
+// tells how many events there are. A run without a journal has none.
+func (s *Server) journalLog(id, stage string, do func(logLine)) (events int, err error) {
+	err = dag.ReadJournal(s.w.RunDir(id), func(e *dag.Event) error {
+		events++
 		if stage != "" && e.Stage != stage {
 			return nil
 		}
@@ -65,9 +67,9 @@ func (s *Server) journalLog(id, stage string, do func(logLine)) error {
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
-	return err
+	return events, err
 }
 
 // storedLog gives the log of the work that a hit stands for.
@@ -86,19 +88,28 @@ func (s *Server) storedLog(e *dag.Event, do func(logLine)) {
 	}
 }
 
+// tail is the end of a log.
+type tail struct {
+	Lines  []logLine
+	Left   int // lines before those
+	Events int // of the journal, that it was made from
+}
+
 // lastLines keeps the end of a log.
-func (s *Server) lastLines(id, stage string) (lines []logLine, left int, err error) {
-	err = s.journalLog(id, stage, func(l logLine) {
+func (s *Server) lastLines(id, stage string) (t tail, err error) {
+	var lines []logLine
+	t.Events, err = s.journalLog(id, stage, func(l logLine) {
 		if len(lines) == 2*logLines {
-			left += logLines
+			t.Left += logLines
 			lines = append(lines[:0], lines[logLines:]...)
 		}
 		lines = append(lines, l)
 	})
 	if extra := len(lines) - logLines; extra > 0 {
-		lines, left = lines[extra:], left+extra
+		lines, t.Left = lines[extra:], t.Left+extra
 	}
-	return lines, left, err
+	t.Lines = lines
+	return t, err
 }
 
 func (s *Server) runLogs(w http.ResponseWriter, r *http.Request) error {
@@ -107,19 +118,27 @@ func (s *Server) runLogs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	stage := r.URL.Query().Get("stage")
-	lines, left, err := s.lastLines(d.ID, stage)
+	log, err := s.lastLines(d.ID, stage)
 	problem := ""
 	if err != nil {
 		problem = sentence(err) // of a damaged journal, the lines before the damage
 	}
-	s.render(w, r, http.StatusOK, "runlogs", s.frameOf(d), struct {
+	f := s.frameOf(d)
+	f.after(log.Events)
+	s.render(w, r, http.StatusOK, "runlogs", f, struct {
 		*runData
+		tail
 		Stage   string
-		Lines   []logLine
-		Left    int
 		Problem string
-	}{d, stage, lines, left, problem})
+	}{d, log, stage, problem})
 	return nil
+}
+
+// after makes a page that shows a log follow it from where it ends.
+func (f *frame) after(events int) {
+	if f.Live != "" {
+		f.Live += "?after=" + strconv.Itoa(events)
+	}
 }
 
 func (s *Server) runLogText(w http.ResponseWriter, r *http.Request) error {
@@ -128,7 +147,7 @@ func (s *Server) runLogText(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var b bytes.Buffer
-	if err := s.journalLog(run.ID, r.URL.Query().Get("stage"), func(l logLine) { fmt.Fprintln(&b, l.Time, l.Stage, l.Text) }); err != nil {
+	if _, err := s.journalLog(run.ID, r.URL.Query().Get("stage"), func(l logLine) { fmt.Fprintln(&b, l.Time, l.Stage, l.Text) }); err != nil {
 		fmt.Fprintln(&b, err)
 	}
 	s.send(w, r, http.StatusOK, "text/plain; charset=utf-8", b.Bytes())
@@ -154,13 +173,11 @@ func (s *Server) runEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := &follower{s: s, stream: stream, journal: journal, last: run.Status}
-	f.stamp = stampOf([]registry.Run{run})
-	if journal != nil {
-		if err := f.catchUp(); err != nil {
-			return nil
-		}
+	f := &follower{s: s, stream: stream, journal: journal, last: run.Status, after: -1}
+	if n, err := strconv.Atoi(r.URL.Query().Get("after")); err == nil {
+		f.after = n
 	}
+	f.stamp = stampOf([]registry.Run{run})
 	return stream.every(300*time.Millisecond, func() error { return f.look(r) })
 }
 
@@ -171,6 +188,8 @@ type follower struct {
 	journal *dag.JournalReader // nil for a run that another tool reports on
 	last    registry.Status
 	stamp   string
+	seen    int // events
+	after   int // how many the page has shown the lines of; -1: it shows none
 }
 
 type stageEvent struct {
@@ -183,21 +202,11 @@ var stageStates = map[dag.EventType]string{
 	dag.StageStarted: "running", dag.StageCached: "cached", dag.StageFinished: "done", dag.StageFailed: "failed", dag.StageSkipped: "skipped",
 }
 
-// catchUp passes over what the page showed when it was written, but repeats the
-// states of stages, which cost little and may have changed meanwhile.
-func (f *follower) catchUp() error {
-	for {
-		e, err := f.journal.Next()
-		if err != nil {
-			return nil // a damaged journal is told by look
-		}
-		if err := f.tell(e, false); err != nil {
-			return err
-		}
-	}
-}
-
-func (f *follower) tell(e *dag.Event, lines bool) error {
+// tell sends what an event says. The states of stages are repeated from the
+// beginning, for they may have changed since the page was written and cost little;
+// the lines of the log that the page has are not.
+func (f *follower) tell(e *dag.Event) error {
+	f.seen++
 	if state, ok := stageStates[e.Type]; ok {
 		note := e.Kind
 		if e.Type == dag.StageFinished {
@@ -207,13 +216,13 @@ func (f *follower) tell(e *dag.Event, lines bool) error {
 			return err
 		}
 	}
-	if !lines {
+	if f.seen <= f.after {
 		return nil
 	}
 	if e.Type == dag.StageMetric {
 		return f.stream.send("points", e.Stage)
 	}
-	if l, ok := logOf(e); ok {
+	if l, ok := logOf(e); ok && f.after >= 0 {
 		return f.stream.send("line", l)
 	}
 	return nil
@@ -228,7 +237,7 @@ func (f *follower) look(r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if err := f.tell(e, true); err != nil {
+		if err := f.tell(e); err != nil {
 			return errEnd
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"pipe/registry"
-	"pipe/server/auth"
 )
 
 func (s *Server) modelRoutes() {
@@ -99,6 +98,8 @@ type versionRow struct {
 	URL   string
 	Ago   string
 	Cells []versus
+	// Verdict is what the gate said when the version was registered.
+	Verdict string
 }
 
 // versus is a metric of a version beside the champion's.
@@ -112,6 +113,19 @@ type versus struct {
 
 // versusColumns is how many metrics a table of versions compares.
 const versusColumns = 8
+
+// metricKeys are the most telling metrics of versions.
+func metricKeys(versions []registry.ModelVersion) []string {
+	uses := map[string]int{}
+	for _, v := range versions {
+		for _, x := range v.Metrics {
+			uses[x.Key]++
+		}
+	}
+	keys := sortedKeys(uses)
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(telling(a), telling(b)) })
+	return keys[:min(versusColumns, len(keys))]
+}
 
 func (s *Server) modelPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, name := r.Context(), r.PathValue("model")
@@ -127,15 +141,7 @@ func (s *Server) modelPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	uses := map[string]int{}
-	for _, v := range versions {
-		for _, x := range v.Metrics {
-			uses[x.Key]++
-		}
-	}
-	keys := sortedKeys(uses)
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(telling(a), telling(b)) })
-	keys = keys[:min(versusColumns, len(keys))]
+	keys := metricKeys(versions)
 	champion := championOf(versions)
 	rows := make([]versionRow, 0, len(versions))
 	for _, v := range slices.Backward(versions) {
@@ -316,8 +322,8 @@ func (s *Server) sources(r *http.Request, list []registry.External) ([]sourceRow
 // editModel changes what people say of a model and its versions.
 func (s *Server) editModel(w http.ResponseWriter, r *http.Request) error {
 	ctx, name, f := r.Context(), r.PathValue("model"), r.PostForm
-	if p := auth.From(ctx); !p.May(auth.Write, auth.Model(name)) {
-		return &problem{http.StatusForbidden, p.Name + " may not change this model: it takes the level write."}
+	if err := mayChangeModel(r, name); err != nil {
+		return err
 	}
 	version := func() (int, error) {
 		n, err := strconv.Atoi(f.Get("version"))

@@ -49,7 +49,7 @@ func (s *Server) stagePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	lines, left, err := s.lastLines(d.ID, name)
+	log, err := s.lastLines(d.ID, name)
 	problem := ""
 	if err != nil {
 		problem = sentence(err)
@@ -65,10 +65,9 @@ func (s *Server) stagePage(w http.ResponseWriter, r *http.Request) error {
 		Env      []registry.Pair
 		Seed     string
 		Command  string
-		Lines    []logLine
-		Left     int
-		Problem  string
-	}{runData: d, Stage: st, DAG: view, In: s.ports(st.Inputs), Out: s.ports(st.Outputs), Lines: lines, Left: left, Problem: problem}
+		tail
+		Problem string
+	}{runData: d, Stage: st, DAG: view, In: s.ports(st.Inputs), Out: s.ports(st.Outputs), tail: log, Problem: problem}
 	switch {
 	case !st.Finished.IsZero() && !st.Started.IsZero():
 		p.Took = duration(st.Finished.Sub(st.Started))
@@ -81,7 +80,9 @@ func (s *Server) stagePage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	s.describe(st, &p.Config, &p.Env, &p.Seed, &p.Command)
-	s.render(w, r, http.StatusOK, "stage", s.frameOf(d), p)
+	f := s.frameOf(d)
+	f.after(log.Events)
+	s.render(w, r, http.StatusOK, "stage", f, p)
 	return nil
 }
 

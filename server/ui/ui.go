@@ -19,8 +19,8 @@ import (
 
 // Patterns are what the pages answer, for http.ServeMux.
 var Patterns = []string{
-	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/compare", "/models", "/models/", "/artifacts/", "/pipelines", "/pipelines/",
-	"GET /metrics.json", "GET /search", "/theme", "GET /static/", "GET /favicon.ico",
+	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/compare", "/models", "/models/", "/artifacts/", "/pipelines", "/pipelines/", "/deployments", "/deployments/",
+	"GET /metrics.json", "/theme", "GET /static/", "GET /favicon.ico",
 }
 
 // Launcher begins a run in a process of its own, as the command `pipe` with
@@ -33,6 +33,7 @@ type Launcher interface {
 // Options are what the pages need beside the workspace.
 type Options struct {
 	Launcher Launcher         // nil: runs cannot be begun from a page
+	Predict  http.Handler     // answers POST /predict/NAME; nil: models cannot be tried
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: slog.Default
 }
@@ -133,6 +134,7 @@ func (s *Server) routes() {
 	s.modelRoutes()
 	s.artifactRoutes()
 	s.pipelineRoutes()
+	s.deploymentRoutes()
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &problem{http.StatusNotFound, "There is no page at this address."})
 	})

@@ -44,6 +44,17 @@ func (x *site) Launch(_ context.Context, args ...string) (string, error) {
 	return x.runs[1], nil
 }
 
+// predict answers as a deployed model, with what it was asked.
+func (x *site) predict(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.URL.Path != "/predict/texts" || bytes.Contains(b, []byte("refuse")) {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error":"refused %s"}`, r.URL.Path)
+		return
+	}
+	fmt.Fprintf(w, `{"prediction":%q,"probabilities":{"a":0.25,"b":0.75}}`, b)
+}
+
 func newSite(t *testing.T, name func(string) string) *site {
 	t.Helper()
 	ctx := context.Background()
@@ -52,7 +63,7 @@ func newSite(t *testing.T, name func(string) string) *site {
 		t.Fatal(err)
 	}
 	x := &site{t: t, w: w}
-	x.s = New(w, Options{Now: func() time.Time { return noon }, Launcher: x})
+	x.s = New(w, Options{Now: func() time.Time { return noon }, Launcher: x, Predict: http.HandlerFunc(x.predict)})
 	t.Cleanup(func() { x.s.Close(); w.Close() })
 	x.fill(ctx, name)
 	return x
@@ -122,6 +133,8 @@ func (x *site) fill(ctx context.Context, name func(string) string) {
 	}
 	x.must(reg.DescribeModel(ctx, name("textclass"), name("says what a text is about")))
 	x.must(reg.SetAlias(ctx, name("textclass"), "champion", 1, registry.Audit{Who: name("ada"), Why: name("it is better")}))
+	_, err = reg.SetDeployment(ctx, registry.Deployment{Name: "texts", Model: name("textclass"), Target: "@champion", Policy: json.RawMessage(`{"max_batch":8}`)}, registry.Audit{Who: name("ada"), Why: name("first")})
+	x.must(err)
 }
 
 func mustJSON(v any) json.RawMessage {
@@ -164,7 +177,7 @@ func (x *site) paths(name func(string) string) map[string]string {
 		"run-files": "/runs/" + x.runs[2] + "/artifacts", "run-file": "/runs/" + x.runs[2] + "/files/notes.txt", "run-file-table": "/runs/" + x.runs[2] + "/files/data.csv",
 		"run-pipeline": run + "/pipeline", "stage": run + "/stages/" + url.PathEscape(name("train")), "artifact": "/artifacts/" + string(x.table.Digest), "artifact-stats": "/artifacts/" + string(x.table.Digest) + "/stats",
 		"artifact-external": "/artifacts/" + strings.Repeat("a", 64), "compare": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1] + "&run=" + x.runs[2], "compare-two": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1],
-		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
+		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "deployments": "/deployments", "deployment": "/deployments/texts", "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
 	}
 }
 
