@@ -45,6 +45,11 @@ var mayImport = map[string][]string{
 	"stages/policy":         {"dag"},
 	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/nn/tensorboard", "stages/drift", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
 		"stages/report", "stages/tokenizer", "stages/transform", "stages/model"},
+
+	"stages/duckdb": {"artifacts/table"},
+	"stages/sql":    {"artifacts", "artifacts/table", "dag", "stages/duckdb"},
+	"stages/all":    {"dag", "stages", "stages/sql"},
+
 	"registry/filter":  {},
 	"registry":         {"artifacts", "registry/filter"},
 	"server/admit":     {},
@@ -53,9 +58,9 @@ var mayImport = map[string][]string{
 	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
 	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "server/auth", "stages/profile", "workspace"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
-	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages", "stages/mlmodel", "stages/model"},
+	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "server/mlflow", "server/ui", "stages", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "server/mlflow", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
 		"stages/nn/onnx", "stages/policy", "stages/score", "workspace"},
 }
 

@@ -3,10 +3,10 @@ package stages
 
 import "pipe/dag"
 
-// Kinds returns every kind that a pipeline may use, the table of contents of
-// this package.
-func Kinds() *dag.Kinds {
-	return dag.NewKinds(
+// Kinds returns every kind of this package, its table of contents, and those
+// that are handed to it; package all knows the others.
+func Kinds(more ...dag.Info) *dag.Kinds {
+	return dag.NewKinds(append(more,
 		cleanKind,
 		concatKind,
 		deriveKind,
@@ -42,5 +42,5 @@ func Kinds() *dag.Kinds {
 		textTokenizeKind,
 		textVectorizeKind,
 		trainKind,
-	)
+	)...)
 }

@@ -18,7 +18,7 @@ import (
 	"pipe/dag"
 	"pipe/dag/text"
 	"pipe/registry"
-	"pipe/stages"
+	"pipe/stages/all"
 )
 
 // Folder is the name of pipe's folder in a workspace.
@@ -55,7 +55,7 @@ func Open(ctx context.Context, dir string) (*Workspace, error) {
 	if _, err := reg.Reap(ctx); err != nil {
 		return nil, errors.Join(err, reg.Close(), store.Close())
 	}
-	w := &Workspace{Dir: dir, Store: store, Registry: reg, Kinds: stages.Kinds()}
+	w := &Workspace{Dir: dir, Store: store, Registry: reg, Kinds: all.Kinds()}
 	if w.Lost, err = w.countLost(ctx); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -151,13 +151,13 @@ func LoadFile(ctx context.Context, path string, o dag.LoadOptions) (*dag.Pipelin
 	if err != nil {
 		return nil, fmt.Errorf("read the pipeline: %w", err)
 	}
-	o.Kinds = stages.Kinds()
+	o.Kinds = all.Kinds()
 	return dag.Load(ctx, &text.File{Name: path, Data: data}, o)
 }
 
 // LoadText checks a pipeline whose text is at hand; name stands in messages.
 func LoadText(ctx context.Context, name string, data []byte, params map[string]string) (*dag.Pipeline, error) {
-	return dag.Load(ctx, &text.File{Name: name, Data: data}, dag.LoadOptions{Kinds: stages.Kinds(), Params: params})
+	return dag.Load(ctx, &text.File{Name: name, Data: data}, dag.LoadOptions{Kinds: all.Kinds(), Params: params})
 }
 
 // LoadRequest checks the pipeline of a run as it was then; data is its text.

@@ -13,7 +13,7 @@ import (
 
 	"pipe/dag"
 	"pipe/dag/text"
-	"pipe/stages"
+	"pipe/stages/all"
 )
 
 // emitted are the ways in which the source gives a problem its code.
@@ -81,7 +81,7 @@ func TestExamplesHaveTheirMistake(t *testing.T) {
 			t.Errorf("%s has no example", code)
 			continue
 		}
-		_, err := dag.Load(context.Background(), &text.File{Name: "p.yaml", Data: []byte(m[1])}, dag.LoadOptions{Kinds: stages.Kinds(), Params: given[code]})
+		_, err := dag.Load(context.Background(), &text.File{Name: "p.yaml", Data: []byte(m[1])}, dag.LoadOptions{Kinds: all.Kinds(), Params: given[code]})
 		var e *text.Error
 		if !errors.As(err, &e) || !slices.ContainsFunc(e.Problems, func(p *text.Problem) bool { return p.Code == code }) {
 			t.Errorf("the example of %s: %v", code, err)

@@ -7,7 +7,7 @@ import (
 
 	"pipe/dag"
 	"pipe/dag/text"
-	"pipe/stages"
+	"pipe/stages/all"
 )
 
 func (a *app) kindsCommand() *cobra.Command {
@@ -16,7 +16,7 @@ func (a *app) kindsCommand() *cobra.Command {
 		Short: "List the kinds of stages, or show one: what it takes, gives and is configured by",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			kinds := stages.Kinds()
+			kinds := all.Kinds()
 			if len(args) == 1 {
 				info, ok := kinds.Get(args[0])
 				if !ok {

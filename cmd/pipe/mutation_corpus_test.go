@@ -11,7 +11,7 @@ import (
 
 	"pipe/dag"
 	"pipe/dag/text"
-	"pipe/stages"
+	"pipe/stages/all"
 )
 
 // TestMutations makes hundreds of pipelines with one mistake each and demands
@@ -32,7 +32,7 @@ func TestMutations(t *testing.T) {
 	if err := os.WriteFile("messages.tsv", []byte("ham\tsee you\nspam\tyou won\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	kinds, refused := stages.Kinds(), 0
+	kinds, refused := all.Kinds(), 0
 	for _, m := range corpus {
 		given := map[string]string{}
 		if strings.HasPrefix(m.name, "spam.yaml") {

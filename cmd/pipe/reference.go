@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"pipe/dag"
-	"pipe/stages"
+	"pipe/stages/all"
 	"pipe/stages/nn"
 )
 
@@ -18,7 +18,7 @@ import (
 func kindsReference() string {
 	var b strings.Builder
 	b.WriteString("# Kinds of stages\n\nMade from the code by `go test ./cmd/pipe -run TestGenerated -update`. `pipe kinds NAME` shows the same.\n\n")
-	kinds := stages.Kinds()
+	kinds := all.Kinds()
 	for _, name := range kinds.Names() {
 		info, _ := kinds.Get(name)
 		b.WriteString(dag.Reference(info) + "\n")

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/dag"
-	"pipe/stages"
+	"pipe/stages/all"
 )
 
 func schemaCommand() *cobra.Command {
@@ -37,6 +37,6 @@ func languageSchema() (string, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
-	err := enc.Encode(dag.LanguageSchema(stages.Kinds()))
+	err := enc.Encode(dag.LanguageSchema(all.Kinds()))
 	return b.String(), err
 }
