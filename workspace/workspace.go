@@ -162,7 +162,7 @@ func LoadText(ctx context.Context, name string, data []byte, params map[string]s
 
 // LoadRequest checks the pipeline of a run as it was then; data is its text.
 func LoadRequest(ctx context.Context, r *Request, data []byte) (*dag.Pipeline, error) {
-	return dag.Load(ctx, &text.File{Name: r.File, Data: data}, dag.LoadOptions{Kinds: stages.Kinds(), Params: r.Params, Read: r.Read})
+	return dag.Load(ctx, &text.File{Name: r.File, Data: data}, dag.LoadOptions{Kinds: all.Kinds(), Params: r.Params, Read: r.Read})
 }
 
 // nearFile suggests a file of a similar name in the same folder.
