@@ -49,6 +49,7 @@ func (l *loader) checkStage(s *Stage) {
 	if l.problems.Len() > before {
 		return // what it gives is not known, so that its users are not blamed as well
 	}
+	s.Summary = c.Summary
 	for _, o := range s.Outputs {
 		if schema, ok := c.Out[o.Name]; ok {
 			schema.Type, schema.Origin = o.Type, s.label+"."+o.Name

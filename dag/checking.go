@@ -23,6 +23,9 @@ type Check struct {
 	Labels map[string][][]Label
 	// Out is filled by the kind; a port left out keeps its type only.
 	Out map[string]Schema
+	// Summary is left by a kind that has more to tell of what it would do than
+	// schemas, such as the layers of a network. It is called when somebody asks.
+	Summary func() string
 
 	report func(code, field, message, hint string)
 	cache  *expr.Cache

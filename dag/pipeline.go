@@ -46,6 +46,10 @@ type Stage struct {
 	// after it failed; the run has failed all the same.
 	ContinueOnError bool
 
+	// Summary tells more of what the stage would do; nil where its kind has
+	// nothing to tell.
+	Summary func() string
+
 	when     *condition
 	whenNode *text.Node
 

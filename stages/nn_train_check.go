@@ -157,6 +157,7 @@ func (t *Train) checkNetwork(c *dag.Check, s *dag.Signature) {
 	}
 	t.checkOutput(c, in, layers, shapes)
 	t.checkSize(c, s, layers)
+	c.Summary = func() string { return t.summary(in, context.Vocab, layers) }
 }
 
 // checkOutput wants one answer for each row, of the width that the loss needs.

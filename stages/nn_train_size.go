@@ -80,12 +80,17 @@ func leastParameters(in nn.Input, c nn.Context, layers []nn.Layer) []int64 {
 	return out
 }
 
-// layerParameters builds a copy of the layer, without values, as the layer is
-// still to be built for the shape that fitting tells.
-func layerParameters(l nn.Layer, in nn.Shape, c nn.Context) int64 {
+// twinOf copies a layer, so that it can be built for sizes that may turn out to be
+// others.
+func twinOf(l nn.Layer) nn.Layer {
 	v := reflect.New(reflect.TypeOf(l).Elem())
 	v.Elem().Set(reflect.ValueOf(l).Elem())
-	twin := v.Interface().(nn.Layer)
+	return v.Interface().(nn.Layer)
+}
+
+// layerParameters builds a copy of the layer, without values.
+func layerParameters(l nn.Layer, in nn.Shape, c nn.Context) int64 {
+	twin := twinOf(l)
 	if err := twin.Build(in, c, nil); err != nil {
 		return -1
 	}

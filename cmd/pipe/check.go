@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,11 +15,15 @@ import (
 
 func (a *app) checkCommand() *cobra.Command {
 	var set params
-	var asJSON bool
+	var asJSON, verbose bool
 	c := &cobra.Command{
 		Use:   "check FILE…",
 		Short: "Check pipeline files: types, shapes and expressions, before any data is read",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Check pipeline files: types, shapes and expressions, before any data is read.
+
+With -v every stage is listed with what it gives, and a network with its layers:
+shapes, parameters, arithmetic and memory.`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong text.Error
 			for _, path := range args {
@@ -31,6 +36,9 @@ func (a *app) checkCommand() *cobra.Command {
 					return err
 				case !asJSON:
 					fmt.Fprintf(cmd.OutOrStdout(), "%s: ok, %s\n", path, stagesText(p))
+					if verbose {
+						tellStages(cmd.OutOrStdout(), p)
+					}
 				}
 			}
 			if asJSON {
@@ -49,7 +57,32 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	set.flags(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "list the stages with what they give, and the layers of networks")
 	return c
+}
+
+// tellStages lists what each stage gives, as far as that is known without data.
+func tellStages(w io.Writer, p *dag.Pipeline) {
+	for _, s := range p.Stages {
+		fmt.Fprintf(w, "\n%s (%s)\n", s.Name, s.Info.Name)
+		for _, port := range s.Outputs {
+			schema := s.Schemas[port.Name]
+			fmt.Fprintf(w, "  %s: %s", port.Name, port.Type)
+			if schema.Table != nil {
+				fmt.Fprintf(w, " of %d columns", schema.Table.NumFields())
+				for i, f := range schema.Table.Fields() {
+					fmt.Fprintf(w, "%s%s %s", []string{": ", ", "}[min(i, 1)], f.Name, f.Type)
+				}
+			}
+			fmt.Fprintln(w)
+		}
+		if s.Summary == nil {
+			continue
+		}
+		for line := range strings.Lines(s.Summary()) {
+			fmt.Fprint(w, "  "+line)
+		}
+	}
 }
 
 func stagesText(p *dag.Pipeline) string {

@@ -284,3 +284,25 @@ func TestPublishedSizes(t *testing.T) {
 		}
 	}
 }
+
+// networkOf builds a network of layers as JSON.
+func networkOf(t testing.TB, in Input, c Context, layers string) *Network {
+	t.Helper()
+	var raw []json.RawMessage
+	if err := json.Unmarshal([]byte(layers), &raw); err != nil {
+		t.Fatal(err)
+	}
+	var stack []Layer
+	for _, r := range raw {
+		l, err := unmarshalKind(r, NewLayer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stack = append(stack, l)
+	}
+	n, err := NewNetwork(in, c, stack, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

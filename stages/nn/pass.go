@@ -20,6 +20,7 @@ type Pass struct {
 	pcg rand.PCG
 
 	rotations []rotation // by whoever rotates, kept over Reset
+	batch     Batch      // of a network that answers
 
 	past  *past  // of a Decoder, nil elsewhere
 	packs *packs // of a network that answers, nil elsewhere

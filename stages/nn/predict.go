@@ -45,14 +45,14 @@ func (n *Network) predictBatch(ctx context.Context, p *Pass, src Source, numbers
 		return nil, err
 	}
 	p.Reset()
-	var b Batch
-	n.newBatch(p, &b, len(numbers))
-	if err := src.Batch(ctx, numbers, &b); err != nil {
+	b := &p.batch
+	n.newBatch(p, b, len(numbers))
+	if err := src.Batch(ctx, numbers, b); err != nil {
 		return nil, err
 	}
 	if err := b.check(n.Context, 0); err != nil {
 		return nil, err
 	}
-	n.cutPadding(p, &b)
+	n.cutPadding(p, b)
 	return n.Forward(p, b.input), nil
 }
