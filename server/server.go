@@ -37,7 +37,8 @@ type Options struct {
 	Made mlflow.Made
 	// Rooms are what is answered beside MLflow's API.
 	Rooms []Room
-	// Alone leaves MLflow's API away: the rooms are all that is answered.
+	// Alone leaves MLflow's API away: the rooms are all that is answered, and
+	// /health and /version.
 	Alone bool
 }
 
@@ -81,7 +82,10 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 	defer api.Close()
 	rest := http.Handler(api)
 	if o.Alone {
-		rest = http.NotFoundHandler()
+		probes := http.NewServeMux()
+		probes.Handle("GET /health", api)
+		probes.Handle("GET /version", api)
+		rest = probes
 	}
 	rooms := append([]Room{{Name: "auth", Patterns: auth.Patterns, Handler: gate, Judges: true}}, o.Rooms...)
 	handler := admit.Handler(hostRules(o), gate.Handler(route(rest, rooms)))

@@ -47,6 +47,7 @@ type arm struct {
 	queue    *queue
 	role     string // "main", "canary" or "shadow"
 	stats    *versionStats
+	waiting  atomic.Int64 // for a place, with work that makes no batches
 }
 
 func (a *arm) version() *registry.ModelVersion { return &a.instance.version }

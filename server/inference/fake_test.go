@@ -16,6 +16,7 @@ import (
 	"pipe/dag"
 	"pipe/registry"
 	"pipe/stages/model"
+	"pipe/stages/transform"
 )
 
 // fake answers "yes" or "no" to a text, and can be made slow, broken or large.
@@ -69,6 +70,9 @@ func (f *fake) PredictRows(ctx context.Context, rows []map[string]any) ([]*model
 	}
 	out := make([]*model.Answer, len(rows))
 	for i, row := range rows {
+		if row["text"] == nil {
+			return nil, &transform.RowError{Row: int64(i) + 1, Column: "text", Msg: "the text is null"}
+		}
 		if strings.Contains(row["text"].(string), "bad row") {
 			return nil, fmt.Errorf("row %d is bad", i)
 		}

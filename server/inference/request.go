@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"compress/gzip"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -70,8 +71,32 @@ func (q *request) mark(h http.Header) {
 }
 
 // body reads the whole body.
-func (q *request) body(r *http.Request) ([]byte, error) {
-	if n := r.ContentLength; n > 0 && n <= q.route.policy.MaxBody {
+func (q *request) body(r *http.Request) ([]byte, error) { return readBody(r, q.route.policy.MaxBody) }
+
+// readBody reads a body of at most limit bytes, unpacked where it is gzip: what
+// comes out is bounded, not only what goes in.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, badRequest("Content-Encoding", "the body is not gzip, as its Content-Encoding says: %v", err)
+		}
+		b, err := io.ReadAll(io.LimitReader(z, limit+1))
+		if err != nil {
+			return nil, badRequest("", "the body cannot be unpacked: %v", err)
+		}
+		if int64(len(b)) > limit {
+			return nil, &http.MaxBytesError{Limit: limit}
+		}
+		return b, nil
+	default:
+		return nil, &problem{status: http.StatusUnsupportedMediaType, field: "Content-Encoding", text: "the Content-Encoding " + quote(encoding) + " is not gzip"}
+	}
+	if n := r.ContentLength; n > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	} else if n > 0 {
 		b := make([]byte, n)
 		_, err := io.ReadFull(r.Body, b)
 		return b, readError(err)

@@ -40,7 +40,8 @@ func badJSON(err error) *problem {
 	case errors.As(err, &syntax):
 		return badRequest("", "the body is not JSON: %v (byte %d)", err, syntax.Offset)
 	case errors.As(err, &typ):
-		return badRequest(typ.Field, "%q must be %s, is %s (byte %d)", typ.Field, jsonName(typ.Type.Kind().String()), typ.Value, typ.Offset)
+		field := strings.TrimPrefix(typ.Field, "writing.") // of an embedded struct
+		return badRequest(field, "%q must be %s, is %s (byte %d)", field, jsonName(typ.Type.Kind().String()), typ.Value, typ.Offset)
 	case errors.Is(err, io.EOF):
 		return badRequest("", "the body is empty")
 	}
