@@ -121,10 +121,15 @@ func (s *Server) routes() {
 func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.o.Poll)
 	defer tick.Stop()
+	guard := time.NewTicker(guardEvery)
+	defer guard.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case now := <-guard.C:
+			s.guard(ctx, now)
+			continue
 		case <-tick.C:
 		}
 		if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
