@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"stages/nn":        {"stages/nn/kernel"},
 	"stages/nn/onnx":   {"stages/nn"},
 
+	"stages/nn/roofline":    {"stages/nn/kernel"},
 	"stages/nn/tensorboard": {"stages/nn"},
 	"stages/godoc":          {},
 	"stages/rows":           {"dag", "dag/expr"},
@@ -61,7 +62,7 @@ var mayImport = map[string][]string{
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
 	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "server/mlflow", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
-		"stages/nn/onnx", "stages/policy", "stages/score", "workspace"},
+		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "workspace"},
 }
 
 func TestImports(t *testing.T) {
