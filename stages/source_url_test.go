@@ -1,0 +1,92 @@
+package stages
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"pipe/dag/dagtest"
+	"pipe/stages/fetch"
+)
+
+// The first run enters the digest and the columns into pipe.lock; the next ones
+// ask nobody; a file that has changed is refused with both digests.
+func TestSourceURL(t *testing.T) {
+	t.Chdir(t.TempDir())
+	body, asked := "id,who\n1,ann\n2,bo\n", atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if _, err := w.Write([]byte(body)); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	s := dagtest.Store(t)
+	with := `{url: "` + server.URL + `/people.csv", rename: {who: name}}`
+	first := dagtest.New(t, &SourceURL{}, with)
+	out, problems := dagtest.Check(first, nil)
+	if problems != "" || out["out"].Table != nil || first.SHA256 != "" {
+		t.Fatalf("%s %v", problems, out)
+	}
+	got := dagtest.Run(t, s, first, nil)
+	if rows := dagtest.Rows(t, s, got["out"]); rows != "{\"id\":1,\"name\":\"ann\"}\n{\"id\":2,\"name\":\"bo\"}\n" {
+		t.Error(rows)
+	}
+	next := dagtest.New(t, &SourceURL{}, with)
+	if out, problems = dagtest.Check(next, nil); problems != "" || out["out"].Table == nil || !out["out"].Table.HasField("name") || next.SHA256 == "" {
+		t.Fatalf("%s %v", problems, out)
+	}
+	if again := dagtest.Run(t, s, next, nil); again["out"] != got["out"] || asked.Load() != 1 {
+		t.Errorf("%d requests", asked.Load())
+	}
+	problem := dagtest.New(t, &SourceURL{}, `{url: "`+server.URL+`/people.csv", columns: [wo]}`)
+	if _, problems = dagtest.Check(problem, nil); problems != `columns[0]: people.csv has no column "wo" (did you mean "who"?)` {
+		t.Error(problems)
+	}
+	body = "id,who\n3,cy\n"
+	_, err := dagtest.TryRun(t, dagtest.Store(t), next, nil)
+	if err == nil || !strings.Contains(err.Error(), next.SHA256) || !strings.Contains(err.Error(), "/people.csv has changed: its sha256 is ") {
+		t.Error(err)
+	}
+}
+
+func TestFetch(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, b := range map[string]string{"plain.txt": "hello", "other.csv": "a\n1\n"} {
+		if err := os.WriteFile(name, []byte(b), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := dagtest.Store(t)
+	out := dagtest.Run(t, s, dagtest.New(t, &Fetch{}, "url: file://"+dir+"/plain.txt"), nil)
+	if b, err := s.ReadAll(out["out"]); err != nil || string(b) != "hello" || out["out"].Format != "txt" {
+		t.Errorf("%v %s %v", err, b, out)
+	}
+	for with, want := range map[string]string{
+		"url: file://" + dir + "/gone.txt":                    "there is no such object",
+		"{url: 'file://" + dir + "/plain.txt', unpack: true}": "it is no archive that can be unpacked",
+		"{url: 'file://" + dir + "/plain.txt#member.csv'}":    "it is no archive that can be unpacked",
+	} {
+		if _, err := dagtest.TryRun(t, s, dagtest.New(t, &Fetch{}, with), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", with, err)
+		}
+	}
+	problemsOf(t, fetchKind.New, nil, map[string]string{
+		"url: data.csv": `url: "data.csv" begins with none of http:, https:, s3:, gs:, azblob:, file:, hf: and pkg:`,
+		"{url: 'https://example.org/x', sha256: abc}":        `sha256: must be 64 digits as sha256sum prints them, is "abc"`,
+		"{url: 'https://example.org/x.zip#a', unpack: true}": "unpack: the address names one file of the archive; leave out either",
+	})
+	if _, ok := out[filePort]; ok {
+		t.Errorf("outputs: %v", out)
+	}
+	if e, err := fetch.ReadLock(fetch.LockName); err != nil || len(e) != 1 {
+		t.Errorf("%v %v", err, e)
+	}
+}
