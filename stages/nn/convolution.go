@@ -102,8 +102,8 @@ func (l *Convolution) Forward(p *Pass, x *Tensor) *Tensor {
 	n := record[convolutionNode](p, y)
 	n.prepare(p, x, y, l, g)
 	kernel.Parallel(n.parts, 1, n.ahead)
-	if l.bias != nil {
-		kernel.AddBias(y.Data, y.Rows(), l.Filters, l.bias.Data)
+	if n.relu {
+		return y
 	}
 	return l.Activation.apply(p, y)
 }

@@ -15,6 +15,7 @@ type convolutionNode struct {
 	x, y *Tensor
 	w, b *Param
 	g    window
+	relu bool // is applied while a band is in the cache
 
 	groups, each, filters int // channels and filters of one group
 	columns               int // elements of a window of one group
@@ -35,7 +36,7 @@ const bandElements = 1 << 17
 const partsPerCore = 2
 
 func (n *convolutionNode) prepare(p *Pass, x, y *Tensor, l *Convolution, g window) {
-	n.p, n.x, n.y, n.w, n.b, n.g = p, x, y, l.weight, l.bias, g
+	n.p, n.x, n.y, n.w, n.b, n.g, n.relu = p, x, y, l.weight, l.bias, g, l.Activation == Relu
 	n.groups, n.each, n.filters = l.Groups, g.channels/l.Groups, l.Filters/l.Groups
 	n.columns = g.taps() * n.each
 	n.band = min(y.Rows(), max(32, bandElements/n.columns))
@@ -81,11 +82,27 @@ func (n *convolutionNode) forwardRange(from, to int) {
 				windows, step := n.unfold(room, g, first, last, 0, n.columns)
 				kernel.GemmPacked(false, last-first, 1, windows, step, n.packed[g], 0, n.y.Data[first*width+g*n.filters:], width)
 			}
+			n.finish(n.y.Data[first*width:last*width], last-first)
 		})
 	}
 }
 
+// finish adds the bias to some rows and applies relu.
+func (n *convolutionNode) finish(y []float32, rows int) {
+	if n.b != nil {
+		kernel.AddBias(y, rows, n.groups*n.filters, n.b.Data)
+	}
+	if n.relu {
+		kernel.Relu(y, y)
+	}
+}
+
 func (n *convolutionNode) backward() {
+	if n.relu {
+		// What relu gave says as well as what it read where gradients flow. The
+		// gradient of y is not needed after this.
+		kernel.ReluGrad(n.y.grad, n.y.Data, n.y.grad)
+	}
 	addColumns(n.p, n.b, n.y.grad, n.y.Rows())
 	if n.w.Grad != nil {
 		kernel.Parallel(min(n.parts, runtime.GOMAXPROCS(0)), 1, n.weights)

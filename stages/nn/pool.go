@@ -95,18 +95,9 @@ func (n *windowMaxNode) forwardRange(lo, hi int) {
 			for c := range best {
 				best[c], at[c] = float32(math.Inf(-1)), -1
 			}
-			for k := range g.h.size {
-				r := line%g.h.out*g.h.stride - g.h.before + k*g.h.dilation
-				if r < 0 || r >= g.h.in {
-					continue
-				}
-				for k := range g.w.size {
-					if c := column*g.w.stride - g.w.before + k*g.w.dilation; c >= 0 && c < g.w.in {
-						first := (r*g.w.in + c) * channels
-						kernel.MaxPlace(best, at, example[first:first+channels], first)
-					}
-				}
-			}
+			g.each(line%g.h.out, column, func(first int) {
+				kernel.MaxPlace(best, at, example[first:first+channels], first)
+			})
 		}
 	}
 }
@@ -117,14 +108,18 @@ func (n *windowMaxNode) backward() {
 	}
 }
 
+// backwardRange takes whole examples, because the windows of two lines may overlap.
 func (n *windowMaxNode) backwardRange(lo, hi int) {
-	inSize, outSize := len(n.x.grad)/n.x.Shape[0], len(n.y.Data)/n.x.Shape[0]
-	for b := lo; b < hi; b++ {
-		dx := n.x.grad[b*inSize : (b+1)*inSize]
-		for i := b * outSize; i < (b+1)*outSize; i++ {
-			if at := n.from[i]; at >= 0 {
-				dx[at] += n.y.grad[i]
-			}
+	g, channels := &n.g, n.g.channels
+	inSize := len(n.x.Data) / n.x.Shape[0]
+	for line := lo * g.h.out; line < hi*g.h.out; line++ {
+		dx := n.x.grad[line/g.h.out*inSize:][:inSize]
+		for column := range g.w.out {
+			i := line*g.w.out + column
+			dy, at := n.y.grad[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels]
+			g.each(line%g.h.out, column, func(first int) {
+				kernel.AddPlaced(dx[first:first+channels], at, dy, first)
+			})
 		}
 	}
 }

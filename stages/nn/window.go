@@ -134,3 +134,19 @@ func (g *window) at(position, tap int) (y, x int, inside bool) {
 	x = position%g.w.out*g.w.stride - g.w.before + tap%g.w.size*g.w.dilation
 	return y, x, y >= 0 && y < g.h.in && x >= 0 && x < g.w.in
 }
+
+// each calls f with where each tap of the window of an output's row and column lies
+// in the example, as far as it lies inside.
+func (g *window) each(row, column int, f func(first int)) {
+	for i := range g.h.size {
+		r := row*g.h.stride - g.h.before + i*g.h.dilation
+		if r < 0 || r >= g.h.in {
+			continue
+		}
+		for j := range g.w.size {
+			if c := column*g.w.stride - g.w.before + j*g.w.dilation; c >= 0 && c < g.w.in {
+				f((r*g.w.in + c) * g.channels)
+			}
+		}
+	}
+}

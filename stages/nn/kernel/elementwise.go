@@ -31,6 +31,11 @@ func MaxPlace(best []float32, place []int32, x []float32, first int) {
 	active.maxPlace(best, place[:len(best)], x[:len(best)], int32(first))
 }
 
+// AddPlaced is the reverse of MaxPlace: it adds dy[i] to dx[i] where place[i] is first + i.
+func AddPlaced(dx []float32, place []int32, dy []float32, first int) {
+	active.addPlaced(dx, place[:len(dx)], dy[:len(dx)], int32(first))
+}
+
 // elementGrain is how many elements of cheap arithmetic, which waits for memory, repay the hand-over to another core.
 const elementGrain = 1 << 16
 
@@ -122,6 +127,14 @@ func maxPlacePortable(best []float32, place []int32, x []float32, first int32) {
 			best[i], place[i] = v, first+int32(i)
 		case v != v:
 			best[i] = v
+		}
+	}
+}
+
+func addPlacedPortable(dx []float32, place []int32, dy []float32, first int32) {
+	for i, p := range place {
+		if p == first+int32(i) {
+			dx[i] += dy[i]
 		}
 	}
 }

@@ -27,6 +27,9 @@ func reluGradAVX2(dx []float32, x []float32, dy []float32)
 func maxPlaceAVX2(best []float32, place []int32, x []float32, first int32)
 
 //go:noescape
+func addPlacedAVX2(dx []float32, place []int32, dy []float32, first int32)
+
+//go:noescape
 func sumAVX2(x []float32) float32
 
 //go:noescape

@@ -359,6 +359,53 @@ DATA word00000008<>+56(SB)/4, $0x00000008
 DATA word00000008<>+60(SB)/4, $0x00000008
 GLOBL word00000008<>(SB), RODATA|NOPTR, $64
 
+// func addPlacedAVX2(dx []float32, place []int32, dy []float32, first int32)
+// Requires: AVX, AVX2
+TEXT ·addPlacedAVX2(SB), NOSPLIT, $0-76
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         dx_len+8(FP), CX
+	MOVQ         place_base+24(FP), DX
+	MOVQ         dy_base+48(FP), BX
+	VBROADCASTSS first+72(FP), Y0
+	VPADDD       ascending<>+0(SB), Y0, Y0
+	VMOVUPS      word00000008<>+0(SB), Y1
+	XORQ         SI, SI
+	JMP          xNext
+
+xVector:
+	VMOVUPS   (AX)(SI*1), Y2
+	VMOVUPS   (BX)(SI*1), Y3
+	VADDPS    Y3, Y2, Y3
+	VMOVUPS   (DX)(SI*1), Y4
+	VPCMPEQD  Y4, Y0, Y4
+	VBLENDVPS Y4, Y3, Y2, Y2
+	VMOVUPS   Y2, (AX)(SI*1)
+	VPADDD    Y1, Y0, Y0
+	ADDQ      $0x20, SI
+	SUBQ      $0x08, CX
+
+xNext:
+	CMPQ       CX, $0x08
+	JGE        xVector
+	TESTQ      CX, CX
+	JZ         xDone
+	LEAQ       lanes<>+0(SB), DI
+	MOVQ       $0x00000008, R8
+	SUBQ       CX, R8
+	VMOVUPS    (DI)(R8*4), Y2
+	VMASKMOVPS (AX)(SI*1), Y2, Y3
+	VMASKMOVPS (BX)(SI*1), Y2, Y4
+	VADDPS     Y4, Y3, Y4
+	VMASKMOVPS (DX)(SI*1), Y2, Y5
+	VPCMPEQD   Y5, Y0, Y5
+	VBLENDVPS  Y5, Y4, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(SI*1)
+	VPADDD     Y1, Y0, Y0
+
+xDone:
+	VZEROUPPER
+	RET
+
 // func sumAVX2(x []float32) float32
 // Requires: AVX, SSE
 TEXT ·sumAVX2(SB), NOSPLIT, $0-28

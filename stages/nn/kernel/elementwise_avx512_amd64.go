@@ -27,6 +27,9 @@ func reluGradAVX512(dx []float32, x []float32, dy []float32)
 func maxPlaceAVX512(best []float32, place []int32, x []float32, first int32)
 
 //go:noescape
+func addPlacedAVX512(dx []float32, place []int32, dy []float32, first int32)
+
+//go:noescape
 func sumAVX512(x []float32) float32
 
 //go:noescape

@@ -333,6 +333,52 @@ DATA word00000010<>+56(SB)/4, $0x00000010
 DATA word00000010<>+60(SB)/4, $0x00000010
 GLOBL word00000010<>(SB), RODATA|NOPTR, $64
 
+// func addPlacedAVX512(dx []float32, place []int32, dy []float32, first int32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addPlacedAVX512(SB), NOSPLIT, $0-76
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         dx_len+8(FP), CX
+	MOVQ         place_base+24(FP), DX
+	MOVQ         dy_base+48(FP), BX
+	VBROADCASTSS first+72(FP), Z0
+	VPADDD       ascending<>+0(SB), Z0, Z0
+	VMOVUPS      word00000010<>+0(SB), Z3
+	XORQ         SI, SI
+	JMP          xNext
+
+xVector:
+	VMOVUPS   (AX)(SI*1), Z4
+	VMOVUPS   (BX)(SI*1), Z5
+	VADDPS    Z5, Z4, Z5
+	VMOVUPS   (DX)(SI*1), Z6
+	VPCMPEQD  Z6, Z0, K1
+	VBLENDMPS Z5, Z4, K1, Z1
+	VMOVUPS   Z1, (AX)(SI*1)
+	VPADDD    Z3, Z0, Z0
+	ADDQ      $0x40, SI
+	SUBQ      $0x10, CX
+
+xNext:
+	CMPQ      CX, $0x10
+	JGE       xVector
+	TESTQ     CX, CX
+	JZ        xDone
+	MOVL      $0xffffffff, DI
+	BZHIL     CX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (AX)(SI*1), K1, Z1
+	VMOVUPS.Z (BX)(SI*1), K1, Z4
+	VADDPS    Z4, Z1, Z4
+	VMOVUPS.Z (DX)(SI*1), K1, Z5
+	VPCMPEQD  Z5, Z0, K2
+	VBLENDMPS Z4, Z1, K2, Z2
+	VMOVUPS   Z2, K1, (AX)(SI*1)
+	VPADDD    Z3, Z0, Z0
+
+xDone:
+	VZEROUPPER
+	RET
+
 // func sumAVX512(x []float32) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
 TEXT ·sumAVX512(SB), NOSPLIT, $0-28

@@ -139,7 +139,9 @@ var operations = []operation{
 		for i, p := range place {
 			places[i] = float32(p)
 		}
-		return concat(best, places)
+		dx := normal(r, n)
+		AddPlaced(dx, place, normal(r, n), 1000)
+		return concat(best, places, dx)
 	}},
 	{"Sum", func(r *rand.Rand, n int, _ bool) []float32 { return []float32{Sum(normal(r, n))} }},
 	{"Dot", func(r *rand.Rand, n int, _ bool) []float32 { return []float32{Dot(normal(r, n), normal(r, n))} }},

@@ -25,6 +25,7 @@ func elementwise(s isa) {
 	s.scale()
 	s.relus()
 	s.maxPlace()
+	s.addPlaced()
 	s.reductions()
 }
 
@@ -88,13 +89,33 @@ func (s isa) maxPlace() {
 	leave()
 }
 
+// addPlaced adds where a place says so. Places are compared as whole numbers.
+func (s isa) addPlaced() {
+	s.function("addPlaced", "func(dx []float32, place []int32, dy []float32, first int32)")
+	dx, n, place, dy := slice("dx"), length("dx"), slice("place"), slice("dy")
+	here := s.addInt(ascending(), s.broadcast(paramMem("first")))
+	step := s.get(bits(uint32(s.width)))
+	s.each("x", n, func(sel *mask, at func(reg.Register) operand.Mem) {
+		old := s.load(at(dx), sel)
+		sum := s.add(s.load(at(dy), sel), old)
+		s.store(s.choose(s.equalInt(s.load(at(place), sel), here), sum, old), at(dx), sel)
+		VPADDD(step, here, here)
+	})
+	leave()
+}
+
+var ascendingMem *operand.Mem
+
 // ascending is the numbers 0 to 15.
 func ascending() operand.Mem {
-	m := GLOBL("ascending", rodata)
-	for i := range 16 {
-		DATA(4*i, operand.U32(i))
+	if ascendingMem == nil {
+		m := GLOBL("ascending", rodata)
+		for i := range 16 {
+			DATA(4*i, operand.U32(i))
+		}
+		ascendingMem = &m
 	}
-	return m
+	return *ascendingMem
 }
 
 // lanes is how many partial sums a reduction keeps, whatever the width of a register.

@@ -135,6 +135,18 @@ func (s isa) compare(code uint64, a operand.Op, b reg.Register) chosen {
 	return chosen{v: v}
 }
 
+// equalInt chooses the lanes that hold equal whole numbers.
+func (s isa) equalInt(a, b reg.Register) chosen {
+	if s.wide() {
+		k := K()
+		VPCMPEQD(a, b, k)
+		return chosen{k: k}
+	}
+	v := YMM()
+	VPCMPEQD(a, b, v)
+	return chosen{v: v}
+}
+
 // negative chooses the lanes whose sign bit is set.
 func (s isa) negative(v reg.Register) chosen {
 	if s.wide() {
