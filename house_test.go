@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"stages/model":          {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform"},
 	"stages/policy":         {"dag"},
 	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/nn/tensorboard", "stages/drift", "stages/fetch", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
-		"stages/report", "stages/tokenizer", "stages/transform", "stages/model"},
+		"stages/policy", "stages/report", "stages/tokenizer", "stages/transform", "stages/model"},
 
 	"stages/fetch":  {},
 	"stages/duckdb": {"artifacts/table"},

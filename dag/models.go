@@ -21,6 +21,17 @@ type Models interface {
 	Register(ctx context.Context, v NewModelVersion) (*ModelVersion, error)
 	// SetAlias moves an alias to a version and records why.
 	SetAlias(ctx context.Context, model, alias string, version int, why string) error
+	// Deploy lets a model answer and tells whether that changed anything.
+	Deploy(ctx context.Context, d Deployment) (changed bool, err error)
+}
+
+// Deployment says that a model answers under a name.
+type Deployment struct {
+	Name   string
+	Model  string
+	Target string // "@champion" or "/3"
+	Policy json.RawMessage
+	Why    string
 }
 
 // ModelVersion is a registered version.

@@ -20,6 +20,7 @@ type fakeModels struct {
 	aliases  map[string]int // "model@alias" to version
 	why      []string
 	fail     error
+	deployed []dag.Deployment
 }
 
 func (f *fakeModels) Resolve(_ context.Context, name string) (*dag.ModelVersion, error) {
@@ -50,6 +51,12 @@ func (f *fakeModels) SetAlias(_ context.Context, model, alias string, version in
 	f.aliases[model+"@"+alias] = version
 	f.why = append(f.why, why)
 	return nil
+}
+
+func (f *fakeModels) Deploy(_ context.Context, d dag.Deployment) (bool, error) {
+	changed := len(f.deployed) == 0 || fmt.Sprint(f.deployed[len(f.deployed)-1]) != fmt.Sprint(d)
+	f.deployed = append(f.deployed, d)
+	return changed, f.fail
 }
 
 // release registers a model with the given metrics.

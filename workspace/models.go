@@ -50,6 +50,12 @@ func (m *models) SetAlias(ctx context.Context, model, alias string, v int, why s
 	return m.registry.SetAlias(ctx, model, alias, v, registry.Audit{Who: m.recorder.start.User, Why: why, RunID: m.run})
 }
 
+// Deploy implements dag.Models.
+func (m *models) Deploy(ctx context.Context, d dag.Deployment) (bool, error) {
+	return m.registry.SetDeployment(ctx, registry.Deployment{Name: d.Name, Model: d.Model, Target: d.Target, Policy: d.Policy},
+		registry.Audit{Who: m.recorder.start.User, Why: d.Why, RunID: m.run})
+}
+
 func version(v registry.ModelVersion) *dag.ModelVersion {
 	out := &dag.ModelVersion{Model: v.Model, Version: v.Version, Ref: v.Ref, Aliases: v.Aliases, Metrics: make(map[string]float64, len(v.Metrics))}
 	for _, x := range v.Metrics {

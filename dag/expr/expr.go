@@ -23,6 +23,8 @@ type Type struct {
 	cel    *cel.Type
 	fields Vars // of an object or record
 	closed bool // of a map: no other keys
+	// element is what a list or a map holds.
+	element *Type
 }
 
 // The simple types.
@@ -37,10 +39,12 @@ var (
 )
 
 // List is a list of t.
-func List(t Type) Type { return Type{cel: cel.ListType(t.cel), fields: t.fields} }
+func List(t Type) Type { return Type{cel: cel.ListType(t.cel), fields: t.fields, element: &t} }
 
 // Map maps text to t; its keys are not known before it runs.
-func Map(t Type) Type { return Type{cel: cel.MapType(cel.StringType, t.cel), fields: t.fields} }
+func Map(t Type) Type {
+	return Type{cel: cel.MapType(cel.StringType, t.cel), fields: t.fields, element: &t}
+}
 
 // Record maps the given names to values of any type: a map whose keys are
 // known, so that a constant key that is not among them is an error.
@@ -142,6 +146,9 @@ type provider struct {
 func (p provider) add(t Type) {
 	if t.cel.Kind() == types.StructKind {
 		p.fields[t.cel.TypeName()] = t.fields
+	}
+	if t.element != nil {
+		p.add(*t.element)
 	}
 	for _, f := range t.fields {
 		p.add(f)
