@@ -151,10 +151,10 @@ func (e *Env) Folder(port string) (*artifacts.Folder, error) {
 	return e.store.OpenFolder(ref)
 }
 
-// Stored opens several files that the registry names and no input brings, such
+// Registered opens several files that the registry names and no input brings, such
 // as the champion that a candidate is compared with. Only kinds with an effect
 // may: the key of a stage knows nothing of it.
-func (e *Env) Stored(ref artifacts.Ref) (*artifacts.Folder, error) {
+func (e *Env) Registered(ref artifacts.Ref) (*artifacts.Folder, error) {
 	if e.Models == nil {
 		return nil, errors.New("a stage without an effect opens its inputs only: a bug in the kind")
 	}

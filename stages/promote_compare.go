@@ -73,7 +73,7 @@ func (p *Promote) compare(ctx context.Context, env *dag.Env, champion *dag.Model
 	}
 	models := []*model.Model{m}
 	if champion != nil {
-		folder, err := env.Stored(champion.Ref)
+		folder, err := env.Registered(champion.Ref)
 		if err != nil {
 			return fmt.Errorf("open the champion, version %d: %w", champion.Version, err)
 		}
