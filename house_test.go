@@ -60,9 +60,10 @@ var mayImport = map[string][]string{
 	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
 	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "server/auth", "stages/profile", "workspace"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
+	"schedule":         {"artifacts", "artifacts/table", "dag", "dag/cron", "dag/text", "notify", "registry", "stages/drift", "stages/rows", "workspace"},
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/draw", "dag/text", "registry", "server", "server/auth", "server/inference", "server/mlflow", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/cron", "dag/draw", "dag/text", "registry", "schedule", "server", "server/auth", "server/inference", "server/mlflow", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
 		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "workspace"},
 }
 

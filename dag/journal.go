@@ -131,3 +131,32 @@ func ReadJournal(dir string, f func(*Event) error) error {
 		}
 	}
 }
+
+// TrimJournal cuts off what a kill has left of a last line, so that a run can
+// go on in its journal. No journal is no error.
+func TrimJournal(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, JournalFile), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("continue the journal of a run: %w", err)
+	}
+	defer f.Close()
+	end := int64(0) // of the last whole line
+	r := bufio.NewReaderSize(f, 64<<10)
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("continue the journal of a run: %w", err)
+		}
+		end += int64(len(line))
+	}
+	if err := f.Truncate(end); err != nil {
+		return fmt.Errorf("continue the journal of a run: %w", err)
+	}
+	return nil
+}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"sync"
+	"time"
 
 	"pipe/dag/expr"
 	"pipe/dag/text"
@@ -32,6 +33,11 @@ type LoadOptions struct {
 	// Read reads a file that the pipeline includes, uses or takes rows from; nil
 	// for os.ReadFile.
 	Read func(path string) ([]byte, error)
+	// Moment is the logical time of the run, what `run` is in expressions; the
+	// zero Moment means the last fire time of the pipeline's own schedule.
+	Moment Moment
+	At     time.Time        // where there is no Moment, the fire time that it is made of
+	Now    func() time.Time // time.Now where it is nil
 }
 
 // fileForm is the top of a pipeline file.
@@ -112,6 +118,8 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	p.Params = l.loadParams(form.Params.Node, l.readGiven(&o))
 	sc := newScope(p.Params)
 	sc.broken = l.problems.Len() > before || form.Params.Node == nil && misspelt(root, "params")
+	l.loadSchedule(p, form.Schedule.Node, sc)
+	l.setMoment(p, sc, &o)
 	sc.defaults = l.loadDefaults(form.Defaults.Node)
 	p.Seed = l.seed(form.Seed.Node, sc)
 	top := newSpace(nil, "")
@@ -125,7 +133,6 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	if l.order(p) {
 		l.checkStages(ctx, p)
 	}
-	l.loadSchedule(p, form.Schedule.Node, sc)
 	if err := l.problems.Err(); err != nil {
 		return nil, err
 	}

@@ -77,6 +77,7 @@ func (l *loader) loadPart(p *Pipeline, m *member, at place, n *text.Node, sc *sc
 	given.what = fmt.Sprintf("stage %q: %s has", at.label, path)
 	params := l.loadParams(inner.Params.Node, given)
 	child := newScope(params)
+	child.vars["run"], child.values["run"] = sc.vars["run"], sc.values["run"]
 	child.broken = l.problems.Len() > before || sc.broken
 	child.defaults = l.loadDefaults(inner.Defaults.Node)
 	m.inside = newSpace(nil, at.name+"/")

@@ -19,6 +19,7 @@ type Pipeline struct {
 	Stages      []*Stage // in the order of the file
 	Order       []*Stage // so that each stage comes after its inputs
 	Schedule    []Schedule
+	Moment      Moment // the logical time of a run of it
 	Concurrency Concurrency
 
 	// Reads are the files beside File that the pipeline was made from: what it

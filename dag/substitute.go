@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"pipe/dag/expr"
@@ -118,6 +119,9 @@ func (l *loader) eval(sc *scope, n *text.Node, p templatePart) (any, bool) {
 	if err != nil {
 		l.errorf(n, "cel", "%v", err)
 		return nil, false
+	}
+	if t, ok := v.(time.Time); ok {
+		v = t.UTC().Format(time.RFC3339Nano)
 	}
 	if sc.results == nil {
 		sc.results = map[string]any{}

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -23,6 +24,8 @@ type recorder struct {
 	store    *artifacts.Store
 	start    registry.NewRun
 	exp      string
+	goesOn   bool // a run of this id may be there already
+	reopened bool // it was, and has stages
 
 	mu      sync.Mutex
 	pending map[string]*registry.StageRecord
@@ -52,7 +55,7 @@ const (
 func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
 	self := registry.Self()
 	r := &recorder{
-		registry: w.Registry, store: w.Store, exp: p.ExperimentName(),
+		registry: w.Registry, store: w.Store, exp: p.ExperimentName(), goesOn: o.ID != "",
 		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: p.Name, PipelineText: string(p.File.Data), User: username(),
 			Params: params(p), Tags: registry.Pairs(tags(p, o)), Process: &self},
 		pending: map[string]*registry.StageRecord{}, stages: map[string]registry.Stage{},
@@ -217,7 +220,10 @@ func (r *recorder) create(ctx context.Context) error {
 	if r.start.Host.Name, err = os.Hostname(); err != nil {
 		r.start.Host.Name = ""
 	}
-	_, err = r.registry.CreateRun(ctx, r.start)
+	if _, err = r.registry.CreateRun(ctx, r.start); r.goesOn && errors.Is(err, registry.ErrExists) {
+		r.reopened = true
+		return r.registry.ReopenRun(ctx, r.start.ID, *r.start.Process)
+	}
 	return err
 }
 
@@ -239,7 +245,7 @@ func (r *recorder) put(ctx context.Context) {
 // repeat writes a run in which every stage was found in the store, if an
 // earlier run did the same: as that run once more.
 func (r *recorder) repeat(ctx context.Context) bool {
-	if r.err != nil || r.ran || r.end == nil || r.end.Status != "finished" || len(r.order) == 0 {
+	if r.err != nil || r.ran || r.reopened || r.end == nil || r.end.Status != "finished" || len(r.order) == 0 {
 		return false
 	}
 	var points []registry.Metric

@@ -14,6 +14,9 @@ import (
 
 // RunOptions say how a pipeline is run here.
 type RunOptions struct {
+	// ID of the run; "" draws one. A run of this id that was interrupted goes on:
+	// in its journal and in its row.
+	ID   string
 	Name string // of the run; "" lets the registry choose
 	dag.Selection
 	Jobs      int
@@ -30,6 +33,7 @@ type RunOptions struct {
 type Request struct {
 	File   string            `json:"file"`
 	Params map[string]string `json:"params,omitempty"`
+	Moment dag.Moment        `json:"moment"` // the run's logical time
 	dag.Selection
 	// Files are the texts of what the pipeline includes and uses, by name, as they
 	// were.
@@ -41,12 +45,22 @@ const requestFile = "request.json"
 // Run runs a pipeline. The run's id is given even where it failed; the error
 // is that of dag.Run, or says what could not be written down.
 func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id string, res *dag.Result, err error) {
-	id = newRunID()
+	id = o.ID
+	if id == "" {
+		id = newRunID()
+	}
+	ctx, forget := w.remember(ctx, id)
+	defer forget()
 	leave, err := w.enterGroup(ctx, p.Concurrency, id)
 	if err != nil {
 		return "", nil, err
 	}
 	defer leave()
+	if o.ID != "" {
+		if err := dag.TrimJournal(w.RunDir(id)); err != nil {
+			return "", nil, err
+		}
+	}
 	journal, err := dag.CreateJournal(w.RunDir(id), p.File.Data)
 	if err != nil {
 		return "", nil, err
@@ -73,7 +87,7 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 }
 
 func (w *Workspace) keepRequest(id string, p *dag.Pipeline, sel dag.Selection) error {
-	r := Request{File: p.File.Name, Selection: sel, Params: map[string]string{}}
+	r := Request{File: p.File.Name, Selection: sel, Params: map[string]string{}, Moment: p.Moment}
 	for _, q := range p.Params {
 		if q.Set {
 			r.Params[q.Name] = q.Text()

@@ -34,6 +34,8 @@ type Workspace struct {
 	// Lost is how many runs have a journal and no row, where the registry was
 	// missing and Open has made a new one; 0 where it was there.
 	Lost int
+
+	underWay sync.Map // from the id of a run of this process to its context.CancelFunc
 }
 
 // ErrNoWorkspace says that nothing has run here yet.
@@ -162,7 +164,7 @@ func LoadText(ctx context.Context, name string, data []byte, params map[string]s
 
 // LoadRequest checks the pipeline of a run as it was then; data is its text.
 func LoadRequest(ctx context.Context, r *Request, data []byte) (*dag.Pipeline, error) {
-	return dag.Load(ctx, &text.File{Name: r.File, Data: data}, dag.LoadOptions{Kinds: all.Kinds(), Params: r.Params, Read: r.Read})
+	return dag.Load(ctx, &text.File{Name: r.File, Data: data}, dag.LoadOptions{Kinds: all.Kinds(), Params: r.Params, Read: r.Read, Moment: r.Moment})
 }
 
 // nearFile suggests a file of a similar name in the same folder.

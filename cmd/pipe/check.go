@@ -56,6 +56,7 @@ shapes, parameters, arithmetic and memory.`,
 		},
 	}
 	set.flags(c.Flags())
+	set.momentFlag(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "list the stages with what they give, and the layers of networks")
 	return c

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -20,8 +21,10 @@ const paramVariable = "PIPE_PARAM_"
 // params are the flags that set the params of a pipeline. What is nearer wins:
 // -p, then the file, then the environment, then the default.
 type params struct {
-	given []string
-	file  string
+	given  []string
+	file   string
+	at     string
+	moment dag.Moment // the logical time, where no flag sets it
 }
 
 func (p *params) flags(f *pflag.FlagSet) {
@@ -29,15 +32,24 @@ func (p *params) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.file, "params", "", "set params by a YAML file: a map from names to values; -p wins over it, and it over the environment")
 }
 
+// momentFlag is the flag that sets the logical time.
+func (p *params) momentFlag(f *pflag.FlagSet) {
+	f.StringVar(&p.at, "at", "", "the logical time, run.scheduled_at in expressions, in UTC; by default the last fire time of the schedule, or midnight")
+}
+
 // load reads and checks a pipeline file with these params.
 func (p *params) load(ctx context.Context, file string) (*dag.Pipeline, error) {
-	o := dag.LoadOptions{Params: map[string]string{}, Lookup: paramOfEnvironment}
+	o := dag.LoadOptions{Params: map[string]string{}, Lookup: paramOfEnvironment, Moment: p.moment}
 	for _, g := range p.given {
 		name, value, ok := strings.Cut(g, "=")
 		if !ok || name == "" {
 			return nil, usageError{fmt.Errorf("-p takes name=value, not %q", g)}
 		}
 		o.Params[name] = value
+	}
+	var err error
+	if o.At, err = dag.ParseInstant(p.at, time.UTC); err != nil {
+		return nil, usageError{fmt.Errorf("--at: %w", err)}
 	}
 	if p.file != "" {
 		data, err := os.ReadFile(p.file)

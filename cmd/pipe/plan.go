@@ -38,6 +38,7 @@ func (a *app) planCommand() *cobra.Command {
 		},
 	}
 	set.flags(c.Flags())
+	set.momentFlag(c.Flags())
 	c.Flags().BoolVar(&force, "force", false, "plan to run every stage")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c

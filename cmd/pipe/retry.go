@@ -50,7 +50,7 @@ func pipelineOf(cmd *cobra.Command, w *workspace.Workspace, id string, edits boo
 		return nil, nil, err
 	}
 	if edits {
-		p, err := workspace.Load(cmd.Context(), req.File, req.Params)
+		p, err := workspace.LoadFile(cmd.Context(), req.File, dag.LoadOptions{Params: req.Params, Moment: req.Moment})
 		return p, req, err
 	}
 	data, err := os.ReadFile(filepath.Join(w.RunDir(id), dag.PipelineFile))

@@ -42,6 +42,7 @@ only what they need.`,
 	address = remoteFlag(c)
 	f := c.Flags()
 	r.params.flags(f)
+	r.params.momentFlag(f)
 	f.StringArrayVar(&r.Targets, "until", nil, "run what this stage needs, and the stage (as a STAGE argument)")
 	f.StringArrayVar(&r.From, "from", nil, "begin at this stage: what it needs must be in the store")
 	f.StringArrayVar(&r.Force, "force", nil, "--force=STAGE runs this stage whatever the store has; --force alone runs every stage")

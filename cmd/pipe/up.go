@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pipe/schedule"
 	"pipe/server"
 	"pipe/server/inference"
 	"pipe/server/mlflow"
@@ -15,13 +16,15 @@ import (
 func (a *app) upCommand() *cobra.Command {
 	var o server.Options
 	var memory int64
+	var schedules scheduleFlags
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Serve the web pages, the deployed models, and the registry to MLflow clients",
 		Long: `Up shows runs, models, artifacts and pipelines on web pages (docs/ui.md), answers
 with every deployed model (POST /predict/NAME and the protocols that docs/serving.md
 lists), and speaks MLflow's REST API over the registry: point MLFLOW_TRACKING_URI at
-it; docs/mlflow.md lists what it answers.
+it; docs/mlflow.md lists what it answers. It runs what the registered schedules let
+come due (docs/schedule.md).
 
 It listens on a loopback address. Any other needs users (pipe users add), who have
 to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
@@ -43,6 +46,12 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 			defer models.Close()
 			o.Made = workspace.NewOutputs(w, mlflow.Release)
 			o.Rooms = append(o.Rooms, inferenceRoom(models))
+			rooms, _, err := scheduleRooms(cmd.Context(), w, schedules, o.Log)
+			if err != nil {
+				return err
+			}
+			o.Rooms = append(o.Rooms, rooms...)
+			o.Auth.Open = append(o.Auth.Open, schedule.HookPath)
 			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at %s://%s\n", scheme(o), addr) }
 			pages := a.pages(w, models, &o)
 			defer pages.Close()
@@ -50,6 +59,7 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 		},
 	}
 	addressFlags(c, &o)
+	schedules.add(c)
 	c.Flags().Int64Var(&memory, "model-memory", 0, "how many MiB loaded models may take before the longest unused are evicted; 0: no limit")
 	c.Flags().IntVar(&o.Port, "port", 5000, "the port; 0 lets the system choose")
 	return c

@@ -90,3 +90,9 @@ func Delay(name string, at time.Time, limit time.Duration) time.Duration {
 	x ^= x >> 33
 	return time.Duration(x % uint64(limit)).Truncate(time.Millisecond)
 }
+
+// Moved tells whether a fire time is the moment of a change of the clock, which
+// stands for a time that the clock skips.
+func (tt *Timetable) Moved(at time.Time) bool {
+	return tt.Expr != nil && !tt.Expr.fits(civilOf(at.In(tt.Zone)))
+}

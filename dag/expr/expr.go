@@ -99,8 +99,9 @@ func (e *Error) Error() string {
 
 // Scope is a set of variables that expressions are compiled against.
 type Scope struct {
-	vars Vars
-	env  *cel.Env
+	vars      Vars
+	functions []string // beside those of CEL
+	env       *cel.Env
 }
 
 var base = sync.OnceValues(func() (*cel.Env, error) {
@@ -229,7 +230,7 @@ func (s *Scope) explain(issues *cel.Issues) error {
 	if m := undeclared.FindStringSubmatch(first.Message); m != nil {
 		name := strings.TrimPrefix(m[1], ".")
 		e.Text = fmt.Sprintf("nothing is named %q here", name)
-		e.Hint = s.near(name, s.vars.Names())
+		e.Hint = s.near(name, append(s.vars.Names(), s.functions...))
 	} else if m := noField.FindStringSubmatch(first.Message); m != nil {
 		e.Col++ // CEL points at the dot
 		e.Text = fmt.Sprintf("there is no field %q", m[1])
