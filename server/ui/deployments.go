@@ -13,6 +13,7 @@ import (
 
 	"pipe/registry"
 	"pipe/server/auth"
+	"pipe/server/inference"
 )
 
 func (s *Server) deploymentRoutes() {
@@ -99,6 +100,7 @@ type deploymentData struct {
 	Policy   string
 	Curl     string
 	Before   bool // there is a version to go back to
+	Status   inference.Status
 }
 
 func (s *Server) deploymentOf(r *http.Request) (*deploymentData, error) {
@@ -111,7 +113,10 @@ func (s *Server) deploymentOf(r *http.Request) (*deploymentData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &deploymentData{deploymentRow: row, CanTry: s.opt.Predict != nil && row.Version != nil}
+	d := &deploymentData{deploymentRow: row, CanTry: s.opt.Models != nil && row.Version != nil}
+	if s.opt.Models != nil {
+		d.Status, _ = s.opt.Models.Status(found.Name)
+	}
 	var policy bytes.Buffer
 	if string(found.Policy) != "{}" && json.Indent(&policy, found.Policy, "", "  ") == nil {
 		d.Policy = policy.String()
@@ -249,7 +254,7 @@ func (s *Server) tryModel(w http.ResponseWriter, r *http.Request) error {
 	ask.Form, ask.PostForm = nil, nil
 	answer := &captured{header: http.Header{}, status: http.StatusOK}
 	begin := time.Now()
-	s.opt.Predict.ServeHTTP(answer, ask)
+	s.opt.Models.ServeHTTP(answer, ask)
 	d.Tried = &tried{Given: given, Status: answer.status, Took: duration(time.Since(begin))}
 	d.Tried.read(answer.body.Bytes())
 	status := http.StatusOK

@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -223,9 +224,18 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request, args ...string) 
 	if err != nil {
 		return &problem{http.StatusUnprocessableEntity, err.Error()}
 	}
+	// The run tells its id before it is in the registry, which its page reads.
+	for wait := time.Now().Add(registered); time.Now().Before(wait); time.Sleep(10 * time.Millisecond) {
+		if _, err := s.w.Registry.RunByID(r.Context(), id); !errors.Is(err, registry.ErrNotFound) {
+			break
+		}
+	}
 	http.Redirect(w, r, "/runs/"+url.PathEscape(id), http.StatusSeeOther)
 	return nil
 }
+
+// registered is how long a run may take to come into the registry.
+const registered = 10 * time.Second
 
 func (s *Server) cancelRun(w http.ResponseWriter, r *http.Request) error {
 	run, err := s.w.Registry.RunByID(r.Context(), r.PathValue("id"))

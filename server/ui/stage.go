@@ -118,9 +118,9 @@ func (s *Server) describe(st registry.Stage, config *string, env *[]registry.Pai
 		return
 	}
 	if m, ok := tree.(map[string]any); ok {
-		if c, ok := m["command"].(string); ok {
+		if c, ok := m["run"].(string); ok {
 			*command = c
-		} else if c, ok := m["command"].([]any); ok {
+		} else if c, ok := m["run"].([]any); ok {
 			var words []string
 			for _, x := range c {
 				if w, ok := x.(string); ok {

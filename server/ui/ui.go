@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"pipe/server/inference"
 	"pipe/workspace"
 )
 
@@ -30,10 +31,16 @@ type Launcher interface {
 	Launch(ctx context.Context, args ...string) (run string, err error)
 }
 
+// Models is the part of the server that answers with deployed models.
+type Models interface {
+	http.Handler // of POST /predict/NAME
+	Status(deployment string) (inference.Status, bool)
+}
+
 // Options are what the pages need beside the workspace.
 type Options struct {
 	Launcher Launcher         // nil: runs cannot be begun from a page
-	Predict  http.Handler     // answers POST /predict/NAME; nil: models cannot be tried
+	Models   Models           // nil: deployed models cannot be tried here
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: slog.Default
 }

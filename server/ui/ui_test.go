@@ -19,6 +19,7 @@ import (
 
 	"pipe/artifacts"
 	"pipe/registry"
+	"pipe/server/inference"
 	"pipe/workspace"
 )
 
@@ -44,8 +45,13 @@ func (x *site) Launch(_ context.Context, args ...string) (string, error) {
 	return x.runs[1], nil
 }
 
-// predict answers as a deployed model, with what it was asked.
-func (x *site) predict(w http.ResponseWriter, r *http.Request) {
+// Status implements Models.
+func (x *site) Status(string) (inference.Status, bool) {
+	return inference.Status{Waiting: 2, Answers: 1, Versions: []inference.VersionStatus{{Model: "textclass", Version: 1, Requests: 1200, Failed: 3, Rows: 5000, Median: time.Millisecond, P95: 2 * time.Millisecond, P99: 9 * time.Millisecond}}}, true
+}
+
+// ServeHTTP implements Models: it answers with what it was asked.
+func (x *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(r.Body)
 	if err != nil || r.URL.Path != "/predict/texts" || bytes.Contains(b, []byte("refuse")) {
 		w.WriteHeader(http.StatusBadRequest)
@@ -63,7 +69,7 @@ func newSite(t *testing.T, name func(string) string) *site {
 		t.Fatal(err)
 	}
 	x := &site{t: t, w: w}
-	x.s = New(w, Options{Now: func() time.Time { return noon }, Launcher: x, Predict: http.HandlerFunc(x.predict)})
+	x.s = New(w, Options{Now: func() time.Time { return noon }, Launcher: x, Models: x})
 	t.Cleanup(func() { x.s.Close(); w.Close() })
 	x.fill(ctx, name)
 	return x
