@@ -137,7 +137,7 @@ func deploymentOf(ctx context.Context, w *workspace.Workspace, ref, name string,
 
 // predictions makes the part of the server that answers with models.
 func predictions(ctx context.Context, w *workspace.Workspace, o inference.Options) (*inference.Server, error) {
-	o.Registry, o.Store = w.Registry, w.Store
+	o.Registry, o.Store, o.Dir = w.Registry, w.Store, w.Dir
 	return inference.New(ctx, o)
 }
 

@@ -30,6 +30,7 @@ type endpoint struct {
 	trouble atomic.Pointer[string]
 
 	stats statistics
+	log   requestLog
 }
 
 // route is what an endpoint does with a request.

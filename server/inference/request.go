@@ -141,6 +141,7 @@ func (q *request) end(status int) {
 	q.arm.stats.observe(now, now.Sub(q.begun), status)
 	if status < 400 {
 		q.server.shade(q)
+		q.server.keep(q, now)
 	}
 }
 

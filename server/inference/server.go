@@ -24,6 +24,8 @@ import (
 type Options struct {
 	Registry *registry.Registry
 	Store    *artifacts.Store
+	// Dir is where request logs go, in a folder requests; "" keeps none.
+	Dir string
 	// Only serves this deployment and not those of the registry.
 	Only *registry.Deployment
 	// Workers is how much is computed at once; 0: as much as there are processors.
@@ -85,11 +87,13 @@ func (s *Server) open(ref artifacts.Ref) (model.Served, error) {
 	return model.Open(folder)
 }
 
-// Close ends work that outlives its request, such as shadows.
+// Close ends work that outlives its request, such as shadows, and writes what the
+// request logs still hold.
 func (s *Server) Close() {
 	s.end()
 	s.swaps.Wait()
 	s.shadows.Wait()
+	s.writeLogs(time.Now(), true)
 }
 
 // Patterns are what the server answers, for http.ServeMux.
@@ -119,6 +123,9 @@ func (s *Server) routes() {
 // Run follows the registry until ctx is done: aliases that move, deployments that
 // come and go.
 func (s *Server) Run(ctx context.Context) error {
+	var logs sync.WaitGroup
+	logs.Go(func() { s.runLog(ctx) })
+	defer logs.Wait()
 	tick := time.NewTicker(s.o.Poll)
 	defer tick.Stop()
 	guard := time.NewTicker(guardEvery)

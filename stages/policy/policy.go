@@ -28,7 +28,6 @@ type Policy struct {
 	Shadow   string    `yaml:"shadow" json:"shadow,omitempty" doc:"a version (/4 or @challenger) that gets every request, too, and whose answers are compared and not returned" example:"@challenger"`
 	Rollback *Rollback `yaml:"rollback" json:"rollback,omitempty" doc:"the limits of the live traffic beyond which the version before takes over again"`
 	Log      *Log      `yaml:"log" json:"log,omitempty" doc:"which requests are kept as Parquet tables"`
-	Drift    *Drift    `yaml:"drift" json:"drift,omitempty" doc:"how live inputs are compared with those of the training"`
 }
 
 // Canary is a version on trial.
@@ -43,7 +42,6 @@ type Canary struct {
 type Rollback struct {
 	ErrorRate   float64      `yaml:"error_rate" json:"error_rate,omitempty" doc:"share of requests that fail in the server" min:"0" max:"1" example:"0.02"`
 	P99         dag.Duration `yaml:"p99" json:"p99,omitempty" doc:"99 of 100 requests take less" example:"250ms"`
-	Drift       float64      `yaml:"drift" json:"drift,omitempty" doc:"population stability index of an input or of the predictions" min:"0" example:"0.25"`
 	Window      dag.Duration `yaml:"window" json:"window,omitempty" doc:"the time that is looked at; without it 1m" example:"1m"`
 	MinRequests int          `yaml:"min_requests" json:"min_requests,omitempty" doc:"fewer requests in the window decide nothing" default:"50" min:"1"`
 }
@@ -52,12 +50,6 @@ type Rollback struct {
 type Log struct {
 	Sample float64 `yaml:"sample" json:"sample" doc:"share of the requests that are kept" default:"1" min:"0" max:"1"`
 	Inputs string  `yaml:"inputs" json:"inputs,omitempty" doc:"keep: the columns as they came; hash: a SHA-256 of each value; none" default:"keep" enum:"keep,hash,none"`
-}
-
-// Drift says how live traffic is compared with the training profile.
-type Drift struct {
-	Window int     `yaml:"window" json:"window,omitempty" doc:"how many of the newest rows are compared" default:"1000" min:"50" max:"1000000"`
-	PSI    float64 `yaml:"psi" json:"psi,omitempty" doc:"a population stability index above this is an alert" default:"0.25" above:"0"`
 }
 
 var target = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(/[0-9]+|@[A-Za-z0-9_-]{1,255})$`) })
@@ -116,11 +108,6 @@ func (p *Policy) defaults() {
 	if l := p.Log; l != nil {
 		set(&l.Inputs, "keep")
 	}
-	if p.Drift == nil {
-		p.Drift = new(Drift)
-	}
-	set(&p.Drift.Window, 1000)
-	set(&p.Drift.PSI, 0.25)
 }
 
 func set[T comparable](at *T, standard T) {
