@@ -40,12 +40,14 @@ var mayImport = map[string][]string{
 	"stages/score":          {"dag"},
 	"stages/report":         {"dag", "stages/score"},
 	"stages/tokenizer":      {},
-	"stages/transform":      {"dag", "stages/tokenizer"},
+	"stages/sound":          {},
+	"stages/filetree":       {"artifacts/table"},
+	"stages/transform":      {"dag", "stages/sound", "stages/tokenizer"},
 	"stages/mlmodel":        {"stages/model", "stages/nn", "stages/nn/onnx"},
 	"stages/model":          {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform"},
 	"stages/policy":         {"dag"},
-	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/nn/tensorboard", "stages/drift", "stages/fetch", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
-		"stages/policy", "stages/report", "stages/tokenizer", "stages/transform", "stages/model"},
+	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/nn/tensorboard", "stages/drift", "stages/fetch", "stages/filetree", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
+		"stages/policy", "stages/report", "stages/sound", "stages/tokenizer", "stages/transform", "stages/model"},
 
 	"stages/fetch":  {},
 	"stages/duckdb": {"artifacts/table"},
@@ -56,7 +58,7 @@ var mayImport = map[string][]string{
 	"registry":         {"artifacts", "registry/filter"},
 	"server/admit":     {},
 	"server/auth":      {"registry", "server/admit"},
-	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/policy", "stages/transform"},
+	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/policy", "stages/sound", "stages/transform"},
 	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
 	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "server/auth", "server/inference", "stages/profile", "workspace"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
@@ -64,7 +66,7 @@ var mayImport = map[string][]string{
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
 	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/cron", "dag/draw", "dag/text", "registry", "schedule", "server", "server/auth", "server/inference", "server/mlflow", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
-		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "workspace"},
+		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "stages/sound", "workspace"},
 }
 
 func TestImports(t *testing.T) {

@@ -109,9 +109,12 @@ func (s *stream) rewrite(ctx context.Context, schema *arrow.Schema, f func(b bat
 
 // report tells how many rows came and went.
 func (s *stream) report() {
-	if s.in == s.out {
+	switch {
+	case s.in == s.out:
 		s.env.Logf("%d rows", s.in)
-	} else {
+	case s.out > s.in:
+		s.env.Logf("%d rows became %d", s.in, s.out)
+	default:
 		s.env.Logf("%d of %d rows remain", s.out, s.in)
 	}
 	s.env.Metric("rows_in", float64(s.in), 0)

@@ -1,7 +1,9 @@
 package table
 
 import (
+	"bufio"
 	"compress/bzip2"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -108,4 +110,23 @@ func compressionExtensions() []string {
 		all = append(all, c.exts[0])
 	}
 	return all
+}
+
+// Uncompress gives what is inside a stream that one of the known codecs wrote,
+// and any other stream as it is; the first bytes tell which.
+func Uncompress(r *bufio.Reader) (io.ReadCloser, error) {
+	const longestMagic = 10
+	head, err := r.Peek(longestMagic)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	c := compressionOf(head)
+	if c == nil {
+		return io.NopCloser(r), nil
+	}
+	content, err := c.open(r)
+	if err != nil {
+		return nil, fmt.Errorf("the %s data is damaged or cut short: %w", c.name, err)
+	}
+	return &decompressed{c: c, r: content}, nil
 }

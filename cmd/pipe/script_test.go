@@ -3,9 +3,13 @@ package main
 import (
 	"flag"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"pipe/stages/sound"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +39,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":   wantCode,
 			"strike": startAndKill,
+			"tones":  writeTones,
 		},
 	})
 }
@@ -55,6 +60,28 @@ func wantCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got := fmt.Sprint(code); got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// writeTones writes recordings of two "words", a low and a high tone with some
+// noise, as WAV files: tones FOLDER COUNT.
+func writeTones(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tones folder count")
+	}
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o777))
+	rng := rand.New(rand.NewPCG(1, 2))
+	for word, hz := range map[string]float64{"high": 900, "low": 300} {
+		for i := range count {
+			c := sound.Clip{Rate: 8000, Samples: make([]float32, 2400+rng.IntN(800))}
+			for k := range c.Samples {
+				c.Samples[k] = float32(0.3*math.Sin(2*math.Pi*hz*float64(k)/8000) + 0.05*rng.NormFloat64())
+			}
+			name := filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("%s_%02d.wav", word, i))
+			ts.Check(os.WriteFile(name, sound.EncodeWAV(c), 0o666))
+		}
 	}
 }
 

@@ -64,22 +64,3 @@ func FuzzChat(f *testing.F) {
 func FuzzEmbeddings(f *testing.F) {
 	fuzzBodies(f, "/v1/embeddings", asJSON, nil, `{"model":"minilm","input":["a",""],"encoding_format":"base64"}`, `{"model":"minilm","input":[[1]]}`)
 }
-
-func FuzzWAV(f *testing.F) {
-	f.Add(wave(10))
-	f.Add(wave(10)[:50])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		samples, rate, err := readWAV(b)
-		if err != nil {
-			return
-		}
-		if rate <= 0 {
-			t.Errorf("rate %d", rate)
-		}
-		for _, s := range samples {
-			if !(s >= -1 && s <= 1) {
-				t.Fatalf("sample %v", s)
-			}
-		}
-	})
-}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"pipe/stages/model"
+	"pipe/stages/sound"
 )
 
 // openaiTranscriptions is POST /v1/audio/transcriptions: a form with a wav file
@@ -89,13 +90,13 @@ func (q *request) listen(file []byte) (t model.Transcript, seconds float64, err 
 	if err != nil {
 		return t, 0, err
 	}
-	samples, rate, err := readWAV(file)
+	clip, err := sound.DecodeWAV(file)
 	if err != nil {
 		return t, 0, badRequest("file", "the file is no WAV that can be read: %v", err)
 	}
-	seconds = float64(len(samples)) / float64(rate)
+	seconds = clip.Seconds()
 	if _, ok := l.model.(model.Transcriber); ok {
-		t, err = q.transcribe(samples, rate)
+		t, err = q.transcribe(clip.Samples, clip.Rate)
 		return t, seconds, err
 	}
 	c, ok := single(l.columns)

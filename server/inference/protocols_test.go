@@ -245,7 +245,7 @@ func TestTranscriptions(t *testing.T) {
 	if status, text := post("speech", wave(1600)); status != 200 || !strings.Contains(text, `"1600 samples at 16000"`) {
 		t.Error(status, text)
 	}
-	if status, text := post("speech", wave(1600)[:900]); status != 400 || !strings.Contains(text, "cut off") || !strings.Contains(text, `"param":"file"`) {
+	if status, text := post("speech", wave(1600)[:900]); status != 400 || !strings.Contains(text, "cut short") || !strings.Contains(text, `"param":"file"`) {
 		t.Error(status, text)
 	}
 	if status, text := post("topics", wave(16)); status != 400 || !strings.Contains(text, `"param":"model"`) {

@@ -35,6 +35,7 @@ var loaders = []struct {
 	{"text.tfidf", loadTFIDF, is[*TFIDF]},
 	{"tabular", loadTabular, is[*Tabular]},
 	{"text.tokenize", loadSubwords, is[*Subwords]},
+	{"speech.features", loadSound, is[*Sound]},
 }
 
 func is[T Transform](t Transform) bool { _, ok := t.(T); return ok }
