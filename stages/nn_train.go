@@ -58,6 +58,7 @@ type Train struct {
 	MicroBatch    int          `yaml:"micro_batch" doc:"rows at once, whose gradients add up to those of a step, so that a large batch needs less memory; 0 for all" default:"0" min:"0"`
 	Freeze        int          `yaml:"freeze" doc:"how many of the first layers keep their weights" default:"0" min:"0"`
 	ClipNorm      float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"0" min:"0"`
+	SelfCheck     bool         `yaml:"self_check" doc:"whether a copy of the network must first learn one batch by heart, in at most 200 steps: one that cannot would learn nothing from the rest" default:"false"`
 	TensorBoard   bool         `yaml:"tensorboard" doc:"whether curves and histograms of the weights are written as an event file, the output tensorboard" default:"false"`
 
 	checkpointEvery time.Duration

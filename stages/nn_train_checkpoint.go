@@ -27,6 +27,12 @@ var errNoCheckpoint = errors.New("there is no checkpoint")
 // Writing takes no more than one part in costShare of the time.
 const costShare = 20
 
+// exists tells whether a training was interrupted.
+func (c *checkpoint) exists() bool {
+	_, err := os.Stat(c.path)
+	return err == nil
+}
+
 // load brings a trainer to the state that was written last.
 func (c *checkpoint) load(t *nn.Trainer) error {
 	c.last = c.now()

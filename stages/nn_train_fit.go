@@ -19,25 +19,7 @@ import (
 // fit trains the network, from the checkpoint of an interrupted training where
 // there is one, and reports each epoch.
 func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, validation *examples) (model.History, []nn.EpochResult, error) {
-	weights, err := t.ClassWeight.resolve(train)
-	if err != nil {
-		return model.History{}, nil, err
-	}
-	_, optimizer := only(t.Optimizer)
-	config := nn.FitConfig{
-		Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: t.lossOf(), Optimizer: optimizer,
-		KeepOrder: !t.Shuffle, ClipNorm: t.ClipNorm, ClassWeights: weights, MicroBatch: t.MicroBatch, Histograms: t.TensorBoard, Now: time.Now,
-	}
-	_, config.Schedule = only(t.Schedule)
-	for i := range min(t.Freeze, len(n.Layers)) {
-		if len(n.Layers[i].Params()) > 0 {
-			config.Frozen = append(config.Frozen, strconv.Itoa(i)+".")
-		}
-	}
-	if t.EarlyStopping != nil {
-		config.Stopping = *t.EarlyStopping
-	}
-	trainer, err := nn.NewTrainer(n, config)
+	config, err := t.config(env, n, train)
 	if err != nil {
 		return model.History{}, nil, err
 	}
@@ -46,6 +28,16 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 		return model.History{}, nil, err
 	}
 	saved := &checkpoint{path: filepath.Join(scratch, "training.safetensors"), every: t.checkpointEvery, now: time.Now}
+	if t.SelfCheck && !saved.exists() {
+		if err := n.LearnsByHeart(ctx, config, train); err != nil {
+			return model.History{}, nil, fmt.Errorf("self_check: %w", err)
+		}
+		env.Logf("self_check: the network learns one batch by heart")
+	}
+	trainer, err := nn.NewTrainer(n, config)
+	if err != nil {
+		return model.History{}, nil, err
+	}
 	if err := saved.load(trainer); err == nil {
 		env.Logf("continue an interrupted training in epoch %d, after %d steps in all", len(trainer.History())+1, trainer.Updates())
 		for i := range trainer.History() {
@@ -66,6 +58,29 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 		return model.History{}, nil, err
 	}
 	return t.history(env, trainer, train.Count), trainer.History(), nil
+}
+
+// config is what the settings say to the trainer.
+func (t *Train) config(env *dag.Env, n *nn.Network, train *examples) (nn.FitConfig, error) {
+	weights, err := t.ClassWeight.resolve(train)
+	if err != nil {
+		return nn.FitConfig{}, err
+	}
+	_, optimizer := only(t.Optimizer)
+	config := nn.FitConfig{
+		Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: t.lossOf(), Optimizer: optimizer,
+		KeepOrder: !t.Shuffle, ClipNorm: t.ClipNorm, ClassWeights: weights, MicroBatch: t.MicroBatch, Histograms: t.TensorBoard, Now: time.Now,
+	}
+	_, config.Schedule = only(t.Schedule)
+	for i := range min(t.Freeze, len(n.Layers)) {
+		if len(n.Layers[i].Params()) > 0 {
+			config.Frozen = append(config.Frozen, strconv.Itoa(i)+".")
+		}
+	}
+	if t.EarlyStopping != nil {
+		config.Stopping = *t.EarlyStopping
+	}
+	return config, nil
 }
 
 // source keeps a nil *examples from becoming a source that is not nil.
