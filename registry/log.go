@@ -32,6 +32,9 @@ func (r *Registry) LogBatch(ctx context.Context, id string, metrics []Metric, pa
 			return invalid("metric", "", "a metric needs a name")
 		}
 	}
+	if len(metrics) == 1 && len(params)+len(tags) == 0 && metrics[0].About == nil {
+		return r.update(ctx, func(t *tx) error { return putPoint(t, id, metrics[0]) })
+	}
 	return r.update(ctx, func(t *tx) error {
 		a, err := activeRun(t, id)
 		if err != nil {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"database/sql"
 	"encoding/json"
 	"math"
 	"slices"
@@ -72,6 +73,33 @@ func putMetrics(t *tx, a active, list []Metric) error {
 		return err
 	}
 	return addPoints(t, order)
+}
+
+// putPoint is putMetrics for the one point of most calls: run and series are
+// found by one query.
+func putPoint(t *tx, id string, m Metric) error {
+	var a active
+	var deleted bool
+	var status string
+	var series, step, time sql.NullInt64
+	var value sql.NullFloat64
+	var nan sql.NullBool
+	err := t.row(`SELECT r.seq, r.experiment, r.deleted, r.status, s.id, s.step, s.time, s.value, s.nan
+		FROM runs r LEFT JOIN series s ON s.run = r.seq AND s.key = ?2 WHERE r.id = ?1`, id, m.Key).
+		Scan(&a.seq, &a.experiment, &deleted, &status, &series, &step, &time, &value, &nan)
+	if err := changeRun(t, a, id, deleted, status, err); err != nil {
+		return err
+	}
+	if !series.Valid {
+		return putMetrics(t, a, []Metric{m})
+	}
+	p := newPoint(m)
+	if last := (point{step.Int64, time.Int64, value.Float64, nan.Bool}); p.later(last) {
+		if err := t.exec("UPDATE series SET step = ?, time = ?, value = ?, nan = ? WHERE id = ?", p.step, p.time, p.value, p.nan, series.Int64); err != nil {
+			return err
+		}
+	}
+	return t.exec(insertPoints.one, series.Int64, p.time, p.step, p.value, p.nan)
 }
 
 // findSeries fills in what is stored of the series.

@@ -205,15 +205,20 @@ func activeRun(t *tx, id string) (a active, err error) {
 	var deleted bool
 	var status string
 	err = t.row("SELECT seq, experiment, deleted, status FROM runs WHERE id = ?", id).Scan(&a.seq, &a.experiment, &deleted, &status)
+	return a, changeRun(t, a, id, deleted, status, err)
+}
+
+// changeRun judges what was read of a run that is about to be changed.
+func changeRun(t *tx, a active, id string, deleted bool, status string, err error) error {
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return a, notFound("run", id)
+		return notFound("run", id)
 	case err == nil && deleted:
-		return a, conflict("run", id, "run %s is deleted", id)
+		return conflict("run", id, "run %s is deleted", id)
 	case err == nil && Status(status) != Running:
 		err = t.exec("UPDATE runs SET revision = revision + 1 WHERE seq = ?", a.seq)
 	}
-	return a, err
+	return err
 }
 
 func seqOf(q querier, id string) (seq int64, err error) {

@@ -14,7 +14,8 @@ const maxGroup = 256
 
 // checkpointPages is the length of the log, in pages of 4 KiB, at which it is
 // copied into the file. Copying costs two waits for the disk, and pages that
-// changed often are copied once; a longer log takes longer to read at Open.
+// changed often are copied once; a longer log takes longer to read at Open, and
+// each look-up longer.
 const checkpointPages = 4000
 
 // querier is what helpers read through: a snapshot of a reader or the write
@@ -208,10 +209,15 @@ func (r *Registry) gather(group []*job) []*job {
 // fails (the disk is full, another process holds the lock too long), each job
 // is tried alone, so that nobody gets somebody else's error.
 func (w *writer) write(group []*job) {
-	err := w.attempt(group)
+	// Nearly always every job succeeds, and then their savepoints would be a third
+	// of the work: they are set only once one of the group has failed.
+	err := w.attempt(group, false)
+	if errors.Is(err, errApart) {
+		err = w.attempt(group, true)
+	}
 	if err != nil && len(group) > 1 {
 		for _, j := range group {
-			if err := w.attempt([]*job{j}); err != nil {
+			if err := w.attempt([]*job{j}, true); err != nil {
 				j.err = err
 			}
 		}
@@ -223,9 +229,13 @@ func (w *writer) write(group []*job) {
 	}
 }
 
+// errApart says that a job failed, so that each needs a savepoint of its own.
+var errApart = errors.New("a job of the group failed")
+
 // attempt runs the group's jobs; its error means that none was committed. A
-// job's own error undoes only that job.
-func (w *writer) attempt(group []*job) error {
+// job's own error undoes only that job, by a savepoint where there is one; a
+// group without gives errApart.
+func (w *writer) attempt(group []*job, savepoints bool) error {
 	// A job's context ends its waiting, never a transaction that it shares.
 	t := &tx{w.conn, context.Background(), w.r.now()}
 	if err := run(w.begin); err != nil {
@@ -233,6 +243,17 @@ func (w *writer) attempt(group []*job) error {
 	}
 	for _, j := range group {
 		if j.err = context.Cause(j.ctx); j.err != nil {
+			continue
+		}
+		if !savepoints {
+			if j.err = j.do(t); j.err != nil && len(group) > 1 {
+				_ = run(w.rollback) // fails where SQLite has already done it
+				return errApart
+			}
+			if j.err != nil { // alone: what it did is undone with the transaction
+				_ = run(w.rollback)
+				return nil
+			}
 			continue
 		}
 		var lost error

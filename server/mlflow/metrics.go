@@ -88,7 +88,8 @@ func (s *Server) metricRoutes() {
 func (s *Server) logMetric(w http.ResponseWriter, r *http.Request) {
 	body, err := readBody(w, r)
 	var q logMetric
-	if err == nil {
+	if err == nil && !fastMetric(body, &q) {
+		q = logMetric{}
 		err = fromJSON(body, &q)
 	}
 	var m registry.Metric
@@ -125,7 +126,8 @@ func (s *Server) logBatch(w http.ResponseWriter, r *http.Request) {
 		err = invalid("Batched logging API requests must be at most %d bytes, got a request of size %d.", maxBatchBytes, len(body))
 	}
 	var q logBatch
-	if err == nil {
+	if err == nil && !fastBatch(body, &q) {
+		q = logBatch{}
 		err = fromJSON(body, &q)
 	}
 	if err == nil && q.ID == "" {
