@@ -68,7 +68,7 @@ func (r *Registry) DeleteAlias(ctx context.Context, model, alias string, why Aud
 // SetStage moves a version to one of MLflow's deprecated stages; with archive,
 // other versions of that stage are archived.
 func (r *Registry) SetStage(ctx context.Context, model string, version int, stage string, archive bool, why Audit) error {
-	return r.updateVersion(ctx, model, version, func(t *tx, id int64) error {
+	return r.updateVersion(ctx, model, version, touchesModel, func(t *tx, id int64) error {
 		var before string
 		if err := t.row("SELECT stage FROM versions WHERE id = ?", id).Scan(&before); err != nil {
 			return err

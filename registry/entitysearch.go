@@ -18,6 +18,9 @@ type Query struct {
 	Visible   Visible
 }
 
+// DatasetName names a dataset; an empty digest means any of that name.
+type DatasetName struct{ Name, Digest string }
+
 // promptTag marks models that are prompts. MLflow's client hides those by
 // asking for tag != 'true', which must find what was never marked.
 const promptTag = "mlflow.prompt.is_prompt"
@@ -210,7 +213,11 @@ func (r *Registry) SearchVersions(ctx context.Context, q Query) (list []ModelVer
 	first := &statement{}
 	first.add("1")
 	q.Visible.add(first, "m.name")
-	s, offset, limit, err := versionEntity.page(q, first, by("last_updated_timestamp", true), by("name", false), by("version", true))
+	natural := []filter.Order{by("last_updated_timestamp", true), by("name", false), by("version", true)}
+	if len(q.OrderBy) > 0 {
+		natural = natural[1:]
+	}
+	s, offset, limit, err := versionEntity.page(q, first, natural...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -223,11 +230,22 @@ func (r *Registry) SearchVersions(ctx context.Context, q Query) (list []ModelVer
 }
 
 // SearchLoggedModels returns a page of the logged models of experiments,
-// newest first unless q says otherwise, and the token of the next page.
-func (r *Registry) SearchLoggedModels(ctx context.Context, experiments []int64, q Query) (list []LoggedModel, next string, err error) {
+// newest first unless q says otherwise, and the token of the next page. With
+// datasets, only those that a metric about one of them was logged for.
+func (r *Registry) SearchLoggedModels(ctx context.Context, experiments []int64, datasets []DatasetName, q Query) (list []LoggedModel, next string, err error) {
 	first := &statement{}
 	first.add(q.View.condition("m.deleted") + " AND ")
 	(&runPlan{RunQuery: RunQuery{Experiments: experiments}}).inExperiments(first, "m.experiment", true)
+	for i, d := range datasets {
+		word := " OR "
+		if i == 0 {
+			word = " AND EXISTS (SELECT 1 FROM logged_model_metrics x WHERE x.model = m.seq AND ("
+		}
+		first.add(word+"x.dataset_name = ? AND (? = '' OR x.dataset_digest = ?)", d.Name, d.Digest, d.Digest)
+	}
+	if len(datasets) > 0 {
+		first.add("))")
+	}
 	s, offset, limit, err := loggedModelEntity.page(q, first, by("creation_timestamp", true), by("model_id", false))
 	if err != nil {
 		return nil, "", err

@@ -33,7 +33,7 @@ func TestLoggedModels(t *testing.T) {
 
 	for filter, n := range map[string]int{"": 1, "name = 'lm'": 1, "metrics.acc > 0.6": 0, "metrics.acc <= 0.5 and params.depth = '3'": 1,
 		"tags.team = 'b'": 0, "model_type LIKE 'ag%'": 1, "creation_timestamp > 0": 1} {
-		list, _, err := r.SearchLoggedModels(ctx, []int64{0}, Query{Filter: filter, OrderBy: []string{"metrics.acc DESC", "creation_time"}})
+		list, _, err := r.SearchLoggedModels(ctx, []int64{0}, nil, Query{Filter: filter, OrderBy: []string{"metrics.acc DESC", "creation_time"}})
 		if err != nil || len(list) != n {
 			t.Errorf("%s: %d models, %v, want %d", filter, len(list), err, n)
 		}

@@ -114,20 +114,20 @@ func (r *Registry) ModelVersions(ctx context.Context, model string) (list []Mode
 
 // DescribeVersion replaces a version's description.
 func (r *Registry) DescribeVersion(ctx context.Context, model string, version int, description string) error {
-	return r.updateVersion(ctx, model, version, func(t *tx, id int64) error {
+	return r.updateVersion(ctx, model, version, touchesVersion, func(t *tx, id int64) error {
 		return t.exec("UPDATE versions SET description = ? WHERE id = ?", description, id)
 	})
 }
 
 // SetVersionTags adds or replaces tags of a version.
 func (r *Registry) SetVersionTags(ctx context.Context, model string, version int, tags []Pair) error {
-	return r.updateVersion(ctx, model, version, func(t *tx, id int64) error { return setVersionTags(t, id, tags) })
+	return r.updateVersion(ctx, model, version, touchesNothing, func(t *tx, id int64) error { return setVersionTags(t, id, tags) })
 }
 
 // DeleteVersionTag removes a tag of a version; one that is not there is no
 // error, as in MLflow.
 func (r *Registry) DeleteVersionTag(ctx context.Context, model string, version int, key string) error {
-	return r.updateVersion(ctx, model, version, func(t *tx, id int64) error {
+	return r.updateVersion(ctx, model, version, touchesNothing, func(t *tx, id int64) error {
 		return t.exec("DELETE FROM version_tags WHERE version = ? AND key = ?", id, key)
 	})
 }
@@ -135,7 +135,7 @@ func (r *Registry) DeleteVersionTag(ctx context.Context, model string, version i
 // DeleteVersion removes a version and the aliases that point to it. Its number
 // is never given again; its artifact and its run stay.
 func (r *Registry) DeleteVersion(ctx context.Context, model string, version int, why Audit) error {
-	return r.updateVersion(ctx, model, version, func(t *tx, id int64) error {
+	return r.updateVersion(ctx, model, version, touchesModel, func(t *tx, id int64) error {
 		var digest sql.NullString
 		if err := t.row("SELECT a.digest FROM versions v LEFT JOIN artifacts a ON a.id = v.artifact WHERE v.id = ?", id).Scan(&digest); err != nil {
 			return err
@@ -147,19 +147,33 @@ func (r *Registry) DeleteVersion(ctx context.Context, model string, version int,
 	})
 }
 
-// updateVersion changes a version that must exist, and the times of change of
-// it and its model.
-func (r *Registry) updateVersion(ctx context.Context, model string, version int, do func(t *tx, id int64) error) error {
+// touches says whose time of change moves with a version's: MLflow moves that
+// of the model with stages and versions, that of the version also with its
+// description, and none with tags.
+type touches int
+
+const (
+	touchesNothing touches = iota
+	touchesVersion
+	touchesModel
+)
+
+// updateVersion changes a version that must exist.
+func (r *Registry) updateVersion(ctx context.Context, model string, version int, what touches, do func(t *tx, id int64) error) error {
 	return r.update(ctx, func(t *tx) error {
 		m, id, err := versionID(t, model, version)
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE versions SET updated = ? WHERE id = ?", t.now.UnixMilli(), id); err != nil {
-			return err
+		if what >= touchesVersion {
+			if err := t.exec("UPDATE versions SET updated = ? WHERE id = ?", t.now.UnixMilli(), id); err != nil {
+				return err
+			}
 		}
-		if err := touchModel(t, m); err != nil {
-			return err
+		if what >= touchesModel {
+			if err := touchModel(t, m); err != nil {
+				return err
+			}
 		}
 		return do(t, id)
 	})

@@ -158,8 +158,12 @@ func (s *Server) deleteLoggedTag(ctx context.Context, q *struct {
 func (s *Server) searchLogged(ctx context.Context, q *struct {
 	Experiments []string `json:"experiment_ids"`
 	Filter      string   `json:"filter"`
-	MaxResults  *number  `json:"max_results"`
-	OrderBy     []struct {
+	Datasets    []struct {
+		Name   string `json:"dataset_name"`
+		Digest string `json:"dataset_digest"`
+	} `json:"datasets"`
+	MaxResults *number `json:"max_results"`
+	OrderBy    []struct {
 		Field     string `json:"field_name"`
 		Ascending *bool  `json:"ascending"`
 	} `json:"order_by"`
@@ -184,7 +188,13 @@ func (s *Server) searchLogged(ctx context.Context, q *struct {
 		}
 		query.OrderBy = append(query.OrderBy, key)
 	}
-	list, next, err := s.reg.SearchLoggedModels(ctx, experiments, query)
+	datasets := make([]registry.DatasetName, len(q.Datasets))
+	for i, d := range q.Datasets {
+		if datasets[i] = registry.DatasetName(d); d.Name == "" {
+			return nil, invalid("`dataset_name` in the `datasets` clause must be specified.")
+		}
+	}
+	list, next, err := s.reg.SearchLoggedModels(ctx, experiments, datasets, query)
 	if err != nil {
 		return nil, err
 	}

@@ -286,6 +286,16 @@ func (s *Server) setVersionTag(ctx context.Context, q *versionTag) (any, error) 
 // tagLogged notes on a logged model which versions were made of it, as MLflow
 // does for its UI.
 func (s *Server) tagLogged(ctx context.Context, id, name string, version int) error {
-	value := fmt.Sprintf(`[{"name": %q, "version": %d}]`, name, version)
-	return s.reg.SetLoggedModelTags(ctx, id, []registry.Pair{{Key: "mlflow.modelVersions", Value: value}})
+	const tag = "mlflow.modelVersions"
+	m, err := s.reg.LoggedModel(ctx, id)
+	if err != nil {
+		return err
+	}
+	entry := fmt.Sprintf(`{"name": %q, "version": %d}]`, name, version)
+	if old, ok := registry.Value(m.Tags, tag); ok && strings.HasSuffix(old, "}]") {
+		entry = strings.TrimSuffix(old, "]") + ", " + entry
+	} else {
+		entry = "[" + entry
+	}
+	return s.reg.SetLoggedModelTags(ctx, id, []registry.Pair{{Key: tag, Value: entry}})
 }
