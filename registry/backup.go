@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"time"
 )
 
 // Backup writes a consistent, compact copy of the registry to path while it is
@@ -40,4 +43,91 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
+}
+
+// Restore replaces all that the registry holds by a copy that Backup made,
+// while it is in use: readers see the one or the other, never a mixture. A copy
+// of an older pipe is brought up to date first; the copy itself stays as it is.
+func (r *Registry) Restore(ctx context.Context, path string) error {
+	dir, err := os.MkdirTemp(filepath.Dir(r.path), ".restore-")
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	copied := filepath.Join(dir, "registry.db")
+	if err := copyFile(path, copied); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	from, err := Open(ctx, copied) // checks and migrates
+	if err != nil {
+		return fmt.Errorf("restore from %s: %w", path, err)
+	}
+	defer from.Close()
+	if faults, err := from.Check(ctx); err != nil || len(faults) > 0 {
+		return errors.Join(err, fmt.Errorf("restore from %s: the copy is damaged: %d faults", path, len(faults)))
+	}
+	// What other processes keep of runs goes by their revision.
+	err = from.update(ctx, func(t *tx) error {
+		return t.exec("UPDATE runs SET revision = revision + 1 + abs(random() % 1000000000)")
+	})
+	if err != nil {
+		return fmt.Errorf("restore from %s: %w", path, err)
+	}
+	return replace(ctx, r, from)
+}
+
+// replace copies one open registry over another, in one transaction of SQLite's
+// own.
+func replace(ctx context.Context, to, from *Registry) error {
+	source, err := from.reader.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	db, err := to.open(nil)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	target, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	return target.Raw(func(t any) error {
+		return source.Raw(func(s any) error {
+			b, err := t.(*damageConn).Backup("main", s.(*damageConn).SQLiteConn, "main")
+			if err != nil {
+				return fmt.Errorf("restore: %w", err)
+			}
+			for {
+				done, err := b.Step(-1)
+				if err != nil {
+					return errors.Join(fmt.Errorf("restore: %w", err), b.Finish())
+				}
+				if done {
+					return b.Finish()
+				}
+				select { // another process writes just now
+				case <-ctx.Done():
+					return errors.Join(context.Cause(ctx), b.Finish())
+				case <-time.After(20 * time.Millisecond):
+				}
+			}
+		})
+	})
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }

@@ -41,6 +41,7 @@ type RunModel struct {
 
 // NewLoggedModel describes a logged model that is to be created.
 type NewLoggedModel struct {
+	ID           string // empty: a fresh one is drawn
 	Experiment   int64
 	Name         string
 	Type         string
@@ -52,11 +53,16 @@ type NewLoggedModel struct {
 // 32 hexadecimal digits; its files belong under the experiment's location, in
 // "models/ID/artifacts".
 func (r *Registry) CreateLoggedModel(ctx context.Context, n NewLoggedModel) (m LoggedModel, err error) {
-	id, err := r.newID()
-	if err != nil {
-		return m, err
+	id := n.ID
+	if id == "" {
+		if id, err = r.newID(); err != nil {
+			return m, err
+		}
+		id = "m-" + id
 	}
-	id = "m-" + id
+	if hex, ok := strings.CutPrefix(id, "m-"); !ok || len(hex) != 32 || strings.Trim(hex, "0123456789abcdef") != "" {
+		return m, invalid("logged model", id, "%q is no id of a logged model", id)
+	}
 	err = r.update(ctx, func(t *tx) error {
 		e, err := activeExperiment(t, n.Experiment)
 		if err != nil {

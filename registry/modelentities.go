@@ -56,6 +56,7 @@ func (v *ModelVersion) Metric(key string) (float64, bool) {
 // NewVersion describes a version that is to be registered.
 type NewVersion struct {
 	Model       string
+	Version     int           // 0: the next number
 	Ref         artifacts.Ref // of the model; zero when Source names it
 	Source      string        // MLflow's URI of the model
 	StorageURI  string        // where the files are, when Source does not say

@@ -54,9 +54,12 @@ func registerVersion(t *tx, n NewVersion) (ModelVersion, bool, error) {
 		artifact = id
 	}
 	var number int
-	if err := t.row("UPDATE models SET next_version = next_version + 1, updated = ? WHERE id = ? RETURNING next_version - 1",
-		t.now.UnixMilli(), model).Scan(&number); err != nil {
+	if err := t.row("UPDATE models SET next_version = max(next_version, ?1) + 1, updated = ?2 WHERE id = ?3 RETURNING next_version - 1",
+		n.Version, t.now.UnixMilli(), model).Scan(&number); err != nil {
 		return ModelVersion{}, false, err
+	}
+	if n.Version > 0 && n.Version < number {
+		return ModelVersion{}, false, conflict("version", fmt.Sprintf("%s/%d", n.Model, n.Version), "model %q has newer versions than %d already", n.Model, n.Version)
 	}
 	id, err := t.insert(`INSERT INTO versions (model, version, artifact, source, storage_uri, run_id, run_link, model_id, user, description,
 		signature, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

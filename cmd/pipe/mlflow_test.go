@@ -158,3 +158,64 @@ func TestMLflowLoadsModelsOfPipe(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
+
+// What a team has in MLflow's database comes over whole, from there to another
+// server by the REST API, and back into a database of MLflow's.
+func TestRegistryMovesFromAndToMLflow(t *testing.T) {
+	py := os.Getenv("PIPE_MLFLOW_PYTHON")
+	if testing.Short() || py == "" {
+		t.Skip("skipped: -short, or PIPE_MLFLOW_PYTHON is not set")
+	}
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	python := func(uri string, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(ctx, py, args...)
+		cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+uri, "PYTHONWARNINGS=ignore")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	script := func(name string) string {
+		path, err := filepath.Abs("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	pipe := func(args ...string) {
+		t.Helper()
+		var out strings.Builder
+		if code := run(args, strings.NewReader(""), &out, &out); code != exitDone {
+			t.Fatalf("pipe %v: %d %s", args, code, out.String())
+		}
+	}
+	serving := func(store string) string {
+		w, err := workspace.Open(t.Context(), store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		api, err := mlflow.New(w.Registry, filepath.Join(store, "mlartifacts"), mlflow.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		web := httptest.NewServer(api)
+		t.Cleanup(func() { web.Close(); _ = api.Close(); _ = w.Close() })
+		return web.URL
+	}
+	team, back := filepath.Join(dir, "team.db"), filepath.Join(dir, "back.db")
+	python("sqlite:///"+team, script("mlflow_team.py"))
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	for range 2 { // the second time brings nothing, and harms nothing
+		pipe("registry", "import", "mlflow", "sqlite:///"+team, "--store", first)
+	}
+	url := serving(first)
+	python(url, script("mlflow_same.py"), "files")
+	pipe("registry", "import", "mlflow", url, "--store", second)
+	python(serving(second), script("mlflow_same.py"), "files")
+	python("", "-m", "mlflow", "db", "upgrade", "sqlite:///"+back)
+	pipe("registry", "export", "mlflow", "sqlite:///"+back, "--store", second)
+	python("sqlite:///"+back, script("mlflow_same.py"))
+}
