@@ -319,4 +319,3 @@ func (s *source) takeHistory(ctx context.Context, id, key string) error {
 		}
 	}
 }
-
