@@ -44,7 +44,10 @@ func (w *worker) attempt(ctx context.Context, x *work, scratch string, o *outcom
 	}, w.now)
 	env.log, env.labels = &log, x.labels
 	if s.Info.Effect {
-		env.Models, env.Run = w.models, w.about
+		env.Models = w.models
+	}
+	if s.Info.Effect || s.hook {
+		env.Run = w.about
 	}
 	limited, stop := ctx, context.CancelFunc(func() {})
 	if s.Timeout > 0 {

@@ -13,7 +13,7 @@ import (
 
 // checkStages lets schemas flow along the edges.
 func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
-	for _, s := range p.Order {
+	for _, s := range append(slices.Clone(p.Order), p.Hooks.All()...) {
 		if ctx.Err() != nil {
 			return
 		}

@@ -25,7 +25,7 @@ import (
 type Env struct {
 	Seed   uint64  // of the pipeline; derive generators from it by purpose, never by stage name
 	Models Models  // the registry; nil but for kinds with an effect
-	Run    RunInfo // where it runs; empty but for kinds with an effect
+	Run    RunInfo // where it runs; empty but for kinds with an effect and for hooks
 
 	store   *artifacts.Store
 	inputs  map[string][]artifacts.Ref

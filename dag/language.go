@@ -25,6 +25,10 @@ func LanguageSchema(kinds *Kinds) JSON {
 		"additionalProperties": JSON{"anyOf": []any{param, JSON{"type": written}}}})
 	b.set(properties, "schedule", listOf(b.Of(reflect.TypeFor[Schedule]())))
 	b.set(properties, "stages", b.stages(kinds))
+	hook := b.Def("stage", func() JSON { return b.stage(kinds) })
+	for _, key := range []string{"on_success", "on_failure", "on_waiting", "finally"} {
+		b.set(properties, key, listOf(hook))
+	}
 	b.set(properties, "include", listOf(JSON{"type": "string"}))
 	b.set(properties, "defaults", b.Struct(reflect.TypeFor[defaultsForm]()))
 	input := JSON{"anyOf": []any{JSON{"enum": words(strings.Split("table,transform,model,metrics,report,file", ","))}, b.Struct(reflect.TypeFor[inputForm]())}}

@@ -10,7 +10,7 @@ import (
 
 // link connects inputs with outputs.
 func (l *loader) link(p *Pipeline) {
-	for _, s := range p.Stages {
+	for _, s := range append(slices.Clone(p.Stages), p.Hooks.All()...) {
 		in := s.node.Get("in")
 		if s.Info.Name == "" {
 			continue
@@ -110,7 +110,9 @@ func (l *loader) connect(s *Stage, port Port, n *text.Node) {
 		}
 		for _, e := range edges {
 			s.In = append(s.In, e)
-			e.From.users = append(e.From.users, s)
+			if !s.hook {
+				e.From.users = append(e.From.users, s)
+			}
 		}
 	}
 }

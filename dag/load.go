@@ -53,6 +53,10 @@ type fileForm struct {
 	Stages      rawNode           `yaml:"stages" doc:"the stages by name" required:"true"`
 	Inputs      rawNode           `yaml:"inputs" doc:"what another pipeline that uses this one connects, as inputs.NAME: a map from names to a type of artifact, or {type, description, optional}"`
 	Outputs     rawNode           `yaml:"outputs" doc:"what another pipeline that uses this one may connect: a map from names to stage.port"`
+	OnSuccess   rawNode           `yaml:"on_success" doc:"a stage that runs after a run that finished, or a list of them" example:"{ uses: notify, with: { to: mailto:ops@example.org } }"`
+	OnFailure   rawNode           `yaml:"on_failure" doc:"the same after a run that failed or was interrupted"`
+	OnWaiting   rawNode           `yaml:"on_waiting" doc:"the same after a run that waits for an approval"`
+	Finally     rawNode           `yaml:"finally" doc:"the same after every run, behind the others"`
 	Schedule    rawNode           `yaml:"schedule" doc:"when the pipeline runs by itself"`
 	Concurrency Concurrency       `yaml:"concurrency" doc:"what to do while another run of the same group is under way: a group, or {group, policy}"`
 }
@@ -125,6 +129,8 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	top := newSpace(nil, "")
 	l.loadStages(p, top, form.Stages.Node, sc, within)
 	l.aloneOrPart(top, &form)
+	p.Hooks = Hooks{Success: l.loadHooks("on_success", form.OnSuccess.Node, top, sc), Failure: l.loadHooks("on_failure", form.OnFailure.Node, top, sc),
+		Waiting: l.loadHooks("on_waiting", form.OnWaiting.Node, top, sc), Finally: l.loadHooks("finally", form.Finally.Node, top, sc)}
 	p.byName, p.Reads = l.byName, l.reads
 	for _, check := range l.later {
 		check()

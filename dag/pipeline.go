@@ -21,6 +21,7 @@ type Pipeline struct {
 	Schedule    []Schedule
 	Moment      Moment // the logical time of a run of it
 	Concurrency Concurrency
+	Hooks       Hooks
 
 	// Reads are the files beside File that the pipeline was made from: what it
 	// includes, the pipelines and the tables that it uses.
@@ -57,6 +58,7 @@ type Stage struct {
 	label string // the name in the file, for messages
 	scope *scope
 	space *space
+	hook  bool // it runs after the others, and nothing waits for it
 
 	node  *text.Node // the stage's map
 	name  *text.Node // its key

@@ -42,12 +42,15 @@ type Remote interface {
 
 // Result is what a run came to.
 type Result struct {
-	Status   string // "finished", "failed" or "killed"
+	Status   string // StatusFinished and so on
 	Outputs  map[string]map[string]artifacts.Ref
 	Ran      int
 	Cached   int
 	Failures []StageError
-	Seconds  float64
+	// HookFailures are hooks that failed; they change nothing else.
+	HookFailures []StageError
+	Waiting      []string // the stages that wait for a person
+	Seconds      float64
 }
 
 // StageError is a stage that failed, and why.
@@ -355,17 +358,18 @@ func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error)
 	var err error
 	switch {
 	case ctx.Err() != nil:
-		res.Status, err = "killed", ErrInterrupted
+		res.Status, err = StatusKilled, ErrInterrupted
 	case len(res.Failures) > 0:
-		res.Status = "failed"
+		res.Status = StatusFailed
 		errs := make([]error, len(res.Failures))
 		for i, f := range res.Failures {
 			errs[i] = f
 		}
 		err = errors.Join(errs...)
 	default:
-		res.Status = "finished"
+		res.Status = StatusFinished
 	}
+	r.runHooks(ctx, res.Status, started)
 	now := r.options.Now()
 	res.Seconds = now.Sub(started).Seconds()
 	e := Event{Time: now, Type: RunFinished, Status: res.Status, Seconds: res.Seconds}

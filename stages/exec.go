@@ -204,6 +204,9 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 	}
 	p.set("PIPE_METRICS", p.metrics)
 	p.set("PIPE_SEED", strconv.FormatUint(env.Seed, 10))
+	if o := env.Run.Outcome; o != nil {
+		p.outcome(env.Run, o)
+	}
 	if len(x.Params) > 0 {
 		return p, p.file("PIPE_PARAMS", "params.json", x.Params)
 	}

@@ -36,6 +36,18 @@ type program struct {
 
 func (p *program) set(name, value string) { p.variables = append(p.variables, name+"="+value) }
 
+// outcome tells a hook what the run came to.
+func (p *program) outcome(run dag.RunInfo, o *dag.Outcome) {
+	p.set("PIPE_RUN_ID", run.ID)
+	p.set("PIPE_RUN_PIPELINE", run.Pipeline)
+	p.set("PIPE_RUN_STATUS", o.Status)
+	var lines []string
+	for _, f := range o.Failures {
+		lines = append(lines, f.Error())
+	}
+	p.set("PIPE_RUN_ERROR", strings.ReplaceAll(strings.Join(lines, "\n"), "\x00", ""))
+}
+
 // file writes a JSON file and names it in the environment.
 func (p *program) file(variable, name string, v any) error {
 	path := filepath.Join(p.dir, name)

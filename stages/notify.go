@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"pipe/artifacts"
 	"pipe/dag"
@@ -19,7 +20,8 @@ var notifyKind = dag.Info{
 	Version: 1,
 	Effect:  true,
 	Doc: `Tells people or programs that the run has come to this stage: by a webhook that takes Slack's JSON,
-by e-mail, or by running a command. The message names the pipeline and the run and lists what is connected: metrics with
+by e-mail, or by running a command. The message names the pipeline and the run, in a hook (on_success, on_failure, on_waiting, finally)
+says what the run came to and which stages failed with which error, and lists what is connected: metrics with
 their values, tables with their rows. A webhook's address on this machine or on a private network is refused unless
 allow_private says otherwise. A target that fails is tried again; the stage fails when one of its targets was not reached,
 after all of them have been tried.`,
@@ -68,6 +70,9 @@ func (n *Notify) Run(ctx context.Context, env *dag.Env) error {
 
 func (n *Notify) message(env *dag.Env) (notify.Message, error) {
 	m := notify.Message{Title: cmp.Or(n.Title, "pipeline "+env.Run.Pipeline), Text: n.Text, Level: n.Level}
+	if o := env.Run.Outcome; o != nil {
+		n.tellOutcome(&m, env.Run.Pipeline, o)
+	}
 	m.Fields = append(m.Fields, notify.Field{Name: "pipeline", Value: env.Run.Pipeline}, notify.Field{Name: "run", Value: env.Run.ID})
 	for _, port := range env.Connected() {
 		for i, ref := range env.Inputs(port) {
@@ -79,6 +84,26 @@ func (n *Notify) message(env *dag.Env) (notify.Message, error) {
 		}
 	}
 	return m, nil
+}
+
+// tellOutcome says what the run came to, in a hook.
+func (n *Notify) tellOutcome(m *notify.Message, pipeline string, o *dag.Outcome) {
+	did := map[string]string{dag.StatusKilled: "was interrupted", dag.StatusWaiting: "waits for an approval"}[o.Status]
+	m.Title = cmp.Or(n.Title, fmt.Sprintf("pipeline %s %s", pipeline, cmp.Or(did, o.Status)))
+	m.Level = cmp.Or(n.Level, map[string]notify.Level{dag.StatusFinished: notify.Good, dag.StatusFailed: notify.Bad}[o.Status], notify.Warning)
+	var lines []string
+	if n.Text != "" {
+		lines = append(lines, n.Text)
+	}
+	for _, f := range o.Failures {
+		lines = append(lines, f.Error())
+	}
+	for _, s := range o.Waiting {
+		lines = append(lines, fmt.Sprintf("stage %q waits for an approval", s))
+	}
+	m.Text = strings.Join(lines, "\n")
+	m.Fields = append(m.Fields, notify.Field{Name: "status", Value: o.Status}, notify.Field{Name: "stages", Value: fmt.Sprintf("%d ran, %d cached, %d failed", o.Ran, o.Cached, len(o.Failures))},
+		notify.Field{Name: "seconds", Value: strconv.FormatFloat(o.Seconds, 'f', 1, 64)})
 }
 
 // mostFacts bounds how many metrics of one input a message lists.

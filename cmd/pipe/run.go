@@ -123,6 +123,9 @@ func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.W
 	for _, f := range res.Failures {
 		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: stage %q failed: %v\n", f.Stage, f.Err)
 	}
+	for _, f := range res.HookFailures {
+		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the hook %s failed: %v\n", f.Stage, f.Err)
+	}
 	if _, werr := fmt.Fprintf(cmd.OutOrStdout(), "%s  (run %s)\n", view.Summary(res), short(id)); werr != nil && err == nil {
 		return werr
 	}
