@@ -38,11 +38,18 @@ func (w *worker) run(ctx context.Context, x *work, scratch string, o *outcome) {
 func (w *worker) attempt(ctx context.Context, x *work, scratch string, o *outcome) {
 	s := x.stage
 	var log bytes.Buffer
+	hide := w.secrets.scrub(s.Secrets)
+	kind, err := w.secrets.reveal(s)
+	if err != nil {
+		o.err = hide.err(err)
+		return
+	}
 	env := newEnv(w.store, x.inputs, w.seed, nil, scratch, func(e Event) {
 		e.Stage = s.Name
+		hide.event(&e)
 		w.emit(e)
 	}, w.now)
-	env.log, env.labels = &log, x.labels
+	env.log, env.labels, env.hide = &log, x.labels, hide
 	if s.Info.Effect {
 		env.Models = w.models
 	}
@@ -53,10 +60,11 @@ func (w *worker) attempt(ctx context.Context, x *work, scratch string, o *outcom
 	if s.Timeout > 0 {
 		limited, stop = context.WithTimeout(ctx, time.Duration(s.Timeout))
 	}
-	o.outputs, o.err = env.execute(limited, s.Kind)
+	o.outputs, o.err = env.execute(limited, kind)
 	if o.err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
 		o.err = fmt.Errorf("it took longer than its timeout of %v: %w", s.Timeout, o.err)
 	}
+	o.err = hide.err(o.err)
 	stop()
 	o.metrics, o.log = env.metrics, log.String()
 	o.event = StageFinished

@@ -31,6 +31,7 @@ type Env struct {
 	inputs  map[string][]artifacts.Ref
 	labels  map[string][][]Label
 	scratch string
+	hide    *scrubber // of the stage's secrets
 	emit    func(Event)
 	now     func() time.Time
 
@@ -215,7 +216,7 @@ func (e *Env) CreateFile(port string, t artifacts.Type, format string) (io.Write
 	if err != nil {
 		return nil, err
 	}
-	return d, e.add(port, draft{d.Commit, d.Abort})
+	return e.hide.watch(d), e.add(port, draft{d.Commit, d.Abort})
 }
 
 // CreateFolder begins an output of several files.
@@ -275,6 +276,7 @@ func (e *Env) Metric(name string, value float64, step int64) {
 func (e *Env) LogMetrics(ms []Metric) {
 	now := e.now()
 	ms = append([]Metric(nil), ms...)
+	e.hide.event(&Event{Metrics: ms})
 	for i := range ms {
 		ms[i].Time = now
 	}
@@ -301,9 +303,12 @@ func (e *Env) Progress(done, total int64, unit string) {
 	}
 }
 
+// Scrub takes the stage's secrets out of a text that is to be kept.
+func (e *Env) Scrub(s string) string { return e.hide.text(s) }
+
 // Logf writes a line to the stage's log.
 func (e *Env) Logf(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
+	line := e.Scrub(fmt.Sprintf(format, args...))
 	if e.log != nil {
 		e.mu.Lock()
 		e.log.WriteString(line + "\n")

@@ -66,6 +66,9 @@ func (tableFile) Close() error { return nil }
 func (e *Env) Import(port, path string, t artifacts.Type, format string) error {
 	return e.add(port, draft{
 		commit: func() (artifacts.Ref, error) {
+			if err := e.hide.file(path); err != nil {
+				return artifacts.Ref{}, err
+			}
 			if format == artifacts.FolderFormat {
 				return e.store.ImportFolder(path, t, nil, artifacts.Moved)
 			}

@@ -89,6 +89,7 @@ type loader struct {
 	files    map[string]*text.File // that were read, by their names
 	reads    []*text.File          // the same, in order
 	later    []func()              // what is checked once all stages are there
+	secrets  bool                  // they may stand where the loader is
 }
 
 func (l *loader) errorf(n *text.Node, code, format string, args ...any) {
@@ -183,7 +184,7 @@ func (l *loader) loadStage(s *Stage) {
 	unknown := s.scope.broken && (hasTemplate(uses) || hasTemplate(form.In.Node) || hasTemplate(form.With.Node))
 	l.substitute(s.scope, uses)
 	l.substitute(s.scope, form.In.Node)
-	l.substitute(s.scope, form.With.Node)
+	l.substituteWith(s.scope, form.With.Node)
 	if l.problems.Len() > before || unknown {
 		return
 	}
@@ -211,6 +212,7 @@ func (l *loader) loadStage(s *Stage) {
 	own.finish(l)
 	s.Info = info
 	_, s.Outputs = kind.Ports()
+	s.with, s.Secrets = with, secretsIn(with)
 	if !broken {
 		s.Kind = kind
 	}

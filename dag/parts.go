@@ -63,7 +63,7 @@ func (l *loader) loadPart(p *Pipeline, m *member, at place, n *text.Node, sc *sc
 	var inner fileForm
 	l.decoder().Decode(root, &inner)
 	with := form.With.Node
-	l.substitute(sc, with)
+	l.substituteWith(sc, with)
 	l.substitute(sc, form.In.Node)
 	if with != nil && with.Kind != text.Mapping {
 		if !absent(with) {

@@ -47,6 +47,8 @@ type Stage struct {
 	// ContinueOnError lets a run go on with what does not depend on the stage
 	// after it failed; the run has failed all the same.
 	ContinueOnError bool
+	// Secrets are the names of those that the configuration holds.
+	Secrets []string
 
 	// Summary tells more of what the stage would do; nil where its kind has
 	// nothing to tell.
@@ -60,6 +62,7 @@ type Stage struct {
 	space *space
 	hook  bool // it runs after the others, and nothing waits for it
 
+	with  *text.Node // its configuration, with marks where secrets are
 	node  *text.Node // the stage's map
 	name  *text.Node // its key
 	index int        // in Pipeline.Stages

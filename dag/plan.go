@@ -38,7 +38,8 @@ type Planned struct {
 
 // PlanOptions say what to plan.
 type PlanOptions struct {
-	Store *artifacts.Store
+	Store   *artifacts.Store
+	Secrets Secrets
 	Selection
 	// Last finds the key that a stage had in the newest run of the pipeline.
 	Last func(stage string) (artifacts.Key, bool)
@@ -51,7 +52,7 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := worker{store: o.Store, seed: p.Seed, now: time.Now}
+	w := worker{store: o.Store, seed: p.Seed, secrets: o.Secrets, now: time.Now}
 	outputs, reported, skipped := map[*Stage]map[string]artifacts.Ref{}, map[*Stage][]Metric{}, map[*Stage]bool{}
 	var plan []Planned
 	for _, s := range c.stages {
@@ -237,6 +238,11 @@ func Differences(before, after json.RawMessage) []string {
 	for _, port := range sortedKeys(b.Inputs) {
 		if !slices.Equal(a.Inputs[port], b.Inputs[port]) {
 			why = append(why, inputChanged+port)
+		}
+	}
+	for _, name := range sortedKeys(b.Secrets) {
+		if a.Secrets[name] != b.Secrets[name] {
+			why = append(why, fmt.Sprintf("another secret %s", name))
 		}
 	}
 	if !slices.Equal(a.Externals, b.Externals) {

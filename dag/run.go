@@ -26,6 +26,7 @@ type RunOptions struct {
 	KeepGoing bool   // after a failure, run what does not depend on it
 	Verify    bool   // run what the store has once more and compare the bytes
 	Remote    Remote // asked where the store does not know; nil asks nobody
+	Secrets   Secrets
 	Now       func() time.Time
 	// Sleep waits between two attempts at a stage, or gives the context's error.
 	Sleep func(context.Context, time.Duration) error
@@ -276,7 +277,7 @@ func (r *runner) drain() {
 }
 
 func (r *runner) worker(s *Stage) *worker {
-	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, about: RunInfo{ID: r.options.ID, Pipeline: r.pipeline.Name}, now: r.options.Now, sleep: r.options.Sleep,
+	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, secrets: r.options.Secrets, about: RunInfo{ID: r.options.ID, Pipeline: r.pipeline.Name}, now: r.options.Now, sleep: r.options.Sleep,
 		force: r.chosen.force[s], cacheOnly: r.chosen.before[s], verify: r.options.Verify,
 		remote: r.options.Remote, emit: func(e Event) { r.send(message{event: e}) }}
 }

@@ -102,6 +102,11 @@ func (l *loader) eval(sc *scope, n *text.Node, p templatePart) (any, bool) {
 	if v, ok := sc.results[p.text]; ok {
 		return v, true
 	}
+	if strings.Contains(p.text, "secret") {
+		if mark, known := l.secret(n, p); known {
+			return mark, mark != ""
+		}
+	}
 	prog, err := l.cache.Compile(sc.vars, p.text)
 	if err != nil {
 		pos := n.Pos

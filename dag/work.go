@@ -43,14 +43,15 @@ type outcome struct {
 
 // worker carries out stages; it holds no state of the run.
 type worker struct {
-	store  *artifacts.Store
-	seed   uint64
-	models Models
-	about  RunInfo
-	remote Remote // nil where there is none
-	now    func() time.Time
-	sleep  func(context.Context, time.Duration) error // between attempts
-	emit   func(Event)
+	store   *artifacts.Store
+	seed    uint64
+	models  Models
+	about   RunInfo
+	secrets Secrets
+	remote  Remote // nil where there is none
+	now     func() time.Time
+	sleep   func(context.Context, time.Duration) error // between attempts
+	emit    func(Event)
 
 	force     bool // run it though the store has the result
 	cacheOnly bool // it comes before where the run begins
@@ -63,7 +64,7 @@ func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref, labels ma
 	if err != nil {
 		return nil, nil, fmt.Errorf("describe the configuration of %s: %w", s.Info.Name, err)
 	}
-	d := &Description{Format: keyFormat, Kind: s.Info.Name, Version: s.Info.Version, Config: config, Labels: labels}
+	d := &Description{Format: keyFormat, Kind: s.Info.Name, Version: s.Info.Version, Config: config, Labels: labels, Secrets: w.secrets.fingerprints(s.Secrets)}
 	if s.Info.Seeded {
 		d.Seed = &w.seed
 	}

@@ -82,6 +82,8 @@ func Parse(s string) (Target, error) {
 		t.Email = strings.Split(strings.TrimPrefix(s, "mailto:"), ",")
 	case strings.HasPrefix(s, "http://"), strings.HasPrefix(s, "https://"):
 		t.Webhook = s
+	case dag.HoldsSecret(s):
+		t.Webhook = s // it will be looked at again with the secret in it
 	default:
 		return t, errors.New("expected http://…, https://… or mailto:ADDRESS")
 	}

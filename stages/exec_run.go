@@ -107,6 +107,7 @@ func (p *program) run(ctx context.Context, env *dag.Env) error {
 const maxLog = 8 << 20
 
 func (p *program) line(env *dag.Env, s string) {
+	s = env.Scrub(s) // before anything of it is kept
 	if m, ok := metricLine(s); ok {
 		env.LogMetrics([]dag.Metric{m})
 	}

@@ -15,6 +15,10 @@ func (w *Workspace) Plan(ctx context.Context, p *dag.Pipeline, o dag.PlanOptions
 		return nil, err
 	}
 	o.Store = w.Store
+	// A plan is told without the secrets, too: a stage that lacks one would run.
+	if o.Secrets, err = w.secrets(p, o.Selection); err != nil && !dag.IsWrong(err) {
+		return nil, err
+	}
 	o.Last = func(stage string) (artifacts.Key, bool) {
 		k, ok := keys[stage]
 		return k, ok

@@ -45,6 +45,10 @@ const requestFile = "request.json"
 // Run runs a pipeline. The run's id is given even where it failed; the error
 // is that of dag.Run, or says what could not be written down.
 func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id string, res *dag.Result, err error) {
+	secrets, err := w.secrets(p, o.Selection)
+	if err != nil {
+		return "", nil, err
+	}
 	id = o.ID
 	if id == "" {
 		id = newRunID()
@@ -76,7 +80,7 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	}
 	run := dag.RunOptions{
 		ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: sinks,
-		Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify,
+		Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets,
 	}
 	if shared != nil {
 		run.Remote = shared
