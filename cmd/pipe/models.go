@@ -48,7 +48,7 @@ func (a *app) modelsCommand() *cobra.Command {
 	}
 	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.AddCommand(a.modelShowCommand(&asJSON), a.modelsExportCommand(), a.modelsPromoteCommand(), a.modelsRollbackCommand(), a.modelsDeployCommand(),
-		a.modelsUndeployCommand(), a.modelsDeploymentsCommand(&asJSON), a.modelsAuditCommand(&asJSON))
+		a.modelsUndeployCommand(), a.modelsCardCommand(), a.modelsDeploymentsCommand(&asJSON), a.modelsAuditCommand(&asJSON))
 	return c
 }
 

@@ -27,6 +27,8 @@ import (
 var modelFormats = map[string]func(ctx context.Context, w *workspace.Workspace, name, dir string) error{
 	"onnx":        exportONNX,
 	"safetensors": exportSafetensors,
+	"docker":      exportDocker,
+	"systemd":     exportSystemd,
 }
 
 func (a *app) modelsExportCommand() *cobra.Command {
@@ -41,13 +43,16 @@ onnx writes model.onnx (operator set 17), whose input is what the transform make
 of the raw columns; signature.json, which says what goes in and what comes out,
 with the classes in the order of the output; and transform/, with the vocabulary.
 safetensors writes the model as it is registered: weights.safetensors,
-network.json, model.json, history.json and transform/.`,
+network.json, model.json, history.json and transform/.
+docker and systemd write a folder from which the model answers on another machine:
+this program, a workspace with that one version, and a Dockerfile or a unit file
+that lets the service see nothing else.`,
 		Example: `  pipe models export textclass@champion exported --format onnx`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			export, ok := modelFormats[format]
 			if !ok {
-				return usageError{fmt.Errorf("--format is onnx or safetensors, not %q", format)}
+				return usageError{fmt.Errorf("--format is onnx, safetensors, docker or systemd, not %q", format)}
 			}
 			w, err := a.open(cmd)
 			if err != nil {
@@ -65,7 +70,7 @@ network.json, model.json, history.json and transform/.`,
 			return err
 		},
 	}
-	c.Flags().StringVarP(&format, "format", "f", "onnx", "onnx or safetensors")
+	c.Flags().StringVarP(&format, "format", "f", "onnx", "onnx, safetensors, docker or systemd")
 	return c
 }
 

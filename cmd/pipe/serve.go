@@ -19,6 +19,7 @@ func (a *app) serveCommand() *cobra.Command {
 	var o server.Options
 	var name string
 	var f policyFlags
+	var workers int
 	c := &cobra.Command{
 		Use:   "serve MODEL",
 		Short: "Serve one registered model",
@@ -40,7 +41,7 @@ no failed request. docs/serving.md lists the protocols.`,
 				return err
 			}
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			models, err := predictions(ctx, w, inference.Options{Only: d, Log: o.Log})
+			models, err := predictions(ctx, w, inference.Options{Only: d, Workers: workers, Log: o.Log})
 			if err != nil {
 				return err
 			}
@@ -55,6 +56,7 @@ no failed request. docs/serving.md lists the protocols.`,
 	addressFlags(c, &o)
 	c.Flags().IntVar(&o.Port, "port", 8080, "the port; 0 lets the system choose")
 	c.Flags().StringVar(&name, "name", "", "the name in the path; by default the model's")
+	c.Flags().IntVar(&workers, "workers", 0, "how many batches are computed at once; 0: one for each processor")
 	f.add(c)
 	return c
 }

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -116,6 +117,10 @@ func (p *pool) work(q *queue, batch []*job) {
 		for _, j := range batch {
 			close(j.done)
 		}
+		// Who has been answered writes, and who has sent is read, before the next
+		// batch is made: it is then the larger one. Without this a computation
+		// follows the other and nobody reads from the network for milliseconds.
+		runtime.Gosched()
 		p.mu.Lock()
 		q, batch = p.next()
 		p.mu.Unlock()
