@@ -102,7 +102,8 @@ func (b *stage) open() string {
 		"slow.yaml": "pipeline: slow\nparams: { pause: 1 }\nstages:\n" +
 			"  first: { uses: exec, with: { run: \"echo the first begins; sleep ${params.pause}\", outputs: { notes: file } } }\n" +
 			"  second: { uses: exec, in: { notes: first.notes }, with: { run: \"echo the second begins; sleep ${params.pause}\" } }\n",
-		"fails.yaml": "pipeline: fails\nstages:\n  good: { uses: exec, with: { run: \"echo fine\" } }\n  bad: { uses: exec, with: { run: \"echo the disk is on fire >&2; exit 3\" } }\n",
+		"nightly.yaml": "pipeline: nightly\nschedule: { cron: \"0 3 * * *\" }\nstages:\n  a: { uses: exec, with: { run: \"echo a\" } }\n",
+		"fails.yaml":   "pipeline: fails\nstages:\n  good: { uses: exec, with: { run: \"echo fine\" } }\n  bad: { uses: exec, with: { run: \"echo the disk is on fire >&2; exit 3\" } }\n",
 	})
 	slow := filepath.Join(dir, "slow.yaml")
 	text, err := os.ReadFile(slow)
@@ -118,6 +119,7 @@ func (b *stage) open() string {
 	b.pipe(dir, "", false, "run", "pipeline.yaml", "-q", "-p", "epochs=12", "--name", "long training")
 	b.pipe(dir, "", true, "run", "fails.yaml", "-q", "--name", "the one that fails")
 	b.pipe(dir, "", false, "models", "deploy", "tickets@champion")
+	b.pipe(dir, "", false, "schedule", "add", "nightly.yaml")
 	return b.up(dir)
 }
 

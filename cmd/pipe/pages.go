@@ -7,9 +7,9 @@ import (
 )
 
 // pages adds the web pages to a server.
-func (a *app) pages(w *workspace.Workspace, models ui.Models, o *server.Options) *ui.Server {
-	p := ui.New(w, ui.Options{Launcher: launcher{a.store}, Models: models, Log: o.Log})
+func (a *app) pages(w *workspace.Workspace, models ui.Models, schedules ui.Schedules, o *server.Options) *ui.Server {
+	p := ui.New(w, ui.Options{Launcher: launcher{a.store}, Models: models, Schedules: schedules, Log: o.Log})
 	o.Rooms = append(o.Rooms, server.Room{Name: "ui", Patterns: ui.Patterns, Handler: p, Judges: true, Run: p.Run})
-	o.Auth.SignIn, o.Auth.Open = p.SignIn, ui.Open
+	o.Auth.SignIn, o.Auth.Open = p.SignIn, append(o.Auth.Open, ui.Open...)
 	return p
 }

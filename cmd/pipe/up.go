@@ -46,14 +46,14 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 			defer models.Close()
 			o.Made = workspace.NewOutputs(w, mlflow.Release)
 			o.Rooms = append(o.Rooms, inferenceRoom(models))
-			rooms, _, err := scheduleRooms(cmd.Context(), w, schedules, o.Log)
+			rooms, service, err := scheduleRooms(cmd.Context(), w, schedules, o.Log)
 			if err != nil {
 				return err
 			}
 			o.Rooms = append(o.Rooms, rooms...)
 			o.Auth.Open = append(o.Auth.Open, schedule.HookPath)
 			o.Ready = func(addr string) { fmt.Fprintf(cmd.OutOrStdout(), "pipe is up at %s://%s\n", scheme(o), addr) }
-			pages := a.pages(w, models, &o)
+			pages := a.pages(w, models, service, &o)
 			defer pages.Close()
 			return server.Serve(cmd.Context(), w.Registry, w.Dir, o)
 		},

@@ -134,6 +134,47 @@ func TestDeployments(t *testing.T) {
 	}
 }
 
+// TestSchedules pauses, resumes, runs now, and fills past times.
+func TestSchedules(t *testing.T) {
+	x := newSite(t, plain)
+	send := func(want int, pairs ...string) {
+		t.Helper()
+		form := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		if res := x.post("/schedules/nightly/edit", form); res.StatusCode != want {
+			t.Errorf("%v: %d, want %d", form, res.StatusCode, want)
+		}
+	}
+	paused := func(want bool) {
+		t.Helper()
+		if st, err := x.schedules.Show(t.Context(), "nightly"); err != nil || st.Paused != want {
+			t.Errorf("paused is %v, %v, want %v", st.Paused, err, want)
+		}
+	}
+	send(303, "do", "pause", "why", "a holiday")
+	paused(true)
+	if _, body := x.get("/schedules/nightly"); !strings.Contains(body, "Resume") || !strings.Contains(body, "Nothing while it is paused") {
+		t.Errorf("the page does not say that it is paused:\n%s", body)
+	}
+	send(303, "do", "resume")
+	paused(false)
+	send(303, "do", "trigger")
+	send(303, "do", "backfill", "from", "2026-04-01", "to", "2026-04-03", "jobs", "2")
+	send(422, "do", "backfill", "from", "2026-04-03", "to", "2026-04-01")
+	send(400, "do", "backfill", "from", "yesterday", "to", "2026-04-01")
+	send(409, "do", "cancel", "run", "x")
+	send(400, "do", "nonsense")
+	fires, err := x.schedules.History(t.Context(), "nightly", registry.FireQuery{Oldest: true})
+	if err != nil || len(fires) != 4 || fires[0].Cause != "backfill" || fires[3].Cause != "manual" {
+		t.Errorf("the fires are %+v, %v", fires, err)
+	}
+	if status, _ := x.get("/schedules/nothing"); status != 404 {
+		t.Errorf("an unknown schedule: %d", status)
+	}
+}
+
 // TestLaunch: retry and run now call the launcher with the command that a person
 // would type, and values of a form cannot become options.
 func TestLaunch(t *testing.T) {
@@ -280,7 +321,7 @@ func TestWhoMaySee(t *testing.T) {
 		method, path, token string
 		want                int
 	}{
-		{"GET", "/runs", "", 401}, {"GET", asset("pipe.css"), "", 200}, {"GET", "/runs", reader, 200}, {"GET", "/runs", partly, 403}, {"GET", "/models", partly, 403},
+		{"GET", "/runs", "", 401}, {"GET", asset("pipe.css"), "", 200}, {"GET", "/runs", reader, 200}, {"GET", "/runs", partly, 403}, {"GET", "/models", partly, 403}, {"GET", "/schedules", partly, 403},
 		{"POST", edit, reader, 403}, {"POST", edit, writer, 303}, {"POST", "/theme", reader, 303},
 	} {
 		if got := ask(c.method, c.path, c.token); got != c.want {

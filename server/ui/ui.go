@@ -20,7 +20,7 @@ import (
 
 // Patterns are what the pages answer, for http.ServeMux.
 var Patterns = []string{
-	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/compare", "/models", "/models/", "/artifacts/", "/pipelines", "/pipelines/", "/deployments", "/deployments/",
+	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/compare", "/models", "/models/", "/artifacts/", "/pipelines", "/pipelines/", "/deployments", "/deployments/", "/schedules", "/schedules/",
 	"GET /metrics.json", "/theme", "GET /static/", "GET /favicon.ico",
 }
 
@@ -39,10 +39,11 @@ type Models interface {
 
 // Options are what the pages need beside the workspace.
 type Options struct {
-	Launcher Launcher         // nil: runs cannot be begun from a page
-	Models   Models           // nil: deployed models cannot be tried here
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger     // nil: slog.Default
+	Launcher  Launcher         // nil: runs cannot be begun from a page
+	Models    Models           // nil: deployed models cannot be tried here
+	Schedules Schedules        // nil: there are none
+	Now       func() time.Time // nil: time.Now
+	Log       *slog.Logger     // nil: slog.Default
 }
 
 // Server is the http.Handler of the pages.
@@ -142,6 +143,7 @@ func (s *Server) routes() {
 	s.artifactRoutes()
 	s.pipelineRoutes()
 	s.deploymentRoutes()
+	s.scheduleRoutes()
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &problem{http.StatusNotFound, "There is no page at this address."})
 	})

@@ -19,6 +19,7 @@ import (
 
 	"pipe/artifacts"
 	"pipe/registry"
+	"pipe/schedule"
 	"pipe/server/inference"
 	"pipe/workspace"
 )
@@ -31,12 +32,13 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 // site is a served workspace with two runs of a pipeline, a run of another tool,
 // and a model of two versions. Its names are those that a test gives it.
 type site struct {
-	t        *testing.T
-	w        *workspace.Workspace
-	s        *Server
-	launched [][]string
-	table    artifacts.Ref
-	runs     [3]string
+	t         *testing.T
+	w         *workspace.Workspace
+	s         *Server
+	launched  [][]string
+	schedules *schedule.Service
+	table     artifacts.Ref
+	runs      [3]string
 }
 
 // Launch implements Launcher.
@@ -69,7 +71,12 @@ func newSite(t *testing.T, name func(string) string) *site {
 		t.Fatal(err)
 	}
 	x := &site{t: t, w: w}
-	x.s = New(w, Options{Now: func() time.Time { return noon }, Launcher: x, Models: x})
+	file := filepath.Join(filepath.Dir(w.Dir), "nightly.yaml")
+	x.must(os.WriteFile(file, []byte("pipeline: nightly\nschedule: { cron: \"0 3 * * *\" }\nstages:\n  a: { uses: exec, with: { run: \"echo a\" } }\n"), 0o666))
+	x.schedules = &schedule.Service{Workspace: w, Now: func() time.Time { return noon }}
+	_, err = x.schedules.Add(ctx, file, "")
+	x.must(err)
+	x.s = New(w, Options{Schedules: x.schedules, Now: func() time.Time { return noon }, Launcher: x, Models: x})
 	t.Cleanup(func() { x.s.Close(); w.Close() })
 	x.fill(ctx, name)
 	return x
@@ -183,7 +190,7 @@ func (x *site) paths(name func(string) string) map[string]string {
 		"run-files": "/runs/" + x.runs[2] + "/artifacts", "run-file": "/runs/" + x.runs[2] + "/files/notes.txt", "run-file-table": "/runs/" + x.runs[2] + "/files/data.csv",
 		"run-pipeline": run + "/pipeline", "stage": run + "/stages/" + url.PathEscape(name("train")), "artifact": "/artifacts/" + string(x.table.Digest), "artifact-stats": "/artifacts/" + string(x.table.Digest) + "/stats",
 		"artifact-external": "/artifacts/" + strings.Repeat("a", 64), "compare": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1] + "&run=" + x.runs[2], "compare-two": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1],
-		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "deployments": "/deployments", "deployment": "/deployments/texts", "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
+		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "deployments": "/deployments", "deployment": "/deployments/texts", "schedules": "/schedules", "schedule": "/schedules/nightly", "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
 	}
 }
 

@@ -144,6 +144,17 @@ const journeys = {
     await page.waitForSelector("#answer");
     wrong(await page.locator("#answer table tr").count() > 1, "no probabilities are shown");
   },
+  async "pause a schedule"(page, act) {
+    await page.goto(BASE + "/schedules");
+    await act.press(page, link(page, "nightly"));
+    await page.waitForURL(/schedules\/nightly/);
+    wrong(/in \d+/.test(await page.locator("dl.facts").innerText()), "the page does not say when it runs next");
+    await act.press(page, button(page, "Pause"));
+    await button(page, "Resume").waitFor();
+    wrong((await page.locator("dl.facts").innerText()).includes("paused"), "the page does not say that it is paused");
+    await act.press(page, button(page, "Resume"));
+    await button(page, "Pause").waitFor();
+  },
   async "note, tag and find again"(page, act, way) {
     await page.goto(BASE + "/runs?q=short");
     await act.press(page, link(page, "short training"));
@@ -203,7 +214,7 @@ for (const [way, act] of Object.entries({ mouse, keyboard })) {
 }
 
 // every page: readable without scripts, judged by axe, nothing sticks out
-const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", missing: "/runs/ffffffff" };
+const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", schedules: "/schedules", schedule: "/schedules/nightly", missing: "/runs/ffffffff" };
 await attempt("all pages have their data without scripts", { javaScriptEnabled: false }, async (page) => {
   await page.goto(BASE + "/runs?q=training");
   const runs = await page.locator("#runs tbody a").evaluateAll((list) => list.map((a) => a.getAttribute("href")));
