@@ -20,7 +20,7 @@ if [ -z "${PIPE_NODE_MODULES:-}" ]; then
 fi
 export PIPE_NODE_MODULES
 
-for n in 30 1000 10000; do
+for n in ${RUNS:-30 1000 10000}; do
 	mkdir -p "$work/$n/mlflow"
 	"$work/seed" -n "$n" -store "$work/$n/.pipe"
 	"$python" benchmarks/ui/seed_mlflow.py "$work/$n/.pipe/registry.db" "$work/$n/mlflow/mlflow.db"
