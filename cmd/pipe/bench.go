@@ -19,8 +19,8 @@ func benchCommand() *cobra.Command {
 		Long: `Measure the peak of this machine, in billions of operations a second and in
 gigabytes a second from memory, and how much of it matrix products and the other
 loops of networks reach. The share is of the roof over each loop: the lower of the
-peak of arithmetic and what memory can bring for it. What fits into the caches may be
-above its roof of memory. GOMAXPROCS=1 measures one core.`,
+peak of arithmetic and what memory can bring for it. What fits into the caches, or
+writes only what it has read, may be above its roof of memory. GOMAXPROCS=1 measures one core.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()

@@ -219,3 +219,25 @@ func TestPublishedSentencesOfMiniLM(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOpenHuggingFace demands that no settings panic or make the process allocate
+// what they claim: weights vouch for sizes, and there are none of the claimed ones.
+func FuzzOpenHuggingFace(f *testing.F) {
+	folder, _ := gptFolder(f)
+	f.Add(folder["config.json"].Data, []byte(nil), []byte(nil))
+	f.Add([]byte(`{"model_type":"llama","vocab_size":9,"num_hidden_layers":1,"num_attention_heads":4,"num_key_value_heads":2,"hidden_size":8,"intermediate_size":12,"max_position_embeddings":6,"hidden_act":"silu"}`), []byte(nil), []byte(nil))
+	f.Add([]byte(`{"model_type":"bert","vocab_size":1152921504606846976,"num_hidden_layers":1,"num_attention_heads":2,"hidden_size":4,"intermediate_size":6,"max_position_embeddings":1152921504606846976,"hidden_act":"gelu"}`),
+		[]byte(`[{"path":"","type":"Transformer"},{"path":"1_Pooling","type":"x.Pooling"},{"path":"2","type":"Normalize"}]`), []byte(`{"pooling_mode_mean_tokens":true}`))
+	f.Fuzz(func(t *testing.T, config, modules, pooling []byte) {
+		folder["config.json"] = &fstest.MapFile{Data: config}
+		delete(folder, "modules.json")
+		if modules != nil {
+			folder["modules.json"] = &fstest.MapFile{Data: modules}
+		}
+		folder["1_Pooling/config.json"] = &fstest.MapFile{Data: pooling}
+		n, err := OpenHuggingFace(folder)
+		if err == nil && n.ready() != nil {
+			t.Errorf("it is read without weights: %v", n.ready())
+		}
+	})
+}
