@@ -26,3 +26,13 @@ func delayCollection() {
 		debug.SetMemoryLimit(math.MaxInt64)
 	}, struct{}{})
 }
+
+// collectAsUsual undoes delayCollection for a process that lives long: there the
+// first megabytes are not the last.
+func collectAsUsual() {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	debug.SetGCPercent(100)
+	debug.SetMemoryLimit(math.MaxInt64)
+}

@@ -33,6 +33,7 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
   pipe up --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			collectAsUsual()
 			w, err := workspace.Open(cmd.Context(), a.store)
 			if err != nil {
 				return err
