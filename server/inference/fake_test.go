@@ -21,12 +21,11 @@ import (
 
 // fake answers "yes" or "no" to a text, and can be made slow, broken or large.
 type fake struct {
-	version int
-	delay   time.Duration
-	err     error
-	size    int64
-	panics  bool
-	answer  string
+	delay  time.Duration
+	err    error
+	size   int64
+	panics bool
+	answer string
 
 	largest atomic.Int64 // batch
 	calls   atomic.Int64

@@ -153,7 +153,7 @@ func TestOpenAIWritesAndStops(t *testing.T) {
 		}
 		return v.Choices[0].Text
 	}
-	if seeded(5) != seeded(5) || seeded(5) == seeded(6) {
+	if first, again := seeded(5), seeded(5); first != again || first == seeded(6) {
 		t.Error("equal seeds should give equal texts, others other ones")
 	}
 }
