@@ -8,11 +8,13 @@ import (
 
 // sharedForm are the keys of a stage that `defaults:` may set for all stages.
 type sharedForm struct {
-	Timeout Duration `yaml:"timeout" doc:"how long an attempt may take" example:"10m"`
-	Retries *Retries `yaml:"retries" doc:"how often the stage is tried again after it failed: a number, or {times, delay, backoff, max_delay, jitter, on}" example:"3"`
-	GoOn    bool     `yaml:"continue_on_error" doc:"after it failed, the run goes on with what does not depend on it, and ends as failed" default:"false"`
-	Cache   *bool    `yaml:"cache" doc:"false runs the stage each time"`
-	Tags    []string `yaml:"tags" doc:"labels of the stage"`
+	Timeout   Duration   `yaml:"timeout" doc:"how long an attempt may take" example:"10m"`
+	Retries   *Retries   `yaml:"retries" doc:"how often the stage is tried again after it failed: a number, or {times, delay, backoff, max_delay, jitter, on}" example:"3"`
+	GoOn      bool       `yaml:"continue_on_error" doc:"after it failed, the run goes on with what does not depend on it, and ends as failed" default:"false"`
+	Cache     *bool      `yaml:"cache" doc:"false runs the stage each time"`
+	Resources *Resources `yaml:"resources" doc:"what the stage takes while it runs: {cpu, memory, pools}"`
+	Priority  int        `yaml:"priority" doc:"of the stages that could start, those with a higher number do; by default the one with the longest way to the end" default:"0"`
+	Tags      []string   `yaml:"tags" doc:"labels of the stage"`
 }
 
 // kindDefaults are those for the stages of one kind.

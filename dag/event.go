@@ -10,7 +10,7 @@ import (
 type EventType string
 
 // The life of a run in events. Each stage ends with exactly one of cached,
-// finished, failed and skipped.
+// finished, failed, skipped and waiting.
 const (
 	RunStarted    EventType = "run.started"
 	RunFinished   EventType = "run.finished"
@@ -22,6 +22,7 @@ const (
 	StageFinished EventType = "stage.finished"
 	StageFailed   EventType = "stage.failed"
 	StageSkipped  EventType = "stage.skipped"
+	StageWaiting  EventType = "stage.waiting" // for a person
 )
 
 // Event is the only thing that leaves a run: the terminal, the journal, the

@@ -50,6 +50,7 @@ type fileForm struct {
 	Include     rawNode           `yaml:"include" doc:"files whose params, defaults and stages belong to this pipeline: a name, beside this file, or a list of them"`
 	Params      rawNode           `yaml:"params" doc:"values that a run may set with -p name=value"`
 	Defaults    rawNode           `yaml:"defaults" doc:"keys that stages take where they do not have them themselves"`
+	Pools       map[string]int    `yaml:"pools" doc:"how much there is of what stages share, such as connections to a database: a map from names to numbers; stages take of it under resources.pools" example:"{ database: 2 }"`
 	Stages      rawNode           `yaml:"stages" doc:"the stages by name" required:"true"`
 	Inputs      rawNode           `yaml:"inputs" doc:"what another pipeline that uses this one connects, as inputs.NAME: a map from names to a type of artifact, or {type, description, optional}"`
 	Outputs     rawNode           `yaml:"outputs" doc:"what another pipeline that uses this one may connect: a map from names to stage.port"`
@@ -69,13 +70,14 @@ func (r *rawNode) DecodeNode(_ *text.Decoder, n *text.Node) { r.Node = n }
 
 // stageForm is a stage in the file.
 type stageForm struct {
-	Uses        rawNode `yaml:"uses" doc:"the kind of the stage" required:"true"`
-	Description string  `yaml:"description" doc:"what it is for"`
-	In          rawNode `yaml:"in" doc:"the inputs: a stage, stage.port, or a map from input to stage"`
-	With        rawNode `yaml:"with" doc:"the configuration of the kind"`
-	Matrix      rawNode `yaml:"matrix" doc:"makes a variant of the stage for each combination of lists, whose values are ${matrix.NAME}; exclude leaves combinations out, include adds some" example:"{ rate: [0.1, 0.01], units: [8, 16] }"`
-	Foreach     rawNode `yaml:"foreach" doc:"makes a variant of the stage for each item of a list, or for each row of {table: FILE}; the item is ${item}, its keys are ${item.NAME}" example:"[en, de, fr]"`
-	When        rawNode `yaml:"when" doc:"a condition (CEL) over params, inputs.PORT.rows of tables, inputs.PORT.NAME of metrics, and rows and metrics.NAME where one input is a table or metrics; where it is false the stage is skipped" example:"metrics.accuracy > 0.9"`
+	Uses        rawNode   `yaml:"uses" doc:"the kind of the stage" required:"true"`
+	Description string    `yaml:"description" doc:"what it is for"`
+	In          rawNode   `yaml:"in" doc:"the inputs: a stage, stage.port, or a map from input to stage"`
+	With        rawNode   `yaml:"with" doc:"the configuration of the kind"`
+	Matrix      rawNode   `yaml:"matrix" doc:"makes a variant of the stage for each combination of lists, whose values are ${matrix.NAME}; exclude leaves combinations out, include adds some" example:"{ rate: [0.1, 0.01], units: [8, 16] }"`
+	Foreach     rawNode   `yaml:"foreach" doc:"makes a variant of the stage for each item of a list, or for each row of {table: FILE}; the item is ${item}, its keys are ${item.NAME}" example:"[en, de, fr]"`
+	When        rawNode   `yaml:"when" doc:"a condition (CEL) over params, inputs.PORT.rows of tables, inputs.PORT.NAME of metrics, and rows and metrics.NAME where one input is a table or metrics; where it is false the stage is skipped" example:"metrics.accuracy > 0.9"`
+	Approval    *Approval `yaml:"approval" doc:"the stage waits for a person, who says pipe approve RUN STAGE: true, a message, or {message}" example:"Release it?"`
 	sharedForm  `yaml:",inline"`
 }
 
@@ -136,6 +138,8 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	for _, check := range l.later {
 		check()
 	}
+	p.Pools = form.Pools
+	l.checkPools(p)
 	l.link(p)
 	if l.order(p) {
 		l.checkStages(ctx, p)
@@ -175,6 +179,7 @@ func (l *loader) loadStage(s *Stage) {
 	}
 	s.Description, s.Tags = form.Description, form.Tags
 	s.NoCache = form.Cache != nil && !*form.Cache
+	s.Approval, s.Resources, s.Priority = form.Approval, form.Resources, form.Priority
 	s.Timeout, s.Retries, s.ContinueOnError, s.whenNode = form.Timeout, form.Retries, form.GoOn, form.When.Node
 	uses := form.Uses.Node
 	if uses == nil {

@@ -22,6 +22,7 @@ type Pipeline struct {
 	Moment      Moment // the logical time of a run of it
 	Concurrency Concurrency
 	Hooks       Hooks
+	Pools       map[string]int // how much there is of what stages share
 
 	// Reads are the files beside File that the pipeline was made from: what it
 	// includes, the pipelines and the tables that it uses.
@@ -47,6 +48,9 @@ type Stage struct {
 	// ContinueOnError lets a run go on with what does not depend on the stage
 	// after it failed; the run has failed all the same.
 	ContinueOnError bool
+	Approval        *Approval  // nil for a stage that asks nobody
+	Resources       *Resources // nil for one job
+	Priority        int
 	// Secrets are the names of those that the configuration holds.
 	Secrets []string
 

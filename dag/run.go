@@ -27,7 +27,11 @@ type RunOptions struct {
 	Verify    bool   // run what the store has once more and compare the bytes
 	Remote    Remote // asked where the store does not know; nil asks nobody
 	Secrets   Secrets
-	Now       func() time.Time
+	// Decisions are what people have decided about stages that ask them.
+	Decisions map[string]Decision
+	// Memory is what stages may take together; 0 means what the machine has.
+	Memory Bytes
+	Now    func() time.Time
 	// Sleep waits between two attempts at a stage, or gives the context's error.
 	Sleep func(context.Context, time.Duration) error
 }
@@ -81,6 +85,9 @@ func Run(ctx context.Context, p *Pipeline, o RunOptions) (*Result, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
+	if o.Memory <= 0 {
+		o.Memory = machineMemory(p)
+	}
 	if o.Sink == nil {
 		o.Sink = Sinks{}
 	}
@@ -110,6 +117,7 @@ type runner struct {
 	missed      readyQueue       // the store has not their results: they wait for a job
 	looked      map[*Stage]*work // of the stages in missed
 	running     map[*Stage]*work
+	taken       budget
 	stopped     bool // nothing new is started
 	interrupted bool
 	messages    chan message
@@ -125,6 +133,7 @@ type message struct {
 func (r *runner) run(ctx context.Context) (*Result, error) {
 	started := r.options.Now()
 	r.running, r.looked = map[*Stage]*work{}, map[*Stage]*work{}
+	r.taken.pools = map[string]int{}
 	r.emit(Event{Time: started, Type: RunStarted, Pipeline: r.pipeline.Name, Stages: len(r.chosen.stages)})
 	r.prepare()
 	workCtx, stopWork := context.WithCancel(ctx)
@@ -174,11 +183,18 @@ func (r *runner) prepare() {
 // dispatch ends what the store has, however many stages run already, and
 // starts of the rest what there are jobs for.
 func (r *runner) dispatch(ctx context.Context) {
-	for r.look(ctx); !r.stopped && r.missed.Len() > 0 && len(r.running) < r.options.Jobs && ctx.Err() == nil; r.look(ctx) {
-		s := heap.Pop(&r.missed).(*Stage)
+	for r.look(ctx); !r.stopped && ctx.Err() == nil; r.look(ctx) {
+		s := r.next()
+		if s == nil {
+			return
+		}
 		w := r.looked[s]
 		delete(r.looked, s)
-		r.running[s] = w
+		if !r.mayStart(w) {
+			continue
+		}
+		r.running[s], w.took = w, true
+		r.take(s, 1)
 		go r.work(ctx, r.worker(s), w)
 	}
 }
@@ -312,6 +328,9 @@ func (r *runner) end(w *work) {
 		return // it was left behind
 	}
 	delete(r.running, s)
+	if w.took {
+		r.take(s, -1)
+	}
 	r.ended[s] = true
 	e := Event{Time: r.options.Now(), Type: o.event, Stage: s.Name, Kind: s.Info.Name, Key: o.key, Inputs: flatten(w.inputs), Outputs: o.outputs, Externals: o.externals, Seconds: o.seconds}
 	switch o.event {
@@ -367,6 +386,8 @@ func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error)
 			errs[i] = f
 		}
 		err = errors.Join(errs...)
+	case len(res.Waiting) > 0:
+		res.Status = StatusWaiting
 	default:
 		res.Status = StatusFinished
 	}
@@ -374,6 +395,9 @@ func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error)
 	now := r.options.Now()
 	res.Seconds = now.Sub(started).Seconds()
 	e := Event{Time: now, Type: RunFinished, Status: res.Status, Seconds: res.Seconds}
+	if res.Status == StatusWaiting {
+		e.Text = "waits for an approval: " + strings.Join(res.Waiting, ", ")
+	}
 	if err != nil {
 		e.Text = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
@@ -386,7 +410,7 @@ func (r *runner) emit(e Event) {
 	r.options.Sink.Event(&e)
 }
 
-// readyQueue hands out the stage with the longest way to the end first, and
+// readyQueue hands out the stage with the highest priority, of those the one with the longest way to the end first, and
 // among equals the one that is first in the file.
 type readyQueue struct {
 	stages []*Stage
@@ -396,6 +420,9 @@ type readyQueue struct {
 func (q *readyQueue) Len() int { return len(q.stages) }
 func (q *readyQueue) Less(i, j int) bool {
 	a, b := q.stages[i], q.stages[j]
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
 	if q.depth[a] != q.depth[b] {
 		return q.depth[a] > q.depth[b]
 	}

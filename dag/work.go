@@ -17,6 +17,7 @@ import (
 type work struct {
 	stage   *Stage
 	inputs  map[string][]artifacts.Ref
+	took    bool                 // its resources are booked
 	labels  map[string][][]Label // of a Labelled kind's inputs
 	about   *described           // nil until somebody needed it
 	outcome outcome

@@ -126,10 +126,11 @@ func finish(t *tx, id string, status Status, end time.Time, errText string) erro
 	if err := t.exec("UPDATE runs SET status = ?, ended = ?, error = ?, revision = revision + 1 WHERE seq = ?", string(status), millis(end), errText, a.seq); err != nil {
 		return err
 	}
-	if status == Running || status == Scheduled {
+	if status == Running {
 		return nil
 	}
-	// A stage that was running when its run ended did not finish either.
+	// A stage that was running when its run ended did not finish either. A run
+	// that waits for a person has no process, too.
 	if err := t.exec("UPDATE stages SET state = 'failed', finished = ?, error = ? WHERE run = ? AND state = 'running'",
 		millis(end), errText, a.seq); err != nil {
 		return err

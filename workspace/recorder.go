@@ -107,7 +107,7 @@ func (r *recorder) Event(e *dag.Event) {
 		r.stage(e, registry.StageDone)
 	case dag.StageFailed:
 		r.stage(e, registry.StageFailed)
-	case dag.StageSkipped:
+	case dag.StageSkipped, dag.StageWaiting:
 		r.stage(e, registry.StageSkipped)
 	case dag.RunFinished:
 		end := *e
@@ -267,7 +267,7 @@ func (r *recorder) finish(ctx context.Context) {
 	if r.err = r.store.Flush(); r.err != nil {
 		return
 	}
-	status := map[string]registry.Status{"finished": registry.Finished, "failed": registry.Failed, "killed": registry.Killed}[r.end.Status]
+	status := map[string]registry.Status{"finished": registry.Finished, "failed": registry.Failed, "killed": registry.Killed, dag.StatusWaiting: registry.Scheduled}[r.end.Status]
 	if r.err = r.registry.FinishRun(ctx, r.start.ID, status, r.end.Time, r.end.Text); r.err == nil && status == registry.Finished && r.whole() {
 		r.err = r.registry.SetWorkList(ctx, r.start.ID, registry.NewWorkList(r.stages))
 	}

@@ -22,10 +22,11 @@ type RunOptions struct {
 	Jobs      int
 	KeepGoing bool
 	Verify    bool
-	Tags      map[string]string // beside those of the pipeline
-	Sink      dag.Sink          // sees the events beside the journal and the registry
-	Remote    string            // the address of a remote that results are taken from and given to; "" for none
-	Warn      func(error)       // is told what is wrong with the remote, which fails no run
+	Decisions map[string]dag.Decision // about stages that ask a person
+	Tags      map[string]string       // beside those of the pipeline
+	Sink      dag.Sink                // sees the events beside the journal and the registry
+	Remote    string                  // the address of a remote that results are taken from and given to; "" for none
+	Warn      func(error)             // is told what is wrong with the remote, which fails no run
 }
 
 // Request is what was asked for when a run began. It is kept in the run's
@@ -80,7 +81,7 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	}
 	run := dag.RunOptions{
 		ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: sinks,
-		Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets,
+		Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets, Decisions: o.Decisions,
 	}
 	if shared != nil {
 		run.Remote = shared

@@ -83,7 +83,7 @@ Exit codes: 0 done, 1 a stage failed, 2 the pipeline file is wrong, 3 usage,
 		return nil
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.runCommand(), a.planCommand(), a.checkCommand(), a.graphCommand(), a.predictCommand(), a.transcribeCommand(), a.generateCommand(), a.runsCommand(), a.logsCommand(), a.replayCommand(), a.diffCommand(), a.retryCommand(), a.cancelCommand(), a.modelsCommand(), a.artifactsCommand(), a.gcCommand(), a.pushCommand(), a.pullCommand(), a.upCommand(), a.scheduleCommand(), a.triggerCommand(), a.backfillCommand(), a.serveCommand(), a.usersCommand(), a.registryCommand(), a.initCommand(), a.kindsCommand(), schemaCommand(), explainCommand(), benchCommand(), versionCommand())
+	root.AddCommand(a.runCommand(), a.planCommand(), a.checkCommand(), a.graphCommand(), a.predictCommand(), a.transcribeCommand(), a.generateCommand(), a.runsCommand(), a.logsCommand(), a.replayCommand(), a.diffCommand(), a.retryCommand(), a.cancelCommand(), a.approveCommand(), a.rejectCommand(), a.modelsCommand(), a.artifactsCommand(), a.gcCommand(), a.pushCommand(), a.pullCommand(), a.upCommand(), a.scheduleCommand(), a.triggerCommand(), a.backfillCommand(), a.serveCommand(), a.usersCommand(), a.registryCommand(), a.initCommand(), a.kindsCommand(), schemaCommand(), fmtCommand(), explainCommand(), benchCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		usageArgs(c)
 	}

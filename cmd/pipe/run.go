@@ -65,6 +65,7 @@ type runner struct {
 	params              params
 	json, quiet, dryRun bool
 	watch               bool
+	continues           string   // a run that waited and is gone on with
 	reads               []string // files that the pipeline includes and uses
 }
 
@@ -115,7 +116,14 @@ func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.W
 	if r.Sink != nil {
 		o.Sink = dag.Sinks{v, r.Sink}
 	}
-	id, res, err := w.Run(ctx, p, o)
+	var id string
+	var res *dag.Result
+	var err error
+	if r.continues != "" {
+		id, res, err = w.ContinueWith(ctx, r.continues, p, o)
+	} else {
+		id, res, err = w.Run(ctx, p, o)
+	}
 	v.Close()
 	if r.json || res == nil {
 		return shown(err, r.json)
@@ -128,6 +136,9 @@ func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.W
 	}
 	if _, werr := fmt.Fprintf(cmd.OutOrStdout(), "%s  (run %s)\n", view.Summary(res), short(id)); werr != nil && err == nil {
 		return werr
+	}
+	for _, s := range res.Waiting {
+		fmt.Fprintf(cmd.OutOrStdout(), "stage %q waits: pipe approve %s %s --why …\n", s, short(id), s)
 	}
 	return shown(err, len(res.Failures) > 0)
 }

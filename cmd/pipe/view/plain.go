@@ -51,6 +51,8 @@ func (v *Plain) Event(e *dag.Event) {
 		v.line(s, "FAILED", s.text)
 	case dag.StageSkipped:
 		v.line(s, "skipped", s.text)
+	case dag.StageWaiting:
+		v.line(s, "WAITS", e.Text)
 	}
 }
 

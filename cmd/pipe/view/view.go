@@ -62,7 +62,7 @@ func (s *stage) take(e *dag.Event) {
 		s.metrics = metricsText(s.points)
 	case dag.StageLog:
 		s.log = e.Text
-	case dag.StageCached, dag.StageFinished, dag.StageFailed, dag.StageSkipped:
+	case dag.StageCached, dag.StageFinished, dag.StageFailed, dag.StageSkipped, dag.StageWaiting:
 		s.state, s.seconds, s.outputs, s.text = e.Type, e.Seconds, e.Outputs, e.Text
 		if e.Type == dag.StageCached {
 			s.metrics = metricsText(e.Metrics)
@@ -137,7 +137,7 @@ func duration(seconds float64) string {
 // result says what a stage came to: rows of tables, sizes of the rest.
 func (s *stage) result() string {
 	switch s.state {
-	case dag.StageFailed, dag.StageSkipped:
+	case dag.StageFailed, dag.StageSkipped, dag.StageWaiting:
 		return s.text
 	}
 	if s.metrics != "" && !onlyTables(s.outputs) {

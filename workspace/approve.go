@@ -1,0 +1,94 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"pipe/dag"
+	"pipe/dag/text"
+	"pipe/registry"
+)
+
+// The tags that connect a run that waited with the one that goes on with it.
+const (
+	continuesTag = "pipe.continues"
+	continuedTag = "pipe.continued_by"
+)
+
+// ErrNotWaiting says that a run does not wait for a decision about a stage.
+var ErrNotWaiting = errors.New("it does not wait for a decision")
+
+// Decide records what a person has decided about a stage that a run waits for:
+// who, why and when. It starts nothing.
+func (w *Workspace) Decide(run, stage string, approved bool, who, why string) (dag.Decision, error) {
+	waiting, err := dag.Waiting(w.RunDir(run))
+	if err != nil {
+		return dag.Decision{}, err
+	}
+	names := make([]string, len(waiting))
+	for i, e := range waiting {
+		names[i] = e.Stage
+		if e.Stage != stage {
+			continue
+		}
+		if who == "" {
+			who = username()
+		}
+		d := dag.Decision{Stage: stage, Key: e.Key, Approved: approved, Who: who, Why: why, Time: time.Now().UTC()}
+		return d, dag.AddDecision(w.RunDir(run), d)
+	}
+	hint := text.DidYouMean(stage, names)
+	if hint == "" {
+		hint = "it waits for: " + text.List(names)
+	}
+	return dag.Decision{}, fmt.Errorf("stage %q of run %.8s: %w (%s)", stage, run, ErrNotWaiting, hint)
+}
+
+// Continue goes on with a run that waited: the pipeline as it was then, with
+// what has been decided. What the first run did is in the store, so that only
+// the rest runs. The run that is gone on with ends as finished, and names the
+// new one.
+func (w *Workspace) Continue(ctx context.Context, run string, o RunOptions) (id string, res *dag.Result, err error) {
+	p, err := w.asItWas(ctx, run)
+	if err != nil {
+		return "", nil, err
+	}
+	return w.ContinueWith(ctx, run, p, o)
+}
+
+// asItWas loads the pipeline of a run as its text was then.
+func (w *Workspace) asItWas(ctx context.Context, run string) (*dag.Pipeline, error) {
+	req, err := w.Request(run)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(w.RunDir(run), dag.PipelineFile))
+	if err != nil {
+		return nil, fmt.Errorf("the text of the run's pipeline is gone: %w", err)
+	}
+	return LoadRequest(ctx, req, data)
+}
+
+// ContinueWith is Continue with the pipeline at hand.
+func (w *Workspace) ContinueWith(ctx context.Context, run string, p *dag.Pipeline, o RunOptions) (id string, res *dag.Result, err error) {
+	req, err := w.Request(run)
+	if err != nil {
+		return "", nil, err
+	}
+	if o.Decisions, err = dag.Decisions(w.RunDir(run)); err != nil {
+		return "", nil, err
+	}
+	o.Selection = dag.Selection{Targets: req.Targets, From: req.From}
+	o.Tags = map[string]string{continuesTag: run}
+	id, res, err = w.Run(ctx, p, o)
+	if id == "" {
+		return id, res, err
+	}
+	finished := registry.Finished
+	_, uerr := w.Registry.UpdateRun(ctx, run, registry.RunChange{Status: &finished})
+	return id, res, errors.Join(err, uerr, w.Registry.SetTags(ctx, run, []registry.Pair{{Key: continuedTag, Value: id}}))
+}
