@@ -41,7 +41,7 @@ func (l *loader) checkStage(s *Stage) {
 		}
 	}
 	c.report = func(code, field, message, hint string) {
-		l.problems.Add(&text.Problem{Code: code, Pos: s.fieldPos(field), Text: fmt.Sprintf("stage %q: %s%s", s.label, label(field), message), Hint: hint})
+		l.problems.Add(&text.Problem{Code: code, Pos: s.fieldPos(field), Text: fmt.Sprintf("stage %q: %s%s", s.label, label(field), message), Hint: hint, Trail: s.trail(c.port, c.column)})
 	}
 	before := l.problems.Len()
 	l.checkWhen(s)

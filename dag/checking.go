@@ -29,6 +29,8 @@ type Check struct {
 
 	report func(code, field, message, hint string)
 	cache  *expr.Cache
+	// port and column are what the problem is about that is being reported.
+	port, column string
 }
 
 // NewCheck prepares a check outside a pipeline, for tests and tools; report
@@ -69,7 +71,9 @@ func (c *Check) Column(port, field, name string) (f arrow.Field, ok bool) {
 	if hint == "" {
 		hint = "its columns: " + text.List(names)
 	}
+	c.port, c.column = port, name
 	c.report("missing-column", field, fmt.Sprintf("%s has no column %q", s.Origin, name), hint)
+	c.port, c.column = "", ""
 	return f, false
 }
 

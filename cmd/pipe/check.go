@@ -100,11 +100,12 @@ func problemsJSON(w io.Writer, ps []*text.Problem) error {
 		Column int    `json:"column"`
 		Code   string `json:"code"`
 		Text   string `json:"text"`
+		Trail  string `json:"trail,omitempty"`
 		Hint   string `json:"hint,omitempty"`
 	}
 	out := make([]problem, len(ps))
 	for i, p := range ps {
-		out[i] = problem{p.Pos.File.Name, p.Pos.Line, p.Pos.Col, p.Code, p.Text, p.Hint}
+		out[i] = problem{p.Pos.File.Name, p.Pos.Line, p.Pos.Col, p.Code, p.Text, p.Trail, p.Hint}
 	}
 	return writeJSON(w, out)
 }

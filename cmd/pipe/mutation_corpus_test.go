@@ -19,6 +19,14 @@ import (
 // it does not are listed in docs/errors.md.
 func TestMutations(t *testing.T) {
 	corpus := mutationCorpus(t)
+	beside := map[string][]byte{} // what language.yaml includes and uses
+	for _, name := range []string{"sources.yaml", "prepare.yaml", "grid.csv"} {
+		data, err := os.ReadFile(filepath.Join("testdata/language", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		beside[name] = data
+	}
 	t.Chdir(t.TempDir())
 	for from, to := range map[string]string{"template/tickets.csv": "tickets.csv"} {
 		data, err := template.ReadFile(from)
@@ -26,6 +34,11 @@ func TestMutations(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(to, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, data := range beside {
+		if err := os.WriteFile(name, data, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +78,7 @@ func mutationCorpus(t *testing.T) []mutation {
 	t.Helper()
 	own := ownPipelines(t)
 	var corpus []mutation
-	for _, path := range []string{"../../pipelines/textclass.yaml", "../../pipelines/spam.yaml", "../../pipelines/textclass-best.yaml", "template/pipeline.yaml"} {
+	for _, path := range []string{"../../pipelines/textclass.yaml", "../../pipelines/spam.yaml", "../../pipelines/textclass-best.yaml", "template/pipeline.yaml", "testdata/language/language.yaml"} {
 		if own[path] == "" {
 			t.Fatalf("there is no %s", path)
 		}

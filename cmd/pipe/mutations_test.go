@@ -25,6 +25,9 @@ type mutator struct {
 // free are the keys whose values are names or words of the writer's own.
 var free = []string{"pipeline", "description", "experiment", "model", "alias", "oov_token", "default", "type", "names"}
 
+// ownNames are the keys whose maps have names of the writer's own.
+var ownNames = []string{"params", "stages", "matrix", "env", "columns", "include", "exclude"}
+
 func mutations(file, src string) []mutation {
 	m := &mutator{file: file, lines: strings.Split(src, "\n")}
 	root := text.Parse(&text.File{Name: file, Data: []byte(src)}, &text.Problems{})
@@ -38,7 +41,7 @@ func (m *mutator) walk(path, key string, n *text.Node) {
 	switch n.Kind {
 	case text.Mapping:
 		for i, k := range n.Keys {
-			if path != ".params" && path != ".stages" { // names of the writer's own
+			if own := path[strings.LastIndexByte(path, '.')+1:]; path != ".pools" && !slices.Contains(ownNames, own) {
 				m.replace("a misspelt key", k, k.Raw, typo(k.Raw))
 			}
 			m.walk(path+"."+k.Raw, k.Raw, n.Items[i])

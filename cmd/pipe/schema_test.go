@@ -46,7 +46,7 @@ func validate(t *testing.T, s *jsonschema.Schema, src string) error {
 func ownPipelines(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, pattern := range []string{"../../pipelines/*.yaml", "../../examples/*/*.yaml", "../../benchmarks/*/*.yaml", "template/*.yaml"} {
+	for _, pattern := range []string{"../../pipelines/*.yaml", "../../examples/*/*.yaml", "../../benchmarks/*/*.yaml", "template/*.yaml", "testdata/language/language.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -66,6 +66,9 @@ type Problem struct {
 	Pos  Pos
 	Text string
 	Hint string // what to do; "" where the text says it
+	// Trail is the chain of stages that led to the mistake; "" where it is no
+	// longer than what the text says.
+	Trail string
 }
 
 // Error gives the problem on one line, without its source line.
@@ -91,6 +94,9 @@ func (p *Problem) Render() string {
 		gutter := fmt.Sprintf("%5d | ", p.Pos.Line)
 		b.WriteString(gutter + clip(line) + "\n")
 		b.WriteString(strings.Repeat(" ", len(gutter)-2) + "| " + caret(line, p.Pos) + "\n")
+	}
+	if p.Trail != "" {
+		b.WriteString("        by way of " + p.Trail + "\n")
 	}
 	if p.Hint != "" {
 		b.WriteString("        " + p.Hint + "\n")
