@@ -23,7 +23,8 @@ const (
 var ErrNotWaiting = errors.New("it does not wait for a decision")
 
 // Decide records what a person has decided about a stage that a run waits for:
-// who, why and when. It starts nothing.
+// who, why and when. It starts nothing. The same decision once more is the one
+// that is there.
 func (w *Workspace) Decide(run, stage string, approved bool, who, why string) (dag.Decision, error) {
 	waiting, err := dag.Waiting(w.RunDir(run))
 	if err != nil {
@@ -40,6 +41,10 @@ func (w *Workspace) Decide(run, stage string, approved bool, who, why string) (d
 		}
 		d := dag.Decision{Stage: stage, Key: e.Key, Approved: approved, Who: who, Why: why, Time: time.Now().UTC()}
 		return d, dag.AddDecision(w.RunDir(run), d)
+	}
+	made, err := dag.Decisions(w.RunDir(run))
+	if d, there := made[stage]; err == nil && there && d.Approved == approved {
+		return d, nil
 	}
 	hint := text.DidYouMean(stage, names)
 	if hint == "" {

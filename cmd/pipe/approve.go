@@ -53,7 +53,7 @@ func (a *app) decideCommand(approved bool, c *cobra.Command) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&why, "why", "", "the reason, which is kept with the decision")
 	f.StringVar(&who, "as", "", "who decides (default: the user of this machine)")
-	f.BoolVar(&only, "only", false, "record the decision and run nothing")
+	f.BoolVar(&only, "only", false, "record the decision and run nothing; the same command without it goes on later")
 	f.IntVarP(&r.Jobs, "jobs", "j", 0, "stages to run at a time (default: one for each core)")
 	f.BoolVar(&r.json, "json", false, "print events as lines of JSON")
 	f.BoolVarP(&r.quiet, "quiet", "q", false, "print the summary only")
