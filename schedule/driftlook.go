@@ -84,6 +84,7 @@ func (c *condition) driftObject() (any, error) {
 			worst = max(worst, *r.PSI)
 		}
 	}
+	c.say("the largest PSI is %.3g", worst)
 	return map[string]any{"rows": f.report.Rows, "drifted": int64(f.report.Drifted), "psi_max": worst}, nil
 }
 
