@@ -22,6 +22,8 @@ type entry struct {
 	wake  time.Time // when the engine must look at it; zero for never
 	place int       // in the engine's heap; -1 outside
 	busy  bool      // a poll is under way
+
+	written time.Time // when its memory was last written down
 }
 
 // memory is what a trigger remembers from one look to the next.

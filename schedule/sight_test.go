@@ -96,7 +96,9 @@ func TestTriggers(t *testing.T) {
 			func(t *testing.T, w *workspace.Workspace) { finished(t, w.Registry, "features", 1) }, "of features has finished"},
 		{"alias", dag.Schedule{On: &dag.Trigger{Alias: "m@champion"}},
 			func(t *testing.T, w *workspace.Workspace) {},
-			func(t *testing.T, w *workspace.Workspace) { championOf(t, w.Registry, "m", strings.Repeat("ab", 32), "") }, "m@champion is version 1"},
+			func(t *testing.T, w *workspace.Workspace) {
+				championOf(t, w.Registry, "m", strings.Repeat("ab", 32), "")
+			}, "m@champion is version 1"},
 		{"metric", dag.Schedule{When: `metric("evaluate.accuracy") < 0.8`},
 			func(t *testing.T, w *workspace.Workspace) { finished(t, w.Registry, "p", 0.9) },
 			func(t *testing.T, w *workspace.Workspace) { finished(t, w.Registry, "p", 0.7) }, "evaluate.accuracy is 0.7"},

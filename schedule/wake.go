@@ -141,7 +141,9 @@ func (g *Engine) sighted(ctx context.Context, s sighting) error {
 			f.Due, f.Start, f.End = f.At, f.At, f.At
 			batch.Fires = []registry.Fire{f}
 		}
-		if e.memory.worthWriting(before) || happened {
+		// That nothing has changed is written now and then, for those who look.
+		if e.memory.worthWriting(before) || happened || now.Sub(e.written) >= 10*time.Duration(e.spec.Poll) {
+			e.written = now
 			b, err := json.Marshal(e.memory)
 			if err != nil {
 				return err
