@@ -56,7 +56,7 @@ func measure() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("1,000 fires at one instant: %d runs, all begun within %v\n", once.runs, once.worst)
+	fmt.Printf("1,000 fires at one instant: %d runs, the last queued %v after its time\n", once.runs, once.worst)
 	return nil
 }
 
