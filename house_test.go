@@ -66,7 +66,7 @@ var mayImport = map[string][]string{
 	"schedule":         {"artifacts", "artifacts/table", "dag", "dag/cron", "dag/text", "notify", "registry", "stages/drift", "stages/rows", "workspace"},
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/cron", "dag/draw", "dag/text", "registry", "schedule", "server", "server/auth", "server/inference", "server/mlflow", "server/takeover", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/cron", "dag/draw", "dag/text", "notify", "registry", "schedule", "server", "server/auth", "server/inference", "server/mlflow", "server/takeover", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
 		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "stages/sound", "workspace"},
 }
 

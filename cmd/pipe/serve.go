@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"pipe/notify"
 	"pipe/registry"
 	"pipe/server"
 	"pipe/server/inference"
@@ -20,6 +23,7 @@ func (a *app) serveCommand() *cobra.Command {
 	var name string
 	var f policyFlags
 	var workers int
+	var alerts []string
 	c := &cobra.Command{
 		Use:   "serve MODEL",
 		Short: "Serve one registered model",
@@ -41,7 +45,11 @@ no failed request. docs/serving.md lists the protocols.`,
 				return err
 			}
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			models, err := predictions(ctx, w, inference.Options{Only: d, Workers: workers, Log: o.Log})
+			alert, err := alertsTo(alerts)
+			if err != nil {
+				return err
+			}
+			models, err := predictions(ctx, w, inference.Options{Only: d, Workers: workers, Alert: alert, Log: o.Log})
 			if err != nil {
 				return err
 			}
@@ -56,6 +64,7 @@ no failed request. docs/serving.md lists the protocols.`,
 	addressFlags(c, &o)
 	c.Flags().IntVar(&o.Port, "port", 8080, "the port; 0 lets the system choose")
 	c.Flags().StringVar(&name, "name", "", "the name in the path; by default the model's")
+	alertFlag(c, &alerts)
 	c.Flags().IntVar(&workers, "workers", 0, "how many batches are computed at once; 0: one for each processor")
 	f.add(c)
 	return c
@@ -135,6 +144,32 @@ func deploymentOf(ctx context.Context, w *workspace.Workspace, ref, name string,
 		return nil, err
 	}
 	return &registry.Deployment{Name: name, Model: model, Target: target, Policy: p}, nil
+}
+
+func alertFlag(c *cobra.Command, to *[]string) {
+	c.Flags().StringArrayVar(to, "alert", nil, "a webhook's address, or mailto:ADDRESS, that is told when a version does not answer or was rolled back by itself")
+}
+
+// alertsTo tells several targets; nil where there are none.
+func alertsTo(addresses []string) (func(context.Context, string, string) error, error) {
+	var targets notify.Targets
+	for _, a := range addresses {
+		t, err := notify.Parse(a)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--alert: %w", err)}
+		}
+		targets = append(targets, t)
+	}
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	return func(ctx context.Context, title, text string) error {
+		var errs []error
+		for _, t := range targets {
+			errs = append(errs, t.Send(ctx, notify.Message{Title: title, Text: text, Level: notify.Bad, Time: time.Now().UTC()}))
+		}
+		return errors.Join(errs...)
+	}, nil
 }
 
 // predictions makes the part of the server that answers with models.

@@ -16,6 +16,7 @@ import (
 func (a *app) upCommand() *cobra.Command {
 	var o server.Options
 	var memory int64
+	var alerts []string
 	var schedules scheduleFlags
 	c := &cobra.Command{
 		Use:   "up",
@@ -40,7 +41,11 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 			}
 			defer w.Close()
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			models, err := predictions(cmd.Context(), w, inference.Options{Memory: memory << 20, Log: o.Log})
+			alert, err := alertsTo(alerts)
+			if err != nil {
+				return err
+			}
+			models, err := predictions(cmd.Context(), w, inference.Options{Memory: memory << 20, Alert: alert, Log: o.Log})
 			if err != nil {
 				return err
 			}
@@ -60,6 +65,7 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 		},
 	}
 	addressFlags(c, &o)
+	alertFlag(c, &alerts)
 	schedules.add(c)
 	c.Flags().Int64Var(&memory, "model-memory", 0, "how many MiB loaded models may take before the longest unused are evicted; 0: no limit")
 	c.Flags().IntVar(&o.Port, "port", 5000, "the port; 0 lets the system choose")

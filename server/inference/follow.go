@@ -194,6 +194,8 @@ func (s *Server) trouble(e *endpoint, err error) {
 		return
 	}
 	text := err.Error()
-	e.trouble.Store(&text)
+	if before := e.trouble.Swap(&text); before == nil || *before != text {
+		s.alert("Model "+e.name+" is in trouble", text)
+	}
 	s.log.Error("a version that should answer does not", "deployment", e.name, "error", err)
 }

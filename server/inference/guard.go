@@ -71,6 +71,7 @@ func (s *Server) endCanary(ctx context.Context, e *endpoint, r *route, why strin
 	spared := *r
 	spared.canary = nil
 	e.route.CompareAndSwap(r, &spared)
+	s.alert("The canary of "+e.name+" has ended", fmt.Sprintf("Version %d: %s.", version, why))
 	s.log.Warn("canary ended", "deployment", e.name, "version", version, "why", why)
 }
 
@@ -90,6 +91,7 @@ func (s *Server) goBack(ctx context.Context, e *endpoint, r *route, why string) 
 	case err != nil:
 		s.log.Error("go back", "deployment", e.name, "error", err)
 	default:
+		s.alert("Model "+e.name+" was rolled back", fmt.Sprintf("From version %d to %d: %s.", from, to, why))
 		s.log.Warn("rolled back", "deployment", e.name, "from", from, "to", to, "why", why)
 	}
 }

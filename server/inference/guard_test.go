@@ -11,7 +11,10 @@ import (
 
 // A version whose live traffic fails is replaced by the one before, by itself.
 func TestFailingVersionIsRolledBack(t *testing.T) {
-	b := newBench(t, nil)
+	alerts := make(chan string, 10)
+	b := newBench(t, func(o *Options) {
+		o.Alert = func(_ context.Context, title, text string) error { alerts <- title + ": " + text; return nil }
+	})
 	b.served("m", `{"rollback":{"error_rate":0.1,"min_requests":20}}`, &fake{answer: "first"})
 	turns := &fake{answer: "second"}
 	b.register("m", turns)
@@ -31,6 +34,10 @@ func TestFailingVersionIsRolledBack(t *testing.T) {
 	b.guard(context.Background(), time.Now())
 	if err := b.Ready(context.Background()); err != nil || b.now("m") != 1 {
 		t.Fatalf("version %d answers, %v", b.now("m"), err)
+	}
+	b.shadows.Wait()
+	if got := <-alerts; got != "Model m was rolled back: From version 2 to 1: 1 of 20 requests failed, the limit is 0.1." {
+		t.Error(got)
 	}
 	log, err := b.reg.AuditLog(context.Background(), "m@champion", 1)
 	if err != nil || log[0].Action != "alias.rollback" || log[0].Who != guardian || !strings.Contains(log[0].Why, "1 of 20 requests failed") {

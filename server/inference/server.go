@@ -32,6 +32,9 @@ type Options struct {
 	Workers int
 	// Memory bounds the loaded models in bytes; 0: no limit.
 	Memory int64
+	// Alert is told what people should know: a version that does not answer, one
+	// that was rolled back by itself, a canary that ended. nil: only the log is.
+	Alert func(ctx context.Context, title, text string) error
 	// Poll is how often the registry is asked for changes; 0: 100 ms.
 	Poll time.Duration
 	Log  *slog.Logger
@@ -178,6 +181,18 @@ func (s *Server) sole() (*endpoint, error) {
 		return nil, notFound("nothing is deployed")
 	}
 	return nil, badRequest("model", "several models are deployed (%s); name one in the path, as /invocations/NAME", strings.Join(names, ", "))
+}
+
+// alert tells people, beside everything else.
+func (s *Server) alert(title, text string) {
+	if s.o.Alert == nil {
+		return
+	}
+	s.shadows.Go(func() {
+		if err := s.o.Alert(s.life, title, text); err != nil && s.life.Err() == nil {
+			s.log.Error("alert", "title", title, "error", err)
+		}
+	})
 }
 
 // Ready waits until the routes of all deployments are as the registry says.
