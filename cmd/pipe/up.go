@@ -16,7 +16,6 @@ import (
 func (a *app) upCommand() *cobra.Command {
 	var o server.Options
 	var memory int64
-	var alerts []string
 	var schedules scheduleFlags
 	c := &cobra.Command{
 		Use:   "up",
@@ -41,7 +40,7 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 			}
 			defer w.Close()
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			alert, err := alertsTo(alerts)
+			alert, err := alertsTo(schedules.alerts)
 			if err != nil {
 				return err
 			}
@@ -65,7 +64,6 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 		},
 	}
 	addressFlags(c, &o)
-	alertFlag(c, &alerts)
 	schedules.add(c)
 	c.Flags().Int64Var(&memory, "model-memory", 0, "how many MiB loaded models may take before the longest unused are evicted; 0: no limit")
 	c.Flags().IntVar(&o.Port, "port", 5000, "the port; 0 lets the system choose")
