@@ -21,7 +21,8 @@ var execKind = dag.Info{
 	Name: "exec", Version: 1, New: func() dag.Kind { return &Exec{} },
 	Doc: `Runs any program: Python, R, a shell script. Inputs are files that the environment
 names: PIPE_INPUT_<NAME> (tables as Parquet, or as Arrow IPC with tables: arrow). The program writes its
-outputs to the places PIPE_OUTPUT_<NAME>; PIPE_PARAMS names a JSON file with the params, where there are any. What it prints is the stage's log; a printed line
+outputs to the places PIPE_OUTPUT_<NAME>; PIPE_PARAMS names a JSON file with the params, where there are any. PIPE_MANIFEST names
+a JSON file with all of that: {version, seed, params, inputs: {NAME: [{path, type, format, rows}]}, outputs: {NAME: {path, type, format}}, metrics}. What it prints is the stage's log; a printed line
 "metric NAME VALUE" or "metric NAME STEP VALUE" is a metric, and so is each number in the JSON object that it writes to
 PIPE_METRICS. It runs in pipe's folder, with PATH, HOME, LANG, TMPDIR and the variables of env and pass_env,
 in a process group of its own that dies as a whole when the run is interrupted. Name every file that it reads
@@ -177,6 +178,7 @@ func (x *Exec) Run(ctx context.Context, env *dag.Env) error {
 // prepare places the inputs and says in the environment where everything is.
 func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 	p := &program{exec: x, dir: dir, variables: baseEnvironment(x), outputs: map[string]string{}, metrics: filepath.Join(dir, "metrics.json")}
+	m := manifest{Version: manifestVersion, Seed: env.Seed, Params: x.Params, Inputs: map[string][]manifestFile{}, Outputs: map[string]manifestFile{}, Metrics: p.metrics}
 	for _, port := range env.Connected() {
 		var places []string
 		for i, ref := range env.Inputs(port) {
@@ -189,6 +191,7 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 				return nil, fmt.Errorf("input %q: %w", port, err)
 			}
 			places = append(places, path)
+			m.Inputs[port] = append(m.Inputs[port], placed(ref, path))
 		}
 		p.set("PIPE_INPUT_"+strings.ToUpper(port), strings.Join(places, string(os.PathListSeparator)))
 	}
@@ -200,12 +203,16 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 			return nil, err
 		}
 		p.outputs[name] = path
+		m.Outputs[name] = manifestFile{Path: path, Type: o.Type, Format: o.Format}
 		p.set("PIPE_OUTPUT_"+strings.ToUpper(name), path)
 	}
 	p.set("PIPE_METRICS", p.metrics)
 	p.set("PIPE_SEED", strconv.FormatUint(env.Seed, 10))
 	if o := env.Run.Outcome; o != nil {
 		p.outcome(env.Run, o)
+	}
+	if err := p.file("PIPE_MANIFEST", "manifest.json", m); err != nil {
+		return nil, err
 	}
 	if len(x.Params) > 0 {
 		return p, p.file("PIPE_PARAMS", "params.json", x.Params)

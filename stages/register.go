@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"sync"
 
@@ -160,11 +161,7 @@ func (r *Register) entry(env *dag.Env, ref artifacts.Ref) (*dag.NewModelVersion,
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.ReadManifest(folder)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := json.Marshal(m.Signature)
+	signature, err := signatureOf(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -176,12 +173,35 @@ func (r *Register) entry(env *dag.Env, ref artifacts.Ref) (*dag.NewModelVersion,
 	if err != nil {
 		return nil, err
 	}
+	entry.Metrics, err = scalars(b)
+	return entry, err
+}
+
+// signatureOf gives what a model reads and gives, as JSON; nothing of a model that
+// a program made in a form of its own.
+func signatureOf(folder fs.FS) (json.RawMessage, error) {
+	m, err := model.ReadManifest(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(m.Signature)
+}
+
+// scalars reads a metrics artifact: of evaluate, or a plain object of numbers that
+// a program wrote.
+func scalars(b []byte) (map[string]float64, error) {
+	var plain map[string]float64
+	if json.Unmarshal(b, &plain) == nil {
+		return plain, nil
+	}
 	result, err := score.Parse(b)
 	if err != nil {
 		return nil, err
 	}
-	entry.Metrics = result.Scalars()
-	return entry, nil
+	return result.Scalars(), nil
 }
 
 func (r *Register) write(env *dag.Env, out *Registered) error {
