@@ -187,6 +187,7 @@ type Program struct {
 	Source string
 	Type   Type
 	Names  []string // the variables that it reads, sorted
+	Tree   *Node    // nil where it has parts that a Node cannot hold
 	prog   cel.Program
 }
 
@@ -213,7 +214,7 @@ func (s *Scope) Compile(source string, want ...Type) (*Program, error) {
 	if err != nil {
 		return nil, &Error{Line: 1, Col: 1, Text: err.Error()}
 	}
-	return &Program{Source: source, Type: got, Names: names(ast, s.vars), prog: prog}, nil
+	return &Program{Source: source, Type: got, Names: names(ast, s.vars), Tree: treeOf(ast), prog: prog}, nil
 }
 
 var (

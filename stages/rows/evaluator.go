@@ -15,6 +15,9 @@ type Evaluator struct {
 	row  []namedColumn // all of them, where it reads `row`
 	vars map[string]any
 	all  map[string]any // the value of `row`
+
+	kernel kernel // nil where the expression has none
+	form   form
 }
 
 type namedColumn struct {
@@ -33,6 +36,7 @@ func NewEvaluator(s *arrow.Schema, source string, want ...expr.Type) (*Evaluator
 		return nil, err
 	}
 	e := &Evaluator{prog: prog}
+	e.kernel, e.form = compile(s, prog.Tree)
 	for _, name := range prog.Names {
 		if name == rowVar {
 			for i, f := range s.Fields() {

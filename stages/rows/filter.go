@@ -52,8 +52,42 @@ func (f *Filter) Select(batch arrow.RecordBatch, rows []int, first int64) ([]int
 	return out, nil
 }
 
+// kernelRows is how many rows a kernel computes at once: few enough to stay in
+// the cache.
+const kernelRows = 4096
+
+// choose keeps rows in place. The rows rise.
 func (e *Evaluator) choose(batch arrow.RecordBatch, rows []int, first int64) ([]int, error) {
+	if e.kernel == nil || e.form != formBool {
+		return e.chooseOne(batch, rows, rows[:0], first)
+	}
 	kept := rows[:0]
+	for len(rows) > 0 {
+		from, n := rows[0], 0
+		for n < len(rows) && rows[n] < from+kernelRows {
+			n++
+		}
+		some := rows[:n]
+		rows = rows[n:]
+		v, ok := e.kernel(batch, from, some[n-1]+1)
+		if !ok {
+			var err error
+			if kept, err = e.chooseOne(batch, some, kept, first); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		for _, i := range some {
+			if v.bools[i-from] && !v.isNull(i-from) {
+				kept = append(kept, i)
+			}
+		}
+	}
+	return kept, nil
+}
+
+// chooseOne appends to kept, row by row.
+func (e *Evaluator) chooseOne(batch arrow.RecordBatch, rows, kept []int, first int64) ([]int, error) {
 	for _, i := range rows {
 		v, null, err := e.Eval(batch, i)
 		switch {
@@ -106,6 +140,12 @@ func (c *Column) Compute(batch arrow.RecordBatch, first int64, lenient bool) (co
 	fails := make([]int64, parts)
 	col, err = build(c.typ, parts, n, func(b array.Builder, part, from, to int) error {
 		for i := from; i < to; i++ {
+			if (i-from)%kernelRows == 0 {
+				if end := min(i+kernelRows, to); c.team[part].fill(b, batch, i, end) {
+					i = end - 1
+					continue
+				}
+			}
 			v, null, err := c.team[part].Eval(batch, i)
 			if err == nil {
 				err = Append(b, v)
@@ -127,4 +167,52 @@ func (c *Column) Compute(batch arrow.RecordBatch, first int64, lenient bool) (co
 		failed += n
 	}
 	return col, failed, err
+}
+
+// fill appends the values of some rows by the kernel; false tells that there is
+// none, or that one of the rows is for the evaluation row by row.
+func (e *Evaluator) fill(b array.Builder, batch arrow.RecordBatch, from, to int) bool {
+	if e.kernel == nil {
+		return false
+	}
+	v, ok := e.kernel(batch, from, to)
+	if !ok {
+		return false
+	}
+	var valid []bool
+	if v.null != nil {
+		valid = make([]bool, v.n)
+		for i, null := range v.null {
+			valid[i] = !null
+		}
+	}
+	switch b := b.(type) {
+	case *array.Int64Builder:
+		if e.form == formInt {
+			b.AppendValues(v.ints, valid)
+			return true
+		}
+	case *array.Float64Builder:
+		if e.form == formFloat {
+			b.AppendValues(v.floats, valid)
+			return true
+		}
+	case *array.BooleanBuilder:
+		if e.form == formBool {
+			b.AppendValues(v.bools, valid)
+			return true
+		}
+	case *array.StringBuilder:
+		if e.form == formText {
+			for i := range v.n {
+				if v.isNull(i) {
+					b.AppendNull()
+				} else {
+					b.Append(v.str(i))
+				}
+			}
+			return true
+		}
+	}
+	return false
 }
