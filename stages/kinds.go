@@ -40,6 +40,7 @@ func Kinds(more ...dag.Info) *dag.Kinds {
 		sourceJSONLKind,
 		sourceParquetKind,
 		sourceTSVKind,
+		sourceTablesKind,
 		sourceURLKind,
 		sourceTextKind,
 		speechAugmentKind,

@@ -22,7 +22,7 @@ func putFiles(t *testing.T, files map[string]string) {
 	}
 }
 
-func TestSourceFiles(t *testing.T) {
+func TestSourceTables(t *testing.T) {
 	outside := t.TempDir()
 	t.Chdir(t.TempDir())
 	putFiles(t, map[string]string{"logs/a.csv": "id,who\n1,ann\n", "logs/b.csv": "who,id\nbo,2\n", "logs/deep/c.jsonl": `{"id":3,"who":"cy"}` + "\n", "logs/notes.txt": "no table",
@@ -32,7 +32,7 @@ func TestSourceFiles(t *testing.T) {
 		"{files: ['logs/*.csv'], file_column: file}":           `{"file":"logs/a.csv","id":1,"who":"ann"}` + "\n" + `{"file":"logs/b.csv","id":2,"who":"bo"}` + "\n",
 		"{files: [logs], columns: [who], rename: {who: name}}": `{"name":"ann"}` + "\n" + `{"name":"bo"}` + "\n" + `{"name":"cy"}` + "\n",
 	} {
-		k := dagtest.New(t, &SourceFiles{}, with)
+		k := dagtest.New(t, &SourceTables{}, with)
 		out, problems := dagtest.Check(k, nil)
 		if problems != "" {
 			t.Fatalf("%s: %s", with, problems)
@@ -45,7 +45,7 @@ func TestSourceFiles(t *testing.T) {
 	if err := os.Symlink(filepath.Join(outside, "secret.csv"), "logs/z.csv"); err != nil {
 		t.Fatal(err)
 	}
-	problemsOf(t, sourceFilesKind.New, nil, map[string]string{
+	problemsOf(t, sourceTablesKind.New, nil, map[string]string{
 		"files: ['none/*.csv']":                    `files: no file matches "none/*.csv"`,
 		"files: ['[']":                             `files: "[" is no pattern: syntax error in pattern`,
 		"files: ['logs/*.csv']":                    `files: logs/z.csv is a link that leads out of the working folder; name the file itself`,
@@ -56,7 +56,7 @@ func TestSourceFiles(t *testing.T) {
 		"files: ['odd/*.csv']": `odd/b.csv:2: row 1, column "id": "x" is no int64`,
 		"files: ['few/*.csv']": `few/b.csv`,
 	} {
-		if _, err := dagtest.TryRun(t, s, dagtest.New(t, &SourceFiles{}, with), map[string]artifacts.Ref{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := dagtest.TryRun(t, s, dagtest.New(t, &SourceTables{}, with), map[string]artifacts.Ref{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", with, err)
 		}
 	}
