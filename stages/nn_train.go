@@ -59,6 +59,7 @@ type Train struct {
 	Freeze        int          `yaml:"freeze" doc:"how many of the first layers keep their weights" default:"0" min:"0"`
 	ClipNorm      float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"0" min:"0"`
 	SelfCheck     bool         `yaml:"self_check" doc:"whether a copy of the network must first learn one batch by heart, in at most 200 steps: one that cannot would learn nothing from the rest" default:"false"`
+	Augment       *Augment     `yaml:"augment" doc:"small changes of training rows, others in every epoch"`
 	TensorBoard   bool         `yaml:"tensorboard" doc:"whether curves and histograms of the weights are written as an event file, the output tensorboard" default:"false"`
 
 	checkpointEvery time.Duration

@@ -26,6 +26,7 @@ func (t *Train) Check(c *dag.Check) {
 	if reads != nil {
 		checkInputs(c, reads, "train", "validation")
 		t.checkLeak(c, reads)
+		t.Augment.check(c, c.In["transform"].Signature)
 		t.checkNetwork(c, c.In["transform"].Signature)
 	}
 	if reads != nil && ok {

@@ -46,7 +46,7 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 	} else if !errors.Is(err, errNoCheckpoint) {
 		env.Logf("the checkpoint of an interrupted training cannot be used, so the training begins anew: %v", err)
 	}
-	err = trainer.Fit(ctx, train, source(validation), nn.Callbacks{
+	err = trainer.Fit(ctx, t.source(train, n, t.seed(env)), source(validation), nn.Callbacks{
 		Step:       func(s nn.StepResult) { t.reportStep(env, s) },
 		Epoch:      func(nn.EpochResult) { t.reportEpoch(env, t.epoch(trainer.History(), train.Count)) },
 		Checkpoint: saved.after,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"sort"
 	"strings"
 
@@ -27,6 +28,7 @@ func (a *app) predictCommand() *cobra.Command {
 		Long: `Predict answers with a registered model, named as NAME@ALIAS, NAME/VERSION or NAME
 (the newest version). What it does to the input is what was evaluated.`,
 		Example: `  pipe predict textclass@champion "Reads the next tar header"
+  pipe predict digits picture.png
   pipe predict textclass@champion --in questions.csv --out answers.parquet`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,12 +46,23 @@ func (a *app) predictCommand() *cobra.Command {
 				return err
 			}
 			defer w.Close()
-			m, v, err := w.Model(ctx, args[0])
+			if in != "" {
+				m, _, err := w.Model(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return predictTable(ctx, cmd, m, in, out)
+			}
+			served, v, err := w.ServedModel(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			if in != "" {
-				return predictTable(ctx, cmd, m, in, out)
+			if m, ok := served.(*model.Answers); ok {
+				return askQuestions(ctx, cmd.OutOrStdout(), m, v, args[1:], asJSON)
+			}
+			m, ok := served.(*model.Model)
+			if !ok {
+				return fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, &model.TaskError{Has: served.Signature().Task})
 			}
 			return predictTexts(ctx, cmd.OutOrStdout(), m, v, args[1:], asJSON)
 		},
@@ -63,7 +76,7 @@ func (a *app) predictCommand() *cobra.Command {
 func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.ModelVersion, texts []string, asJSON bool) error {
 	enc := json.NewEncoder(w)
 	for _, t := range texts {
-		answer, err := m.PredictText(ctx, t)
+		answer, err := predictOne(ctx, m, t)
 		if err != nil {
 			return err
 		}
@@ -79,6 +92,52 @@ func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.M
 			continue
 		}
 		fmt.Fprintln(w, answerText(answer))
+	}
+	return nil
+}
+
+// predictOne answers a text, or the file that it names where the model reads files.
+func predictOne(ctx context.Context, m *model.Model, arg string) (*model.Answer, error) {
+	inputs := m.Signature().Inputs
+	if len(inputs) != 1 || inputs[0].Type != "binary" {
+		return m.PredictText(ctx, arg)
+	}
+	data, err := os.ReadFile(arg)
+	if err != nil {
+		return nil, fmt.Errorf("the model reads files: %w", err)
+	}
+	answer, err := m.PredictRow(ctx, map[string]any{inputs[0].Name: data})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", arg, err)
+	}
+	return answer, nil
+}
+
+// askQuestions answers questions from a table, each with its confidence and source.
+func askQuestions(ctx context.Context, w io.Writer, m *model.Answers, v registry.ModelVersion, questions []string, asJSON bool) error {
+	replies, err := m.Ask(ctx, questions)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(w)
+	for i, r := range replies {
+		if asJSON {
+			err = enc.Encode(struct {
+				Asked   string `json:"asked"`
+				Model   string `json:"model"`
+				Version int    `json:"version"`
+				model.Reply
+			}{questions[i], v.Model, v.Version, r})
+		} else {
+			source := ""
+			if r.Source != "" {
+				source = ", from " + r.Source
+			}
+			_, err = fmt.Fprintf(w, "%s  (%.1f%%%s; nearest: %s)\n", r.Answer, 100*r.Confidence, source, r.Question)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

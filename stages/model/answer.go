@@ -18,6 +18,8 @@ type Answer struct {
 	// Probability and Probabilities are those of a classification.
 	Probability   float32            `json:"probability,omitempty"`
 	Probabilities map[string]float32 `json:"probabilities,omitempty"`
+	// Source is where an answer from a table comes from.
+	Source string `json:"source,omitempty"`
 }
 
 // PredictRow answers one row given by column name. Columns that the model does

@@ -1,12 +1,10 @@
 package model
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"pipe/dag"
 	"pipe/stages/nn"
@@ -18,7 +16,8 @@ import (
 // by several goroutines at once.
 type Encoder struct {
 	parts
-	texts textReader
+	texts   textReader
+	vectors *transform.Embedded
 }
 
 // textReader is what transforms of a single column of text have.
@@ -49,18 +48,14 @@ func NewEncoder(t Training, h History, tr transform.Transform, n *nn.Network) (*
 
 func newEncoder(p *parts) (*Encoder, error) {
 	texts, ok := p.transform.(textReader)
-	s, out := p.transform.Signature(), p.network.OutShape()
-	switch {
-	case !ok || s.Tokens == 0:
+	if !ok {
 		return nil, errors.New("the transform does not cut a text into tokens")
-	case len(out) != 2:
-		return nil, fmt.Errorf("an encoder gives one vector for a text; the network gives %v", out)
-	case !p.network.Input.Tokens || !nn.Shape(s.Shape).Equal(nn.Shape(p.network.Input.Shape)):
-		return nil, fmt.Errorf("the transform gives rows of %v tokens and the network reads %v", nn.Shape(s.Shape), nn.Shape(p.network.Input.Shape))
-	case p.network.Context.Vocab < s.Tokens:
-		return nil, fmt.Errorf("the transform gives ids up to %d and the network knows %d ids", s.Tokens-1, p.network.Context.Vocab)
 	}
-	return &Encoder{*p, texts}, nil
+	vectors, err := transform.NewEmbedded(p.transform, p.network)
+	if err != nil {
+		return nil, err
+	}
+	return &Encoder{*p, texts, vectors}, nil
 }
 
 // LoadEncoder reads an encoder from its folder.
@@ -99,44 +94,34 @@ func (e *Encoder) Signature() dag.Signature { return e.manifest.Signature }
 // Bytes implements Served.
 func (e *Encoder) Bytes() int64 { return e.bytes() }
 
-// embedBatch is how many texts go through the network at once.
-const embedBatch = 16
-
-// EmbedTexts implements Embedder. Texts of like length go together, since a batch
-// costs what its longest text does; what a text gives does not depend on that.
+// EmbedTexts implements Embedder.
 func (e *Encoder) EmbedTexts(ctx context.Context, texts []string) ([]Embedding, error) {
-	var in transform.Input
 	out := make([]Embedding, len(texts))
-	order := make([]int, len(texts))
-	for i, text := range texts {
-		e.texts.AppendText(&in, text)
-		order[i] = i
-	}
-	length := e.network.Input.Shape[0]
-	for i := range texts {
-		for _, id := range in.IDs[i*length : (i+1)*length] {
-			if id != 0 {
-				out[i].Tokens++
-			}
+	for first := 0; first < len(texts); first += embedStep {
+		var tokens, vectors transform.Input
+		some := texts[first:min(first+embedStep, len(texts))]
+		for _, text := range some {
+			e.texts.AppendText(&tokens, text)
 		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(out[a].Tokens, out[b].Tokens) })
-	src := &nn.Examples{Count: len(texts), Tokens: make([]int32, 0, len(in.IDs))}
-	for _, i := range order {
-		src.Tokens = append(src.Tokens, in.IDs[i*length:(i+1)*length]...)
-	}
-	dim := e.Dim()
-	err := e.network.Predict(ctx, src, embedBatch, func(first int, y []float32) error {
-		for j := range len(y) / dim {
-			v := slices.Clone(y[j*dim : (j+1)*dim])
-			for _, x := range v {
-				if x-x != 0 {
-					return errors.New("the network gives numbers that are not finite")
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := e.vectors.Embed(&vectors, &tokens, int64(first)+1); err != nil {
+			return nil, err
+		}
+		length, dim := len(tokens.IDs)/len(some), e.Dim()
+		for i := range some {
+			o := &out[first+i]
+			o.Vector = vectors.Values[i*dim : (i+1)*dim : (i+1)*dim]
+			for _, id := range tokens.IDs[i*length : (i+1)*length] {
+				if id != 0 {
+					o.Tokens++
 				}
 			}
-			out[order[first+j]].Vector = v
 		}
-		return nil
-	})
-	return out, err
+	}
+	return out, nil
 }
+
+// embedStep is how many texts are taken between two looks at the context.
+const embedStep = 64

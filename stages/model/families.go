@@ -121,6 +121,7 @@ func init() {
 	families = map[string]func(fs.FS) (Served, error){
 		GenerationTask: func(fsys fs.FS) (Served, error) { return LoadLanguageModel(fsys) },
 		EmbeddingTask:  func(fsys fs.FS) (Served, error) { return LoadEncoder(fsys) },
+		AnswersTask:    func(fsys fs.FS) (Served, error) { return LoadAnswers(fsys) },
 	}
 }
 

@@ -58,6 +58,20 @@ func rank(truth []int32, class int32, scores []float32, curves bool) (r ranking,
 	return r, true
 }
 
+// AUC is the area under the ROC curve of numbers that should be higher for what is so:
+// the probability that one that is so scores above one that is not, ties counting half.
+// It is not defined, and ok is false, where all or none are so.
+func AUC(so []bool, scores []float32) (auc float64, ok bool) {
+	truth := make([]int32, len(so))
+	for i, yes := range so {
+		if yes {
+			truth[i] = 1
+		}
+	}
+	r, ok := rank(truth, 1, scores, false)
+	return r.auc, ok
+}
+
 // curvePoints is about how many points of a curve are kept.
 const curvePoints = 200
 

@@ -25,17 +25,23 @@ type manifest[Config any] struct {
 	Config  Config `json:"config"`
 }
 
-// loaders is the sealed list of the kinds of transforms.
-var loaders = []struct {
+type loader struct {
 	kind string
 	load func(fsys fs.FS, config json.RawMessage) (Transform, error)
 	is   func(Transform) bool
-}{
-	{"text.vectorize", loadVectorizer, is[*Vectorizer]},
-	{"text.tfidf", loadTFIDF, is[*TFIDF]},
-	{"tabular", loadTabular, is[*Tabular]},
-	{"text.tokenize", loadSubwords, is[*Subwords]},
-	{"speech.features", loadSound, is[*Sound]},
+}
+
+// loaders is the sealed list of the kinds of transforms.
+func loaders() []loader {
+	return []loader{
+		{"text.vectorize", loadVectorizer, is[*Vectorizer]},
+		{"text.tfidf", loadTFIDF, is[*TFIDF]},
+		{"tabular", loadTabular, is[*Tabular]},
+		{"text.embed", loadEmbedded, is[*Embedded]},
+		{"image.pixels", loadPictures, is[*Pictures]},
+		{"text.tokenize", loadSubwords, is[*Subwords]},
+		{"speech.features", loadSound, is[*Sound]},
+	}
 }
 
 func is[T Transform](t Transform) bool { _, ok := t.(T); return ok }
@@ -56,7 +62,7 @@ func Save(w Files, t Transform) error {
 }
 
 func kindOf(t Transform) string {
-	for _, l := range loaders {
+	for _, l := range loaders() {
 		if l.is(t) {
 			return l.kind
 		}
@@ -79,7 +85,7 @@ func Load(fsys fs.FS) (Transform, error) {
 		return nil, fmt.Errorf("load transform: the version of %s is %d and this pipe reads %d", manifestName, m.Version, manifestVersion)
 	}
 	var known []string
-	for _, l := range loaders {
+	for _, l := range loaders() {
 		if l.kind != m.Kind {
 			known = append(known, l.kind)
 			continue

@@ -202,7 +202,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	for _, c := range []struct{ file, from, to, want string }{
 		{"transform.json", `"version": 1`, `"version": 2`, "load transform: the version of transform.json is 2 and this pipe reads 1"},
-		{"transform.json", `"kind": "text.vectorize"`, `"kind": "text.guess"`, `load transform: its kind is "text.guess" and this pipe knows text.vectorize, text.tfidf, tabular, text.tokenize`},
+		{"transform.json", `"kind": "text.vectorize"`, `"kind": "text.guess"`, `load transform: its kind is "text.guess" and this pipe knows text.vectorize, text.tfidf, tabular, text.embed, image.pixels, text.tokenize, speech.features`},
 		{"transform.json", `"maxlen": 4`, `"maxlen": 0`, "load transform text.vectorize: transform.json: maxlen must be from 1 to 1048576, is 0"},
 		{"transform.json", `"maxlen": 4`, `"maxlen": 4000000000`, "load transform text.vectorize: transform.json: maxlen must be from 1 to 1048576, is 4000000000"},
 		{"tokenizer.json", `"a": 1`, `"a": 7`, `load transform text.vectorize: tokenizer.json: the id 7 of "a" is out of range or given twice`},
