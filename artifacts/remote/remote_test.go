@@ -9,10 +9,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"pipe/artifacts"
 )
@@ -21,6 +26,21 @@ import (
 var backends = map[string]func(t *testing.T) string{
 	"file":   func(t *testing.T) string { return "file://" + filepath.ToSlash(t.TempDir()) + "/shared" },
 	"memory": func(t *testing.T) string { return "mem://" },
+	"s3":     fakeS3,
+}
+
+// fakeS3 serves a bucket by S3's protocol on this machine.
+func fakeS3(t *testing.T) string {
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	backend := s3mem.New()
+	if err := backend.CreateBucket("shared"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gofakes3.New(backend).Server())
+	t.Cleanup(server.Close)
+	return "s3://shared?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server.URL)
 }
 
 func forEachBackend(t *testing.T, test func(t *testing.T, r *Remote)) {

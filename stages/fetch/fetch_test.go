@@ -17,6 +17,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	_ "gocloud.dev/blob/s3blob"
 )
 
 func sum(b []byte) string { h := sha256.Sum256(b); return hex.EncodeToString(h[:]) }
@@ -180,7 +184,7 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"ftp://example.org/x":      `"ftp://example.org/x" begins with none of the schemes http, https, s3, gs, azblob, file, hf and pkg`,
+		"ftp://example.org/x":      `"ftp://example.org/x" begins with none of the schemes http, https, s3, azblob, file, hf and pkg`,
 		"data.csv":                 `"data.csv" begins with none of`,
 		"https:///x":               `"https:///x" names no host`,
 		"http://u:secret@[::1/x":   "the address is no URL: missing ']' in host",
@@ -240,6 +244,29 @@ func TestBucket(t *testing.T) {
 		t.Errorf("%v: %d bytes", err, len(b))
 	}
 	if _, _, err := get(t, "file://"+filepath.ToSlash(dir)+"/y.csv", options()); err == nil || !strings.HasSuffix(err.Error(), "there is no such object") {
+		t.Error(err)
+	}
+}
+
+// The program brings the drivers of clouds (artifacts/remote); here the test does.
+func TestS3(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	backend := s3mem.New()
+	if err := backend.CreateBucket("data"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backend.PutObject("data", "a/x.csv", nil, bytes.NewReader(content), int64(len(content)), nil); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gofakes3.New(backend).Server())
+	defer server.Close()
+	settings := "?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server.URL)
+	if b, _, err := get(t, "s3://data/a/x.csv"+settings, options()); err != nil || !bytes.Equal(b, content) {
+		t.Errorf("%v: %d bytes", err, len(b))
+	}
+	if _, _, err := get(t, "s3://data/a/y.csv"+settings, options()); err == nil || !strings.HasSuffix(err.Error(), "there is no such object") {
 		t.Error(err)
 	}
 }
