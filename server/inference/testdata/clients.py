@@ -118,7 +118,7 @@ def scoring():
 
     c = ScoringServerClient("127.0.0.1", int(sys.argv[3]))
     c.ping()
-    check("mlflow: ping and version", c.get_version().status_code == 200)
+    check("mlflow: ping and version", c.get_version().startswith("3."))
     p = c.invoke(pandas.DataFrame({"text": ["good", "poor"]})).get_predictions()
     check("mlflow: its own client", list(p.iloc[:, 0]) == ["yes", "no"], p)
 
