@@ -34,7 +34,7 @@ func TestREST(t *testing.T) {
 		{"GET", "/api/schedules/m", "", 200, `{"name":"m" … "queued":0`},
 		{"GET", "/api/schedules/m/next?n=2", "", 200, `"schedule":"m","at":"2026-03-01T02:00:00Z" … "at":"2026-03-01T03:00:00Z" … "why":"0 * * * *"`},
 		{"GET", "/api/schedules/m/history", "", 200, "[]"},
-		{"GET", "/api/schedules/m/explain", "", 200, `{`},
+		{"GET", "/api/schedules/m/explain", "", 200, `["m: 0 * * * *, from m.yaml" … "it has not run yet"]`},
 		{"POST", "/api/schedules/m/pause", `{"why":"holidays"}`, 200, `{"ok":true}`},
 		{"GET", "/api/schedules/m", "", 200, `"paused":true … "reason":"holidays"`},
 		{"GET", "/api/schedules/m/next", "", 200, "[]"},
