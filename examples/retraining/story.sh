@@ -1,7 +1,7 @@
 #!/bin/sh
 # The whole loop, in a folder of its own: sh story.sh [CSV TARGET]
-# Without a file it makes its own data; with one, its rows arrive in ten batches,
-# in their order.
+# Without a file it makes its own data; with one, its rows arrive in batches, in
+# their order: ten, or BATCHES.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -eq 0 ] || set -- "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" "$2"
@@ -14,8 +14,8 @@ target=class
 if [ $# -gt 0 ]; then
 	target=$2
 	mkdir -p batches
-	awk -v all="$(($(wc -l < "$1") - 1))" 'NR == 1 { head = $0; next }
-		{ n = int((NR - 2) * 10 / all) + 1; file = sprintf("batches/%02d.csv", n)
+	awk -v batches="${BATCHES:-10}" -v all="$(($(wc -l < "$1") - 1))" 'NR == 1 { head = $0; next }
+		{ n = int((NR - 2) * batches / all) + 1; file = sprintf("batches/%02d.csv", n)
 		  if (!(file in seen)) { print head > file; seen[file] = 1 } print >> file }' "$1"
 else
 	sh "$here/make_data.sh"
