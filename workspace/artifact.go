@@ -59,8 +59,14 @@ func (w *Workspace) stagesOf(ctx context.Context, run, stage string) ([]registry
 		if err != nil {
 			return nil, "", err
 		}
-		if slices.ContainsFunc(stages, func(s registry.Stage) bool { return s.Name == stage && len(s.Outputs) > 0 }) {
+		i := slices.IndexFunc(stages, func(s registry.Stage) bool { return s.Name == stage })
+		switch {
+		case i < 0:
+		case len(stages[i].Outputs) > 0:
 			return stages, r.ID, nil
+		case stages[i].State == registry.StageFailed:
+			// What an older run has is not what the newest would have given.
+			return nil, "", fmt.Errorf("stage %q failed in run %s, the newest that has it; `pipe runs` lists the others: name one as RUN:%s", stage, r.ID[:8], stage)
 		}
 	}
 	return nil, "", fmt.Errorf("there is no artifact %q: neither a digest nor a stage of the last %d runs", stage, lookBack)

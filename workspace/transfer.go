@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"pipe/artifacts"
@@ -37,6 +38,9 @@ func (w *Workspace) Pull(ctx context.Context, address string, names []string) (r
 			keys, err := r.Keys(ctx)
 			if err != nil {
 				return remote.Report{}, err
+			}
+			if len(keys) == 0 {
+				return remote.Report{}, fmt.Errorf("remote %s has no results: is the address right, and has anybody pushed there?", r.Name())
 			}
 			what = artifacts.Roots{Keys: keys}
 		}

@@ -65,6 +65,9 @@ func Open(ctx context.Context, address string) (*Remote, error) {
 	return r, err
 }
 
+// Name is the address as messages show it, without a password.
+func (r *Remote) Name() string { return r.name }
+
 // withoutPassword keeps a password in a URL out of messages and logs, where
 // the drivers repeat the URL.
 func withoutPassword(u *url.URL, err error) error {

@@ -25,6 +25,9 @@ of each pipeline. With --max-age or --max-size, what was used lately stays as
 well, and what is older goes first.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if keepRuns < 0 {
+				return usageError{fmt.Errorf("--keep-runs is a number of runs, or 0 for all, not %d", keepRuns)}
+			}
 			if o.MaxAge, err = parseAge(age); err != nil {
 				return usageError{err}
 			}

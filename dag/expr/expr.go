@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"unicode"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -199,7 +200,7 @@ func (s *Scope) Compile(source string, want ...Type) (*Program, error) {
 	}
 	ast, issues := s.env.Compile(source)
 	if err := issues.Err(); err != nil {
-		return nil, s.explain(issues)
+		return nil, s.explain(source, issues)
 	}
 	if err := s.checkKeys(ast); err != nil {
 		return nil, err
@@ -225,7 +226,7 @@ var (
 
 // explain turns CEL's first complaint into ours, with a near name where the
 // mistake is one of spelling.
-func (s *Scope) explain(issues *cel.Issues) error {
+func (s *Scope) explain(source string, issues *cel.Issues) error {
 	first := issues.Errors()[0]
 	e := &Error{Line: first.Location.Line(), Col: first.Location.Column() + 1, Text: suffix.ReplaceAllString(first.Message, "")}
 	if m := undeclared.FindStringSubmatch(first.Message); m != nil {
@@ -235,7 +236,7 @@ func (s *Scope) explain(issues *cel.Issues) error {
 	} else if m := noField.FindStringSubmatch(first.Message); m != nil {
 		e.Col++ // CEL points at the dot
 		e.Text = fmt.Sprintf("there is no field %q", m[1])
-		e.Hint = s.near(m[1], s.fieldsNear(m[1]))
+		e.Hint = s.near(m[1], s.fieldsOf(source, first.Location.Line(), first.Location.Column()))
 	}
 	return e
 }
@@ -247,9 +248,29 @@ func (s *Scope) near(name string, known []string) string {
 	return "known: " + text.List(known)
 }
 
-// fieldsNear lists the fields of all objects: CEL does not say which object
-// was meant, and a scope has few.
-func (s *Scope) fieldsNear(string) []string {
+// fieldsOf lists the fields of the object whose name ends at a place (a line
+// from 1, a column from 0) or, where none does, those of all objects.
+func (s *Scope) fieldsOf(source string, line, column int) []string {
+	lines := strings.Split(source, "\n")
+	if line >= 1 && line <= len(lines) {
+		before := []rune(lines[line-1])
+		before = before[:min(max(column, 0), len(before))]
+		start := len(before)
+		for start > 0 && (before[start-1] == '.' || before[start-1] == '_' || unicode.IsLetter(before[start-1]) || unicode.IsDigit(before[start-1])) {
+			start--
+		}
+		fields := s.vars
+		for part := range strings.SplitSeq(string(before[start:]), ".") {
+			fields = fields[part].fields
+		}
+		if len(fields) > 0 {
+			return fields.Names()
+		}
+	}
+	return s.allFields()
+}
+
+func (s *Scope) allFields() []string {
 	set := map[string]bool{}
 	var walk func(v Vars)
 	walk = func(v Vars) {
