@@ -45,7 +45,7 @@ type Exec struct {
 	PassEnv []string             `yaml:"pass_env" doc:"variables that it gets from pipe's environment; their values are part of the key"`
 	Params  map[string]any       `yaml:"params" doc:"values for the program, as JSON"`
 	Tables  string               `yaml:"tables" doc:"the format of input tables" default:"parquet" enum:"parquet,arrow"`
-	Outputs map[string]OutputDoc `yaml:"outputs" doc:"what it writes: a map from name to table, file, folder, report or metrics, or to {type, format}"`
+	Outputs map[string]OutputDoc `yaml:"outputs" doc:"what it writes: a map from name to table, file, folder, report or metrics, or to {type, format}; metrics is a JSON object of numbers, each of which is a metric of the stage"`
 }
 
 // Command is a program with arguments, or a line for the shell.

@@ -155,15 +155,20 @@ func (p *program) lastWords() string {
 
 // collect takes in what the program wrote.
 func (p *program) collect(env *dag.Env) error {
-	for name, o := range p.exec.Outputs {
-		path := p.outputs[name]
+	for _, name := range slices.Sorted(keysOf(p.exec.Outputs)) {
+		o, path := p.exec.Outputs[name], p.outputs[name]
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("the program did not write its output %q: nothing is at PIPE_OUTPUT_%s", name, strings.ToUpper(name))
 		}
 		var err error
-		if o.Type == "table" {
+		switch o.Type {
+		case "table":
 			err = env.ImportTable(name, path)
-		} else {
+		case "metrics":
+			if err = readMetrics(env, path); err == nil {
+				err = env.Import(name, path, o.artifact(), o.Format)
+			}
+		default:
 			err = env.Import(name, path, o.artifact(), o.Format)
 		}
 		if err != nil {
@@ -177,26 +182,34 @@ func (p *program) collect(env *dag.Env) error {
 	if _, err := w.Write(p.said.Bytes()); err != nil {
 		return err
 	}
-	return p.readMetrics(env)
+	if err := readMetrics(env, p.metrics); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("PIPE_METRICS: %w", err)
+	}
+	return nil
 }
 
-// readMetrics takes each number of the JSON object in metrics.json.
-func (p *program) readMetrics(env *dag.Env) error {
-	b, err := os.ReadFile(p.metrics)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// readMetrics makes a metric of each number of a JSON object in a file.
+func readMetrics(env *dag.Env, path string) error {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	var values map[string]json.Number
-	if err := json.Unmarshal(b, &values); err != nil {
-		return fmt.Errorf("metrics.json is not a JSON object of numbers: %w", err)
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(b, &members); err != nil {
+		return errors.New("what was written is no JSON object of numbers, such as {\"accuracy\": 0.93}")
+	}
+	values := make(map[string]json.Number, len(members))
+	for name, member := range members {
+		var v json.Number
+		if err := json.Unmarshal(member, &v); err != nil || len(member) == 0 || member[0] == '"' || v == "" {
+			return fmt.Errorf("%q is %s, which is no number", name, member)
+		}
+		values[name] = v
 	}
 	for _, name := range slices.Sorted(keysOf(values)) {
 		v, err := values[name].Float64()
 		if err != nil || math.IsInf(v, 0) {
-			return fmt.Errorf("metrics.json: %q is %s, which is no number", name, values[name])
+			return fmt.Errorf("%q is %s, which is no number", name, values[name])
 		}
 		env.Metric(name, v, 0)
 	}

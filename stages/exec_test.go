@@ -57,7 +57,9 @@ func TestExecFailures(t *testing.T) {
 		{`run: "echo first; echo last >&2; exit 3"`, "/bin/sh: exit status 3; its last words:\n  first\n  last"},
 		{`run: [no-such-program-here]`, "start no-such-program-here"},
 		{`{ run: "true", outputs: { x: file } }`, `the program did not write its output "x": nothing is at PIPE_OUTPUT_X`},
-		{`{ run: "echo '[1]' > $PIPE_METRICS" }`, "metrics.json is not a JSON object of numbers"},
+		{`{ run: "echo '[1]' > $PIPE_METRICS" }`, "PIPE_METRICS: what was written is no JSON object of numbers"},
+		{`{ run: "echo garbage > $PIPE_OUTPUT_M", outputs: { m: metrics } }`, `output "m": what was written is no JSON object of numbers`},
+		{`{ run: "echo '{\"a\": \"x\"}' > $PIPE_OUTPUT_M", outputs: { m: metrics } }`, `output "m": "a" is "x", which is no number`},
 		{`{ run: "echo no table > $PIPE_OUTPUT_X", outputs: { x: table } }`, `output "x"`},
 	} {
 		s := dagtest.Store(t)
