@@ -47,7 +47,7 @@ func (s *Service) Explain(ctx context.Context, name string, at time.Time) (lines
 		}
 	case e.memory.Text != "":
 		say("it was looked at %s: %s", day(e.memory.Looked), e.memory.Text)
-		if e.spec.Quiet > 0 && e.memory.Now != e.memory.Seen {
+		if e.spec.Quiet > 0 && e.memory.Now != e.memory.Seen && !e.memory.Since.IsZero() {
 			say("something has changed %s, and debounce waits until nothing more happens for %v", day(e.memory.Since), e.spec.Quiet)
 		}
 	case e.polled():
