@@ -55,8 +55,8 @@ func (w *Workspace) Decide(run, stage string, approved bool, who, why string) (d
 
 // Continue goes on with a run that waited: the pipeline as it was then, with
 // what has been decided. What the first run did is in the store, so that only
-// the rest runs. The run that is gone on with ends as finished, and names the
-// new one.
+// the rest runs. The run that is gone on with ends as finished, or failed with
+// the new one, and names it.
 func (w *Workspace) Continue(ctx context.Context, run string, o RunOptions) (id string, res *dag.Result, err error) {
 	p, err := w.asItWas(ctx, run)
 	if err != nil {
@@ -93,7 +93,10 @@ func (w *Workspace) ContinueWith(ctx context.Context, run string, p *dag.Pipelin
 	if id == "" {
 		return id, res, err
 	}
-	finished := registry.Finished
-	_, uerr := w.Registry.UpdateRun(ctx, run, registry.RunChange{Status: &finished})
+	status := registry.Finished
+	if res != nil && res.Status == "failed" { // as when somebody rejects
+		status = registry.Failed
+	}
+	_, uerr := w.Registry.UpdateRun(ctx, run, registry.RunChange{Status: &status})
 	return id, res, errors.Join(err, uerr, w.Registry.SetTags(ctx, run, []registry.Pair{{Key: continuedTag, Value: id}}))
 }

@@ -49,11 +49,20 @@ func (a *app) runsCommand() *cobra.Command {
 	return c
 }
 
+// statusWord is a run's state in pipe's words. MLflow has none for a run of a
+// pipeline that waits for a person; the registry files it as scheduled.
+func statusWord(r *registry.Run) string {
+	if r.Status == registry.Scheduled && r.Pipeline != "" {
+		return "waiting"
+	}
+	return strings.ToLower(string(r.Status))
+}
+
 func listRuns(out io.Writer, list []registry.Run) error {
 	t := newAligned(out)
 	fmt.Fprintln(t, "RUN\tNAME\tPIPELINE\tSTATUS\tSTARTED\tTOOK\tMETRICS")
 	for _, r := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(r.ID), plain(r.Name), plain(r.Pipeline), strings.ToLower(string(r.Status)), when(r.Start), took(r), headline(r.Metrics))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(r.ID), plain(r.Name), plain(r.Pipeline), statusWord(&r), when(r.Start), took(r), headline(r.Metrics))
 	}
 	return t.Flush()
 }
@@ -114,7 +123,7 @@ func (a *app) runShowCommand(asJSON *bool) *cobra.Command {
 }
 
 func showRun(out io.Writer, r registry.RunDetail) error {
-	fmt.Fprintf(out, "run       %s  %s\npipeline  %s\nstatus    %s\nstarted   %s", r.ID, r.Name, r.Pipeline, strings.ToLower(string(r.Status)), when(r.Start))
+	fmt.Fprintf(out, "run       %s  %s\npipeline  %s\nstatus    %s\nstarted   %s", r.ID, r.Name, r.Pipeline, statusWord(&r.Run), when(r.Start))
 	if r.User != "" {
 		fmt.Fprintf(out, " by %s", r.User)
 	}
