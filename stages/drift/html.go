@@ -8,16 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"pipe/stages/look"
 )
 
 //go:embed page.html
 var pageHTML string
-
-// lookCSS is what all pages for people share; packages report and profile have
-// the same file.
-//
-//go:embed look.css
-var lookCSS string
 
 //go:embed style.css
 var styleCSS string
@@ -41,7 +37,7 @@ type view struct {
 
 // WriteHTML writes a page that stands on its own: no script, no other file.
 func (r *Report) WriteHTML(w io.Writer) error {
-	v := &view{Report: r, Style: template.CSS(lookCSS + strings.TrimSpace(styleCSS))}
+	v := &view{Report: r, Style: template.CSS(look.CSS + strings.TrimSpace(styleCSS))}
 	v.Says = fmt.Sprintf("%s reaches %g", r.Rule.Measure.words(), r.Rule.Threshold)
 	if r.Rule.Measure == ByPValue {
 		v.Says = fmt.Sprintf("%s is below %g", r.Rule.Measure.words(), r.Rule.Threshold)

@@ -9,15 +9,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pipe/stages/look"
 )
 
 //go:embed page.html
 var pageHTML string
-
-// lookCSS is what all pages for people share; package report has the same file.
-//
-//go:embed look.css
-var lookCSS string
 
 //go:embed style.css
 var styleCSS string
@@ -39,7 +36,7 @@ type tile struct{ Name, Value, Note string }
 
 // WriteHTML writes a page that stands on its own: no script, no other file.
 func (p *Profile) WriteHTML(w io.Writer) error {
-	v := &view{Profile: p, Style: template.CSS(lookCSS + strings.TrimSpace(styleCSS)), Tiles: p.tiles()}
+	v := &view{Profile: p, Style: template.CSS(look.CSS + strings.TrimSpace(styleCSS)), Tiles: p.tiles()}
 	for _, c := range p.Columns {
 		v.Cards = append(v.Cards, newCard(c, p.Rows))
 	}

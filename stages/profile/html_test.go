@@ -2,24 +2,12 @@ package profile
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
-
-// The pages for people look alike; neither room may import the other.
-func TestTheLookIsThatOfTheReport(t *testing.T) {
-	b, err := os.ReadFile("../report/look.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(b) != lookCSS {
-		t.Error("look.css here and in ../report differ: copy the one that was changed")
-	}
-}
 
 // numbers profiles a column of whole numbers.
 func numbers(t *testing.T, values ...int) (*Column, card) {

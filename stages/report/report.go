@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"pipe/stages/look"
 	"pipe/stages/score"
 )
 
@@ -59,11 +60,6 @@ type Fact struct{ Name, Value string }
 //go:embed page.html
 var pageHTML string
 
-// lookCSS is what all pages for people share; package profile has the same file.
-//
-//go:embed look.css
-var lookCSS string
-
 //go:embed style.css
 var styleCSS string
 
@@ -93,7 +89,7 @@ type view struct {
 
 // Write renders the page.
 func Write(w io.Writer, p *Page) error {
-	v := &view{Page: p, Style: template.CSS(lookCSS + strings.TrimSpace(styleCSS)), Tiles: tiles(p.Result)}
+	v := &view{Page: p, Style: template.CSS(look.CSS + strings.TrimSpace(styleCSS)), Tiles: tiles(p.Result)}
 	if p.History != nil {
 		v.Charts = learningCurves(p.History)
 	}
