@@ -106,8 +106,8 @@ const (
 )
 
 func parseRecords(b []byte) (map[Key]recordEntry, error) {
-	head, body, ok := bytes.Cut(b, []byte("\n"))
-	if want := fmt.Appendf(nil, "%s%x", recordsPrefix, sha256.Sum256(body)); !ok || !bytes.Equal(head, want) {
+	body, ok := unseal(recordsPrefix, b)
+	if !ok {
 		return nil, errors.New("records: the file is torn, damaged or of another version")
 	}
 	entries := make(map[Key]recordEntry, len(body)/(recordEntryHead+500))
@@ -149,8 +149,7 @@ func encodeRecords(entries map[Key]recordEntry, used map[Key]bool) []byte {
 		body = append(body, k...)
 		body = append(body, e.text...)
 	}
-	head := fmt.Appendf(nil, "%s%x\n", recordsPrefix, sha256.Sum256(body))
-	return append(head, body...)
+	return seal(recordsPrefix, body)
 }
 
 // saveRecords writes what this process has looked up, beside what others have

@@ -2,8 +2,6 @@ package artifacts
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -116,9 +114,8 @@ func readStats(path string) map[string]statEntry {
 }
 
 func parseStats(b []byte) (map[string]statEntry, error) {
-	head, body, ok := bytes.Cut(b, []byte("\n"))
-	sum := sha256.Sum256(body)
-	if !ok || string(head) != statPrefix+hex.EncodeToString(sum[:]) {
+	body, ok := unseal(statPrefix, b)
+	if !ok {
 		return nil, errors.New("stat cache: it is torn, damaged or of another version")
 	}
 	entries := make(map[string]statEntry, bytes.Count(body, []byte("\n")))
@@ -168,8 +165,7 @@ func encodeStats(entries map[string]statEntry) []byte {
 		body = append(append(body, ' '), path...)
 		body = append(body, '\n')
 	}
-	head := fmt.Appendf(nil, "%s%x\n", statPrefix, sha256.Sum256(body))
-	return append(head, body...)
+	return seal(statPrefix, body)
 }
 
 // saveStats writes what this process has hashed, beside what others have saved
