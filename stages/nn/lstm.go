@@ -42,10 +42,8 @@ type lstmCell struct{}
 func (lstmCell) gates() int { return 4 }
 
 func (lstmCell) prepare(r *run) {
-	n := r.time * r.batch * r.units
-	r.c0 = r.p.floats.take(n + r.batch*r.units)
-	clear(r.c0[:r.batch*r.units])
-	r.tanhC = r.p.floats.take(n)
+	r.c0 = r.states()
+	r.tanhC = r.p.floats.take(max(r.time*r.stride, r.batch) * r.units)
 }
 
 func (lstmCell) forward(r *run, t, lo, hi int) {

@@ -92,6 +92,8 @@ type Network struct {
 	cuts   bool     // padding behind all sequences of a batch can be cut off
 	passes sync.Pool
 	packs  packs
+
+	recalls bool // what padding before a text gives is worth knowing
 }
 
 // NewNetwork checks the layers, allocates their parameters and initialises them
@@ -140,6 +142,7 @@ func build(in Input, c Context, layers []Layer, seed *uint64) (*Network, error) 
 		}
 		shape = shapes[i]
 	}
+	n.recalls = in.Tokens && n.readsPaddingFirst()
 	n.cuts = in.Tokens && n.leavesPaddingOut()
 	return n, nil
 }

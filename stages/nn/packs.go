@@ -6,12 +6,15 @@ import (
 	"pipe/stages/nn/kernel"
 )
 
-// packs keeps the weights of a network as the matrix products want them, so that
-// answering does not lay them out again for every batch. Only passes that answer
+// packs keeps the weights of a network as the matrix products want them, and what
+// its recurrent layers make of padding, so that answering does not lay them out and
+// compute it again for every batch. Only passes that answer
 // use it, and whoever changes the weights empties it. A nil packs keeps nothing.
 type packs struct {
 	mu   sync.RWMutex
 	kept map[packKey]*kernel.PackedB
+
+	knowledge knowledge
 }
 
 type packKey struct {
@@ -50,4 +53,5 @@ func (k *packs) empty() {
 	k.mu.Lock()
 	clear(k.kept)
 	k.mu.Unlock()
+	k.knowledge.forget()
 }

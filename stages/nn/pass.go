@@ -24,6 +24,9 @@ type Pass struct {
 
 	past  *past  // of a Decoder, nil elsewhere
 	packs *packs // of a network that answers, nil elsewhere
+
+	known  known // of a network that answers, nil elsewhere
+	learns known // of the pass that finds out what is known
 }
 
 // entry is one step of the tape: what undoes it, and the tensor it made.

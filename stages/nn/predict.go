@@ -20,7 +20,7 @@ func (n *Network) Predict(ctx context.Context, src Source, batchSize int, yield 
 	p := n.passes.Get().(*Pass)
 	p.packs = &n.packs
 	defer func() {
-		p.packs = nil
+		p.packs, p.known = nil, nil
 		n.passes.Put(p)
 	}()
 	numbers := make([]int, 0, batchSize)
@@ -54,5 +54,6 @@ func (n *Network) predictBatch(ctx context.Context, p *Pass, src Source, numbers
 		return nil, err
 	}
 	n.cutPadding(p, b)
+	p.known = n.known()
 	return n.Forward(p, b.input), nil
 }

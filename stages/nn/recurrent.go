@@ -38,6 +38,14 @@ type direction struct {
 	weightIH, weightHH, bias, biasHH *Param
 }
 
+// moment maps a step of this direction to a position in the sequence.
+func (d *direction) moment(t, time int) int {
+	if d.reverse {
+		return time - 1 - t
+	}
+	return t
+}
+
 // OutShape returns (batch, time, width) or (batch, width).
 func (l *Recurrent) OutShape(in Shape, c Context) (Shape, error) {
 	if err := wantRank(in, 3, "(batch, time, features)"); err != nil {
@@ -115,6 +123,9 @@ func (l *Recurrent) forward(p *Pass, x *Tensor, c cell) *Tensor {
 	if l.ReturnSequences {
 		y = p.Tensor(batch, time, width)
 		y.Mask = x.Mask
+		if !l.Bidirectional {
+			y.padded = x.padded
+		}
 	} else {
 		y = p.Tensor(batch, width)
 	}

@@ -27,6 +27,9 @@ type cell interface {
 // The input's part of all steps is one matrix product, and so are the gradients
 // of the weights. What remains in the loop over time is done for each range of
 // rows on its own, without a barrier per step.
+//
+// A training pass keeps the states of all steps for the way back. Any other pass
+// keeps the current ones only, and leaves out the steps that spans says are known.
 type run struct {
 	p         *Pass
 	x, y      *Tensor
@@ -35,6 +38,9 @@ type run struct {
 	sequences bool
 
 	batch, time, features, units, offset int
+
+	spans
+	stride int // rows from one state to the next: batch, or 0 where each takes the place of the last
 
 	xt           []float32       // input, (time·batch, features)
 	hh, ownT     kernel.PackedB  // weight_hh and, where hhT is not the network's, its transpose
@@ -45,7 +51,7 @@ type run struct {
 	tanhC        []float32       // LSTM: (time·batch, units)
 	recurrent    []float32       // GRU: h·weight_hhᵀ + bias_hh, as gates
 	dh, dc       []float32       // gradients of the current state, (batch, units)
-	keepH, keepC []float32       // what masked rows of dh and dc must remain
+	keepH, keepC []float32       // what masked rows of the states, and of dh and dc, must remain
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
@@ -53,15 +59,30 @@ type run struct {
 func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset int, sequences bool) {
 	r.p, r.x, r.y, r.c, r.d, r.sequences = p, x, y, c, d, sequences
 	r.batch, r.time, r.features, r.units, r.offset = x.Shape[0], x.Shape[1], x.Shape[2], units, offset
-	steps := r.time * r.batch
+	keeps := p.train || p.learns != nil
+	r.spans.set(p, x, d, !keeps)
+	r.stride = 0
+	if keeps {
+		r.stride = r.batch
+	}
+	steps := r.steps()
 	r.xt = p.floats.take(steps * r.features)
 	r.gates = p.floats.take(steps * c.gates() * units)
-	r.h = p.floats.take((steps + r.batch) * units)
-	clear(r.h[:r.batch*units])
-	r.c0, r.tanhC, r.recurrent = nil, nil, nil
+	r.h = r.states()
+	r.c0, r.tanhC, r.recurrent, r.keepH, r.keepC = nil, nil, nil, nil, nil
+	if x.Mask != nil {
+		r.keepH, r.keepC = p.floats.take(r.batch*units), p.floats.take(r.batch*units)
+	}
 	if r.ahead == nil {
 		r.ahead, r.back = r.rowsForward, r.rowsBackward
 	}
+}
+
+// states returns a buffer of the states that the run keeps; the first is zero.
+func (r *run) states() []float32 {
+	s := r.p.floats.take((r.time*r.stride + r.batch) * r.units)
+	clear(s[:r.batch*r.units])
+	return s
 }
 
 // split runs f on the rows of the batch, one range for each core: smaller ones
@@ -71,7 +92,7 @@ func (r *run) split(f func(lo, hi int)) {
 }
 
 func (r *run) forward() {
-	steps, width := r.time*r.batch, r.c.gates()*r.units
+	steps, width := r.steps(), r.c.gates()*r.units
 	r.gatherInput()
 	if packs := r.p.packs; packs != nil {
 		kernel.GemmPacked(false, steps, 1, r.xt, r.features, packs.transposed(nil, r.d.weightIH, 0, r.features, width), 0, r.gates, width)
@@ -84,29 +105,61 @@ func (r *run) forward() {
 	if s, ok := r.c.(interface{ prepare(*run) }); ok {
 		s.prepare(r)
 	}
+	r.begin()
+	r.hhT = r.p.packs.transposed(&r.ownT, r.d.weightHH, 0, r.units, width)
+	r.split(r.ahead)
+	r.end()
+}
+
+// begin puts the state before each row's first step in its place.
+func (r *run) begin() {
 	if r.p.past != nil {
 		r.p.past.resume(r)
 	}
-	r.hhT = r.p.packs.transposed(&r.ownT, r.d.weightHH, 0, r.units, width)
-	r.split(r.ahead)
-	if r.p.past != nil {
-		r.p.past.keep(r)
+	if r.known == nil {
+		return // zero
+	}
+	for i := range r.batch {
+		copy(r.at(r.h, 0, i, i+1), r.known.h[r.first[i]*r.units:])
+		if r.c0 != nil {
+			copy(r.at(r.c0, 0, i, i+1), r.known.c[r.first[i]*r.units:])
+		}
+	}
+}
+
+// end hands the states on.
+func (r *run) end() {
+	switch p := r.p; {
+	case p.past != nil:
+		p.past.keep(r)
+	case p.learns != nil:
+		p.learns.keep(r)
 	}
 	r.scatterOutput()
 }
 
 func (r *run) rowsForward(lo, hi int) {
 	for t := range r.time {
-		r.c.forward(r, t, lo, hi)
-		if r.x.Mask == nil {
+		hi := min(hi, r.active(t))
+		if lo >= hi {
 			continue
 		}
-		for b := lo; b < hi; b++ {
-			if r.masked(t, b) {
-				copy(r.at(r.h, t+1, b, b+1), r.at(r.h, t, b, b+1))
+		if r.x.Mask != nil {
+			copy(r.row(r.keepH, lo, hi), r.at(r.h, t, lo, hi))
+			if r.c0 != nil {
+				copy(r.row(r.keepC, lo, hi), r.at(r.c0, t, lo, hi))
+			}
+		}
+		r.c.forward(r, t, lo, hi)
+		for i := lo; i < hi; i++ {
+			if r.x.Mask != nil && r.masked(t, i) {
+				copy(r.at(r.h, t+1, i, i+1), r.row(r.keepH, i, i+1))
 				if r.c0 != nil {
-					copy(r.at(r.c0, t+1, b, b+1), r.at(r.c0, t, b, b+1))
+					copy(r.at(r.c0, t+1, i, i+1), r.row(r.keepC, i, i+1))
 				}
+			}
+			if r.sequences {
+				copy(r.out(r.y.Data, t, i), r.at(r.h, t+1, i, i+1))
 			}
 		}
 	}
@@ -130,9 +183,6 @@ func (r *run) recurGrad(src []float32, beta float32, t, lo, hi int) {
 func (r *run) backward() {
 	p, n := r.p, r.batch*r.units
 	r.dh, r.dc = p.zeros(n), p.zeros(n)
-	if r.x.Mask != nil {
-		r.keepH, r.keepC = p.floats.take(n), p.floats.take(n)
-	}
 	r.hh.Pack(false, r.c.gates()*r.units, r.units, r.d.weightHH.Data, r.units)
 	r.split(r.back)
 
@@ -186,15 +236,15 @@ func (r *run) addOutputGrad(t, lo, hi int) {
 	}
 }
 
-// at returns rows lo to hi of step t of a buffer as wide as the state.
+// at returns rows lo to hi of state t of a buffer of states.
 func (r *run) at(buf []float32, t, lo, hi int) []float32 {
-	return buf[(t*r.batch+lo)*r.units : (t*r.batch+hi)*r.units]
+	return buf[(t*r.stride+lo)*r.units : (t*r.stride+hi)*r.units]
 }
 
-// wide is at for a buffer as wide as all gates.
+// wide returns rows lo to hi of step t of a buffer as wide as all gates.
 func (r *run) wide(buf []float32, t, lo, hi int) []float32 {
 	width := r.c.gates() * r.units
-	return buf[(t*r.batch+lo)*width : (t*r.batch+hi)*width]
+	return buf[(r.offsets[t]+lo)*width : (r.offsets[t]+hi)*width]
 }
 
 // row returns rows lo to hi of a buffer without time.
@@ -202,32 +252,28 @@ func (r *run) row(buf []float32, lo, hi int) []float32 {
 	return buf[lo*r.units : hi*r.units]
 }
 
-// moment maps a step of this direction to a position in the sequence.
-func (r *run) moment(t int) int {
-	if r.d.reverse {
-		return r.time - 1 - t
-	}
-	return t
-}
+func (r *run) moment(t int) int { return r.d.moment(t, r.time) }
 
-func (r *run) masked(t, b int) bool { return !r.x.Mask[b*r.time+r.moment(t)] }
+func (r *run) masked(t, i int) bool { return !r.x.Mask[r.order[i]*r.time+r.moment(t)] }
 
-// out returns where the state after step t goes in the output or its gradient.
-func (r *run) out(buf []float32, t, b int) []float32 {
+// out returns where the state after step t of row i goes in the output or its
+// gradient.
+func (r *run) out(buf []float32, t, i int) []float32 {
 	width := r.y.Shape.Last()
-	at := b*width + r.offset
+	at := r.order[i]*width + r.offset
 	if r.sequences {
-		at = (b*r.time+r.moment(t))*width + r.offset
+		at = (r.order[i]*r.time+r.moment(t))*width + r.offset
 	}
 	return buf[at : at+r.units]
 }
 
 func (r *run) gatherInput() {
 	n := r.features
-	for b := range r.batch {
-		for t := range r.time {
-			from := (b*r.time + r.moment(t)) * n
-			copy(r.xt[(t*r.batch+b)*n:(t*r.batch+b+1)*n], r.x.Data[from:from+n])
+	for t := range r.time {
+		to := r.xt[r.offsets[t]*n:]
+		for i := range r.active(t) {
+			from := (r.order[i]*r.time + r.moment(t)) * n
+			copy(to[i*n:(i+1)*n], r.x.Data[from:from+n])
 		}
 	}
 }
@@ -242,14 +288,24 @@ func (r *run) scatterInputGrad(dx []float32) {
 	}
 }
 
+// scatterOutput writes the last states or, of a sequence, those of the steps that
+// were left out.
 func (r *run) scatterOutput() {
-	first := r.time - 1
-	if r.sequences {
-		first = 0
-	}
-	for b := range r.batch {
-		for t := first; t < r.time; t++ {
-			copy(r.out(r.y.Data, t, b), r.at(r.h, t+1, b, b+1))
+	for i := range r.batch {
+		last := r.at(r.h, r.time, i, i+1)
+		if !r.sequences {
+			copy(r.out(r.y.Data, r.time-1, i), last)
+			continue
+		}
+		for t := range r.first[i] {
+			if r.known == nil {
+				clear(r.out(r.y.Data, t, i))
+			} else {
+				copy(r.out(r.y.Data, t, i), r.known.h[(t+1)*r.units:])
+			}
+		}
+		for t := r.last[i]; t < r.time; t++ {
+			copy(r.out(r.y.Data, t, i), last)
 		}
 	}
 }
