@@ -95,13 +95,7 @@ func (m *LanguageModel) Signature() dag.Signature { return m.manifest.Signature 
 // Bytes implements Served.
 func (m *LanguageModel) Bytes() int64 { return m.bytes() }
 
-func (p *parts) bytes() int64 {
-	n := int64(0)
-	for _, q := range p.network.Params() {
-		n += 4 * int64(len(q.Data))
-	}
-	return n
-}
+func (p *parts) bytes() int64 { return p.network.Bytes() }
 
 // decoder gives one that has read nothing.
 func (m *LanguageModel) decoder() (*nn.Decoder, error) {

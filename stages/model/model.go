@@ -110,14 +110,8 @@ func (m *Model) Transform() transform.Transform { return m.transform }
 // the model any more.
 func (m *Model) Network() *nn.Network { return m.network }
 
-// Bytes is about the memory that the weights take.
-func (m *Model) Bytes() int64 {
-	n := int64(0)
-	for _, p := range m.network.Params() {
-		n += 4 * int64(len(p.Data))
-	}
-	return n
-}
+// Bytes is about the memory that the network takes.
+func (m *Model) Bytes() int64 { return m.network.Bytes() }
 
 // Summary describes the layers of the network.
 func (m *Model) Summary() []nn.LayerSummary { return m.network.Summary() }

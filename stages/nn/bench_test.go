@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 )
 
@@ -126,5 +127,28 @@ func BenchmarkForwardResNet18(b *testing.B) {
 		if err := n.Predict(context.Background(), data, 1, func(int, []float32) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkAnswerLSTM: BenchmarkStepLSTM's network answers texts of 20 tokens, one and
+// many at a time; the time is that of all.
+func BenchmarkAnswerLSTM(b *testing.B) {
+	lstm := &LSTM{Recurrent: recurrentDefaults(), UnitForgetBias: true}
+	lstm.Units = 128
+	n := benchNetwork(b, Input{Tokens: true, Shape: []int{100}}, Context{Classes: 10, Vocab: 10000},
+		&Embedding{Dim: 128, Initializer: RandomUniform}, lstm, classifier(Classes, Softmax))
+	for _, rows := range []int{1, 4, 16, 64} {
+		b.Run(strconv.Itoa(rows), func(b *testing.B) {
+			data := tokenBatch(rows, 100, 10000, 10, 1)
+			for r := range rows {
+				clear(data.Tokens[r*100 : r*100+80])
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := n.Predict(context.Background(), data, rows, func(int, []float32) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -55,7 +55,9 @@ func (l *Embedding) Forward(p *Pass, x *Tensor) *Tensor {
 	for i, id := range x.IDs {
 		copy(y.Data[i*l.Dim:(i+1)*l.Dim], l.weight.Data[int(id)*l.Dim:])
 	}
-	y.padded = p.padding(x)
+	if p.packs != nil {
+		y.IDs, y.embedding, y.padded = x.IDs, l.weight, p.padding(x)
+	}
 	if l.MaskZero {
 		y.Mask = p.bools.take(len(x.IDs))
 		for i, id := range x.IDs {

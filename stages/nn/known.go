@@ -61,18 +61,19 @@ func (n *Network) known() known {
 	return p.learns
 }
 
-// readsPaddingFirst reports whether a recurrent layer reads the tokens in their order.
-func (n *Network) readsPaddingFirst() bool {
+// firstRecurrent returns the recurrent layer that reads what an embedding gives, nil
+// where there is none.
+func (n *Network) firstRecurrent() *Recurrent {
 	for _, l := range n.Layers {
-		switch l.(type) {
+		switch l := l.(type) {
 		case *Embedding, *Dropout:
-		case *LSTM, *GRU, *SimpleRNN:
-			return true
+		case interface{ recurrent() *Recurrent }:
+			return l.recurrent()
 		default:
-			return false
+			return nil
 		}
 	}
-	return false
+	return nil
 }
 
 // padding counts the padding before each row's text, for a pass that can make use of

@@ -142,7 +142,7 @@ func build(in Input, c Context, layers []Layer, seed *uint64) (*Network, error) 
 		}
 		shape = shapes[i]
 	}
-	n.recalls = in.Tokens && n.readsPaddingFirst()
+	n.recalls = in.Tokens && n.firstRecurrent() != nil
 	n.cuts = in.Tokens && n.leavesPaddingOut()
 	return n, nil
 }
@@ -150,6 +150,22 @@ func build(in Input, c Context, layers []Layer, seed *uint64) (*Network, error) 
 // Params returns all parameters in the order of the layers. The names begin with
 // the place of the layer, counted from 0: "1.weight_ih".
 func (n *Network) Params() []*Param { return n.params }
+
+// Bytes is the memory that the network takes to answer: its weights and what its
+// recurrent layers remember of token ids.
+func (n *Network) Bytes() (bytes int64) {
+	for _, p := range n.params {
+		bytes += 4 * int64(len(p.Data))
+	}
+	if first := n.firstRecurrent(); n.recalls {
+		for _, d := range first.directions {
+			if width := d.weightIH.Shape[0]; worthProjecting(n.params[0], width) {
+				bytes += 4 * int64(n.params[0].Shape[0]*width)
+			}
+		}
+	}
+	return bytes
+}
 
 // OutShape returns the shape of the output, with an Unknown batch.
 func (n *Network) OutShape() Shape { return n.shapes[len(n.shapes)-1] }

@@ -14,6 +14,7 @@ type packs struct {
 	mu   sync.RWMutex
 	kept map[packKey]*kernel.PackedB
 
+	projected map[*direction]*projections
 	knowledge knowledge
 }
 
@@ -52,6 +53,7 @@ func (k *packs) transposed(own *kernel.PackedB, w *Param, group, columns, rows i
 func (k *packs) empty() {
 	k.mu.Lock()
 	clear(k.kept)
+	clear(k.projected)
 	k.mu.Unlock()
 	k.knowledge.forget()
 }

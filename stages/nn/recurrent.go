@@ -38,6 +38,8 @@ type direction struct {
 	weightIH, weightHH, bias, biasHH *Param
 }
 
+func (l *Recurrent) recurrent() *Recurrent { return l }
+
 // moment maps a step of this direction to a position in the sequence.
 func (d *direction) moment(t, time int) int {
 	if d.reverse {

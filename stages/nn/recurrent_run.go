@@ -66,7 +66,6 @@ func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset
 		r.stride = r.batch
 	}
 	steps := r.steps()
-	r.xt = p.floats.take(steps * r.features)
 	r.gates = p.floats.take(steps * c.gates() * units)
 	r.h = r.states()
 	r.c0, r.tanhC, r.recurrent, r.keepH, r.keepC = nil, nil, nil, nil, nil
@@ -92,23 +91,42 @@ func (r *run) split(f func(lo, hi int)) {
 }
 
 func (r *run) forward() {
-	steps, width := r.steps(), r.c.gates()*r.units
-	r.gatherInput()
-	if packs := r.p.packs; packs != nil {
-		kernel.GemmPacked(false, steps, 1, r.xt, r.features, packs.transposed(nil, r.d.weightIH, 0, r.features, width), 0, r.gates, width)
-	} else {
-		kernel.Gemm(false, true, steps, width, r.features, 1, r.xt, r.features, r.d.weightIH.Data, r.features, 0, r.gates, width)
-	}
-	if r.d.bias != nil {
-		kernel.AddBias(r.gates, steps, width, r.d.bias.Data)
-	}
+	r.project()
 	if s, ok := r.c.(interface{ prepare(*run) }); ok {
 		s.prepare(r)
 	}
 	r.begin()
-	r.hhT = r.p.packs.transposed(&r.ownT, r.d.weightHH, 0, r.units, width)
+	r.hhT = r.p.packs.transposed(&r.ownT, r.d.weightHH, 0, r.units, r.c.gates()*r.units)
 	r.split(r.ahead)
 	r.end()
+}
+
+// project computes the input's part of the pre-activations of all steps, or takes it
+// from where it is known.
+func (r *run) project() {
+	packs, embedding := r.p.packs, r.x.embedding
+	if packs == nil {
+		r.gatherInput()
+		r.d.project(r.gates, r.xt, r.steps(), nil)
+		return
+	}
+	weights := packs.transposed(nil, r.d.weightIH, 0, r.features, r.c.gates()*r.units)
+	var table *projections
+	if embedding != nil {
+		table = packs.projections(r.d, embedding)
+	}
+	if table == nil {
+		r.gatherInput()
+		r.d.project(r.gates, r.xt, r.steps(), weights)
+		return
+	}
+	table.ensure(r.x.IDs, r.d, embedding, weights)
+	for t := range r.time {
+		to := r.wide(r.gates, t, 0, r.active(t))
+		for i := range r.active(t) {
+			copy(to[i*table.width:], table.row(r.x.IDs[r.order[i]*r.time+r.moment(t)]))
+		}
+	}
 }
 
 // begin puts the state before each row's first step in its place.
@@ -269,6 +287,7 @@ func (r *run) out(buf []float32, t, i int) []float32 {
 
 func (r *run) gatherInput() {
 	n := r.features
+	r.xt = r.p.floats.take(r.steps() * n)
 	for t := range r.time {
 		to := r.xt[r.offsets[t]*n:]
 		for i := range r.active(t) {

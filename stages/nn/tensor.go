@@ -13,6 +13,9 @@ type Tensor struct {
 	// padded is how many positions at the beginning of each row are as in a text of
 	// nothing but padding, where a pass that answers can make use of that.
 	padded []int
+	// embedding is, where such a pass can make use of that, what Data consists of: the
+	// rows of this parameter that IDs, which are there as well, name.
+	embedding *Param
 
 	pass     *Pass
 	grad     []float32 // nil until something downstream depends on the tensor
