@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-
-	"pipe/stages/nn/kernel"
 )
 
 // Convolution is the configuration that convolutions of all dimensions share.
@@ -99,10 +97,12 @@ func (l *Convolution) Forward(p *Pass, x *Tensor) *Tensor {
 	} else {
 		y = p.Tensor(x.Shape[0], g.h.out, g.w.out, l.Filters)
 	}
-	n := record[convolutionNode](p, y)
-	n.prepare(p, x, y, l, g)
-	kernel.Parallel(n.parts, 1, n.ahead)
-	if n.relu {
+	if l.slides(p, &g, x.Shape[0]) {
+		record[slidingNode](p, y).forward(p, x, y, l, &g)
+	} else {
+		record[convolutionNode](p, y).forward(p, x, y, l, g)
+	}
+	if l.Activation == Relu {
 		return y
 	}
 	return l.Activation.apply(p, y)

@@ -35,7 +35,7 @@ const bandElements = 1 << 17
 // partsPerCore lets the others help a core that is held up.
 const partsPerCore = 2
 
-func (n *convolutionNode) prepare(p *Pass, x, y *Tensor, l *Convolution, g window) {
+func (n *convolutionNode) forward(p *Pass, x, y *Tensor, l *Convolution, g window) {
 	n.p, n.x, n.y, n.w, n.b, n.g, n.relu = p, x, y, l.weight, l.bias, g, l.Activation == Relu
 	n.groups, n.each, n.filters = l.Groups, g.channels/l.Groups, l.Filters/l.Groups
 	n.columns = g.taps() * n.each
@@ -51,6 +51,7 @@ func (n *convolutionNode) prepare(p *Pass, x, y *Tensor, l *Convolution, g windo
 	if n.ahead == nil {
 		n.ahead, n.back, n.weights = n.forwardRange, n.inputRange, n.weightRange
 	}
+	kernel.Parallel(n.parts, 1, n.ahead)
 }
 
 // minBand is how many positions are worth a part of their own.

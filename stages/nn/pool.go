@@ -1,10 +1,6 @@
 package nn
 
-import (
-	"math"
-
-	"pipe/stages/nn/kernel"
-)
+import "pipe/stages/nn/kernel"
 
 func init() {
 	RegisterLayer("max_pool", func() Layer { return &MaxPool{poolingDefaults()} })
@@ -68,6 +64,10 @@ func (l *MaxPool) Forward(p *Pass, x *Tensor) *Tensor {
 	g, y := l.prepare(p, x)
 	n := record[windowMaxNode](p, y)
 	n.x, n.y, n.g, n.from = x, y, g, p.ids.take(len(y.Data))
+	n.whole, n.edge = p.ids.take(g.taps())[:0], p.ids.take(x.Shape[0]*g.h.out*g.taps())
+	for i := range g.taps() {
+		n.whole = append(n.whole, int32((i/g.w.size*g.w.in+i%g.w.size)*g.channels))
+	}
 	if n.ahead == nil {
 		n.ahead, n.back = n.forwardRange, n.backwardRange
 	}
@@ -80,6 +80,10 @@ type windowMaxNode struct {
 	g    window
 	from []int32 // where in its example each maximum comes from
 
+	whole []int32 // the taps of a window that lies inside
+	edge  []int32 // those of one that does not, by line
+	blank bool    // the gradient of x holds nothing yet
+
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
 
@@ -91,19 +95,16 @@ func (n *windowMaxNode) forwardRange(lo, hi int) {
 		example := n.x.Data[line/g.h.out*inSize:][:inSize]
 		for column := range g.w.out {
 			i := line*g.w.out + column
-			best, at := n.y.Data[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels]
-			for c := range best {
-				best[c], at[c] = float32(math.Inf(-1)), -1
-			}
-			g.each(line%g.h.out, column, func(first int) {
-				kernel.MaxPlace(best, at, example[first:first+channels], first)
-			})
+			first, taps := n.taps(line, column)
+			kernel.MaxTaps(n.y.Data[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels], example[first:], taps, first)
 		}
 	}
 }
 
 func (n *windowMaxNode) backward() {
-	if n.x.gradient() != nil {
+	dx, first := n.x.blankGradient()
+	n.blank = first
+	if dx != nil {
 		kernel.Parallel(n.x.Shape[0], 1, n.back)
 	}
 }
@@ -114,14 +115,26 @@ func (n *windowMaxNode) backwardRange(lo, hi int) {
 	inSize := len(n.x.Data) / n.x.Shape[0]
 	for line := lo * g.h.out; line < hi*g.h.out; line++ {
 		dx := n.x.grad[line/g.h.out*inSize:][:inSize]
+		if n.blank && line%g.h.out == 0 {
+			clear(dx)
+		}
 		for column := range g.w.out {
 			i := line*g.w.out + column
-			dy, at := n.y.grad[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels]
-			g.each(line%g.h.out, column, func(first int) {
-				kernel.AddPlaced(dx[first:first+channels], at, dy, first)
-			})
+			first, taps := n.taps(line, column)
+			kernel.AddTaps(dx[first:], taps, first, n.from[i*channels:(i+1)*channels], n.y.grad[i*channels:(i+1)*channels])
 		}
 	}
+}
+
+// taps returns where the first tap of a window that lies inside does so in the
+// example, and the distance of each such tap from it. Each line has a place for them.
+func (n *windowMaxNode) taps(line, column int) (first int, taps []int32) {
+	g := &n.g
+	top, left := line%g.h.out*g.h.stride-g.h.before, column*g.w.stride-g.w.before
+	if top >= 0 && left >= 0 && top+g.h.size <= g.h.in && left+g.w.size <= g.w.in {
+		return (top*g.w.in + left) * g.channels, n.whole
+	}
+	return g.inside(top, left, n.edge[line*g.taps():line*g.taps()])
 }
 
 // AvgPool takes the mean of each window over the places inside the input. Keras:

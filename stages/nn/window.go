@@ -135,18 +135,19 @@ func (g *window) at(position, tap int) (y, x int, inside bool) {
 	return y, x, y >= 0 && y < g.h.in && x >= 0 && x < g.w.in
 }
 
-// each calls f with where each tap of the window of an output's row and column lies
-// in the example, as far as it lies inside.
-func (g *window) each(row, column int, f func(first int)) {
-	for i := range g.h.size {
-		r := row*g.h.stride - g.h.before + i*g.h.dilation
-		if r < 0 || r >= g.h.in {
-			continue
-		}
-		for j := range g.w.size {
-			if c := column*g.w.stride - g.w.before + j*g.w.dilation; c >= 0 && c < g.w.in {
-				f((r*g.w.in + c) * g.channels)
+// inside appends to taps the distance of each tap that lies inside from the first
+// that does, and returns where that is in the example. The window has no dilation
+// and begins at top and left.
+func (g *window) inside(top, left int, taps []int32) (int, []int32) {
+	first := -1
+	for r := max(top, 0); r < min(top+g.h.size, g.h.in); r++ {
+		for c := max(left, 0); c < min(left+g.w.size, g.w.in); c++ {
+			at := (r*g.w.in + c) * g.channels
+			if first < 0 {
+				first = at
 			}
+			taps = append(taps, int32(at-first))
 		}
 	}
+	return max(first, 0), taps
 }

@@ -1,5 +1,10 @@
 package kernel
 
+import (
+	"fmt"
+	"math"
+)
+
 // Add sets dst[i] = a[i] + b[i] for every i of dst.
 func Add(dst, a, b []float32) { elements(active.add, dst, a, b) }
 
@@ -26,14 +31,34 @@ func Relu(dst, x []float32) { unary(active.relu, dst, x) }
 // ReluGrad sets dx[i] = dy[i] where x[i] > 0 and 0 elsewhere. dx may be x or dy.
 func ReluGrad(dx, x, dy []float32) { elements(active.reluGrad, dx, x, dy) }
 
-// MaxPlace sets best[i] = max(best[i], x[i]) and, where x[i] is the greater, place[i] = first + i. Once best[i] is NaN it stays NaN.
-func MaxPlace(best []float32, place []int32, x []float32, first int) {
-	active.maxPlace(best, place[:len(best)], x[:len(best)], int32(first))
+// MaxTaps takes the maximum over the taps of a window for each channel c of best: best[c] is the greatest x[tap+c], and place[c] is
+// first+tap+c for the first tap that has it, -1 where all are -Inf. Once a maximum is NaN it stays NaN.
+func MaxTaps(best []float32, place []int32, x []float32, taps []int32, first int) {
+	checkTaps(taps, len(best), len(x))
+	if len(taps) == 0 {
+		maxTapsPortable(best, place[:len(best)], x, nil, 0)
+		return
+	}
+	active.maxTaps(best, place[:len(best)], x, taps, int32(first))
 }
 
-// AddPlaced is the reverse of MaxPlace: it adds dy[i] to dx[i] where place[i] is first + i.
-func AddPlaced(dx []float32, place []int32, dy []float32, first int) {
-	active.addPlaced(dx, place[:len(dx)], dy[:len(dx)], int32(first))
+// AddTaps is the reverse of MaxTaps: it adds dy[c] to dx[tap+c] where place[c] is first+tap+c. The channels of two taps
+// do not overlap.
+func AddTaps(dx []float32, taps []int32, first int, place []int32, dy []float32) {
+	checkTaps(taps, len(dy), len(dx))
+	if len(taps) == 0 {
+		return
+	}
+	active.addTaps(dx, taps, int32(first), place[:len(dy)], dy)
+}
+
+// checkTaps panics when the channels of a tap do not lie within a slice of length have.
+func checkTaps(taps []int32, channels, have int) {
+	for _, tap := range taps {
+		if tap < 0 || int(tap)+channels > have {
+			panic(fmt.Sprintf("kernel: a tap at %d of %d channels does not lie within %d elements", tap, channels, have))
+		}
+	}
 }
 
 // elementGrain is how many elements of cheap arithmetic, which waits for memory, repay the hand-over to another core.
@@ -120,21 +145,26 @@ func reluGradPortable(dx, x, dy []float32) {
 	}
 }
 
-func maxPlacePortable(best []float32, place []int32, x []float32, first int32) {
-	for i, v := range x {
-		switch {
-		case v > best[i]:
-			best[i], place[i] = v, first+int32(i)
-		case v != v:
-			best[i] = v
+func maxTapsPortable(best []float32, place []int32, x []float32, taps []int32, first int32) {
+	for c := range best {
+		best[c], place[c] = float32(math.Inf(-1)), -1
+		for _, tap := range taps {
+			switch v := x[int(tap)+c]; {
+			case v > best[c]:
+				best[c], place[c] = v, first+tap+int32(c)
+			case v != v:
+				best[c] = v
+			}
 		}
 	}
 }
 
-func addPlacedPortable(dx []float32, place []int32, dy []float32, first int32) {
-	for i, p := range place {
-		if p == first+int32(i) {
-			dx[i] += dy[i]
+func addTapsPortable(dx []float32, taps []int32, first int32, place []int32, dy []float32) {
+	for _, tap := range taps {
+		for c, p := range place {
+			if p == first+tap+int32(c) {
+				dx[int(tap)+c] += dy[c]
+			}
 		}
 	}
 }

@@ -245,53 +245,81 @@ xDone:
 	VZEROUPPER
 	RET
 
-// func maxPlaceAVX512(best []float32, place []int32, x []float32, first int32)
+// func maxTapsAVX512(best []float32, place []int32, x []float32, taps []int32, first int32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·maxPlaceAVX512(SB), NOSPLIT, $0-76
+TEXT ·maxTapsAVX512(SB), NOSPLIT, $0-100
 	MOVQ         best_base+0(FP), AX
 	MOVQ         best_len+8(FP), CX
 	MOVQ         place_base+24(FP), DX
 	MOVQ         x_base+48(FP), BX
-	VBROADCASTSS first+72(FP), Z0
+	VBROADCASTSS first+96(FP), Z0
 	VPADDD       ascending<>+0(SB), Z0, Z0
 	VMOVUPS      word00000010<>+0(SB), Z7
+	VMOVUPS      wordffffffff<>+0(SB), Z8
+	VMOVUPS      wordff800000<>+0(SB), Z9
 	XORQ         SI, SI
 	JMP          xNext
 
 xVector:
-	VMOVUPS   (BX)(SI*1), Z8
-	VMOVUPS   (AX)(SI*1), Z9
-	VCMPPS    $0x0e, Z9, Z8, K1
-	VMOVUPS   (DX)(SI*1), Z10
-	VBLENDMPS Z0, Z10, K1, Z1
-	VMOVUPS   Z1, (DX)(SI*1)
-	VCMPPS    $0x03, Z8, Z8, K2
-	VBLENDMPS Z8, Z9, K1, Z2
-	VBLENDMPS Z8, Z2, K2, Z3
-	VMOVUPS   Z3, (AX)(SI*1)
-	VPADDD    Z7, Z0, Z0
-	ADDQ      $0x40, SI
-	SUBQ      $0x10, CX
+	VMOVAPS Z9, Z10
+	VMOVAPS Z8, Z11
+	MOVQ    taps_base+72(FP), DI
+	MOVQ    taps_len+80(FP), R8
+
+tap:
+	MOVLQSX      (DI), R9
+	LEAQ         (BX)(R9*4), R9
+	VMOVUPS      (R9)(SI*1), Z12
+	VCMPPS       $0x0e, Z10, Z12, K1
+	VBROADCASTSS (DI), Z13
+	VPADDD       Z13, Z0, Z13
+	VBLENDMPS    Z13, Z11, K1, Z1
+	VMOVAPS      Z1, Z11
+	VCMPPS       $0x03, Z12, Z12, K2
+	VBLENDMPS    Z12, Z10, K1, Z2
+	VBLENDMPS    Z12, Z2, K2, Z3
+	VMOVAPS      Z3, Z10
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JNZ          tap
+	VMOVUPS      Z11, (DX)(SI*1)
+	VMOVUPS      Z10, (AX)(SI*1)
+	VPADDD       Z7, Z0, Z0
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, CX
 
 xNext:
-	CMPQ      CX, $0x10
-	JGE       xVector
-	TESTQ     CX, CX
-	JZ        xDone
-	MOVL      $0xffffffff, DI
-	BZHIL     CX, DI, DI
-	KMOVW     DI, K1
-	VMOVUPS.Z (BX)(SI*1), K1, Z1
-	VMOVUPS.Z (AX)(SI*1), K1, Z2
-	VCMPPS    $0x0e, Z2, Z1, K2
-	VMOVUPS.Z (DX)(SI*1), K1, Z3
-	VBLENDMPS Z0, Z3, K2, Z4
-	VMOVUPS   Z4, K1, (DX)(SI*1)
-	VCMPPS    $0x03, Z1, Z1, K3
-	VBLENDMPS Z1, Z2, K2, Z5
-	VBLENDMPS Z1, Z5, K3, Z6
-	VMOVUPS   Z6, K1, (AX)(SI*1)
-	VPADDD    Z7, Z0, Z0
+	CMPQ    CX, $0x10
+	JGE     xVector
+	TESTQ   CX, CX
+	JZ      xDone
+	MOVL    $0xffffffff, DI
+	BZHIL   CX, DI, DI
+	KMOVW   DI, K1
+	VMOVAPS Z9, Z1
+	VMOVAPS Z8, Z2
+	MOVQ    taps_base+72(FP), CX
+	MOVQ    taps_len+80(FP), DI
+
+lastTap:
+	MOVLQSX      (CX), R8
+	LEAQ         (BX)(R8*4), R8
+	VMOVUPS.Z    (R8)(SI*1), K1, Z3
+	VCMPPS       $0x0e, Z1, Z3, K2
+	VBROADCASTSS (CX), Z8
+	VPADDD       Z8, Z0, Z8
+	VBLENDMPS    Z8, Z2, K2, Z4
+	VMOVAPS      Z4, Z2
+	VCMPPS       $0x03, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K2, Z5
+	VBLENDMPS    Z3, Z5, K3, Z6
+	VMOVAPS      Z6, Z1
+	ADDQ         $0x04, CX
+	DECQ         DI
+	JNZ          lastTap
+	VMOVUPS      Z2, K1, (DX)(SI*1)
+	VMOVUPS      Z1, K1, (AX)(SI*1)
+	VPADDD       Z7, Z0, Z0
 
 xDone:
 	VZEROUPPER
@@ -333,30 +361,77 @@ DATA word00000010<>+56(SB)/4, $0x00000010
 DATA word00000010<>+60(SB)/4, $0x00000010
 GLOBL word00000010<>(SB), RODATA|NOPTR, $64
 
-// func addPlacedAVX512(dx []float32, place []int32, dy []float32, first int32)
+DATA wordffffffff<>+0(SB)/4, $0xffffffff
+DATA wordffffffff<>+4(SB)/4, $0xffffffff
+DATA wordffffffff<>+8(SB)/4, $0xffffffff
+DATA wordffffffff<>+12(SB)/4, $0xffffffff
+DATA wordffffffff<>+16(SB)/4, $0xffffffff
+DATA wordffffffff<>+20(SB)/4, $0xffffffff
+DATA wordffffffff<>+24(SB)/4, $0xffffffff
+DATA wordffffffff<>+28(SB)/4, $0xffffffff
+DATA wordffffffff<>+32(SB)/4, $0xffffffff
+DATA wordffffffff<>+36(SB)/4, $0xffffffff
+DATA wordffffffff<>+40(SB)/4, $0xffffffff
+DATA wordffffffff<>+44(SB)/4, $0xffffffff
+DATA wordffffffff<>+48(SB)/4, $0xffffffff
+DATA wordffffffff<>+52(SB)/4, $0xffffffff
+DATA wordffffffff<>+56(SB)/4, $0xffffffff
+DATA wordffffffff<>+60(SB)/4, $0xffffffff
+GLOBL wordffffffff<>(SB), RODATA|NOPTR, $64
+
+DATA wordff800000<>+0(SB)/4, $0xff800000
+DATA wordff800000<>+4(SB)/4, $0xff800000
+DATA wordff800000<>+8(SB)/4, $0xff800000
+DATA wordff800000<>+12(SB)/4, $0xff800000
+DATA wordff800000<>+16(SB)/4, $0xff800000
+DATA wordff800000<>+20(SB)/4, $0xff800000
+DATA wordff800000<>+24(SB)/4, $0xff800000
+DATA wordff800000<>+28(SB)/4, $0xff800000
+DATA wordff800000<>+32(SB)/4, $0xff800000
+DATA wordff800000<>+36(SB)/4, $0xff800000
+DATA wordff800000<>+40(SB)/4, $0xff800000
+DATA wordff800000<>+44(SB)/4, $0xff800000
+DATA wordff800000<>+48(SB)/4, $0xff800000
+DATA wordff800000<>+52(SB)/4, $0xff800000
+DATA wordff800000<>+56(SB)/4, $0xff800000
+DATA wordff800000<>+60(SB)/4, $0xff800000
+GLOBL wordff800000<>(SB), RODATA|NOPTR, $64
+
+// func addTapsAVX512(dx []float32, taps []int32, first int32, place []int32, dy []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·addPlacedAVX512(SB), NOSPLIT, $0-76
+TEXT ·addTapsAVX512(SB), NOSPLIT, $0-104
 	MOVQ         dx_base+0(FP), AX
-	MOVQ         dx_len+8(FP), CX
-	MOVQ         place_base+24(FP), DX
-	MOVQ         dy_base+48(FP), BX
-	VBROADCASTSS first+72(FP), Z0
+	MOVQ         dy_len+88(FP), CX
+	MOVQ         place_base+56(FP), DX
+	MOVQ         dy_base+80(FP), BX
+	VBROADCASTSS first+48(FP), Z0
 	VPADDD       ascending<>+0(SB), Z0, Z0
 	VMOVUPS      word00000010<>+0(SB), Z3
 	XORQ         SI, SI
 	JMP          xNext
 
 xVector:
-	VMOVUPS   (AX)(SI*1), Z4
-	VMOVUPS   (BX)(SI*1), Z5
-	VADDPS    Z5, Z4, Z5
-	VMOVUPS   (DX)(SI*1), Z6
-	VPCMPEQD  Z6, Z0, K1
-	VBLENDMPS Z5, Z4, K1, Z1
-	VMOVUPS   Z1, (AX)(SI*1)
-	VPADDD    Z3, Z0, Z0
-	ADDQ      $0x40, SI
-	SUBQ      $0x10, CX
+	VMOVUPS (DX)(SI*1), Z4
+	VMOVUPS (BX)(SI*1), Z5
+	MOVQ    taps_base+24(FP), DI
+	MOVQ    taps_len+32(FP), R8
+
+tap:
+	MOVLQSX      (DI), R9
+	LEAQ         (AX)(R9*4), R9
+	VMOVUPS      (R9)(SI*1), Z6
+	VADDPS       Z5, Z6, Z7
+	VBROADCASTSS (DI), Z8
+	VPADDD       Z8, Z0, Z8
+	VPCMPEQD     Z4, Z8, K1
+	VBLENDMPS    Z7, Z6, K1, Z1
+	VMOVUPS      Z1, (R9)(SI*1)
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JNZ          tap
+	VPADDD       Z3, Z0, Z0
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, CX
 
 xNext:
 	CMPQ      CX, $0x10
@@ -366,14 +441,25 @@ xNext:
 	MOVL      $0xffffffff, DI
 	BZHIL     CX, DI, DI
 	KMOVW     DI, K1
-	VMOVUPS.Z (AX)(SI*1), K1, Z1
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
 	VMOVUPS.Z (BX)(SI*1), K1, Z4
-	VADDPS    Z4, Z1, Z4
-	VMOVUPS.Z (DX)(SI*1), K1, Z5
-	VPCMPEQD  Z5, Z0, K2
-	VBLENDMPS Z4, Z1, K2, Z2
-	VMOVUPS   Z2, K1, (AX)(SI*1)
-	VPADDD    Z3, Z0, Z0
+	MOVQ      taps_base+24(FP), CX
+	MOVQ      taps_len+32(FP), DX
+
+lastTap:
+	MOVLQSX      (CX), BX
+	LEAQ         (AX)(BX*4), BX
+	VMOVUPS.Z    (BX)(SI*1), K1, Z5
+	VADDPS       Z4, Z5, Z6
+	VBROADCASTSS (CX), Z7
+	VPADDD       Z7, Z0, Z7
+	VPCMPEQD     Z1, Z7, K2
+	VBLENDMPS    Z6, Z5, K2, Z2
+	VMOVUPS      Z2, K1, (BX)(SI*1)
+	ADDQ         $0x04, CX
+	DECQ         DX
+	JNZ          lastTap
+	VPADDD       Z3, Z0, Z0
 
 xDone:
 	VZEROUPPER
@@ -707,21 +793,3 @@ fold:
 	MOVSS         X0, ret+24(FP)
 	VZEROUPPER
 	RET
-
-DATA wordff800000<>+0(SB)/4, $0xff800000
-DATA wordff800000<>+4(SB)/4, $0xff800000
-DATA wordff800000<>+8(SB)/4, $0xff800000
-DATA wordff800000<>+12(SB)/4, $0xff800000
-DATA wordff800000<>+16(SB)/4, $0xff800000
-DATA wordff800000<>+20(SB)/4, $0xff800000
-DATA wordff800000<>+24(SB)/4, $0xff800000
-DATA wordff800000<>+28(SB)/4, $0xff800000
-DATA wordff800000<>+32(SB)/4, $0xff800000
-DATA wordff800000<>+36(SB)/4, $0xff800000
-DATA wordff800000<>+40(SB)/4, $0xff800000
-DATA wordff800000<>+44(SB)/4, $0xff800000
-DATA wordff800000<>+48(SB)/4, $0xff800000
-DATA wordff800000<>+52(SB)/4, $0xff800000
-DATA wordff800000<>+56(SB)/4, $0xff800000
-DATA wordff800000<>+60(SB)/4, $0xff800000
-GLOBL wordff800000<>(SB), RODATA|NOPTR, $64

@@ -3,40 +3,40 @@
 package kernel
 
 //go:noescape
-func gemm1RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm1RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm1RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm1RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm2RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm2RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm2RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm2RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm3RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm3RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm3RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm3RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm4RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm4RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm4RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm4RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm5RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm5RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm5RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm5RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm6RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm6RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm6RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm6RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
 func gemmVectorAVX2(k int, n int, x *float32, b *float32, bStep int, y *float32)

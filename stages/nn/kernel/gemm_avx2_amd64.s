@@ -2,25 +2,25 @@
 
 #include "textflag.h"
 
-// func gemm1RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm1RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm1RowsAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm1RowsAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R8
+	MOVQ    cStep+80(FP), R8
 	SHLQ    $0x02, R8
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -28,7 +28,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R8
+	MOVQ       cStep+80(FP), R8
 	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -39,6 +39,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -51,12 +55,16 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R8
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R8
 	SHLQ         $0x02, R8
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -73,17 +81,17 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y1
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R8
+	MOVQ       cStep+80(FP), R8
 	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y1, Y0
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R8
+	MOVQ       cStep+80(FP), R8
 	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -92,6 +100,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -102,7 +114,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R8
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R8
 	SHLQ         $0x02, R8
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y1, (R8)
@@ -133,25 +149,25 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-// func gemm1RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm1RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm1RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm1RowsInPlaceAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), SI
+	MOVQ bStep+56(FP), SI
 	SHLQ $0x02, SI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), DI
+	MOVB    load+88(FP), DI
 	TESTB   DI, DI
 	JZ      wideZero
-	MOVQ    cStep+64(FP), DI
+	MOVQ    cStep+80(FP), DI
 	SHLQ    $0x02, DI
 	MOVQ    BX, DI
 	VMOVUPS (DI), Y0
@@ -159,7 +175,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), DI
+	MOVQ       cStep+80(FP), DI
 	SHLQ       $0x02, DI
 	MOVQ       BX, DI
 	VXORPS     Y0, Y0, Y0
@@ -170,6 +186,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R9
 	MOVQ DX, DI
+	MOVQ lines+32(FP), R8
+	MOVQ R8, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R8
 
 wideProducts:
@@ -182,12 +202,16 @@ wideProducts:
 	ADDQ         SI, DI
 	DECQ         R8
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), DI
+	MOVQ         aLine+40(FP), R8
+	LEAQ         (R9)(R8*4), R9
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), DI
 	SHLQ         $0x02, DI
 	MOVQ         BX, DI
 	VMOVUPS      Y0, (DI)
 	VMOVUPS      Y1, 32(DI)
-	MOVQ         bPanel+48(FP), DI
+	MOVQ         bPanel+64(FP), DI
 	SHLQ         $0x02, DI
 	ADDQ         DI, DX
 	ADDQ         $0x40, BX
@@ -204,17 +228,17 @@ narrow:
 	MOVQ       $0x00000008, R9
 	SUBQ       DI, R9
 	VMOVUPS    (R8)(R9*4), Y1
-	MOVB       load+72(FP), DI
+	MOVB       load+88(FP), DI
 	TESTB      DI, DI
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), DI
+	MOVQ       cStep+80(FP), DI
 	SHLQ       $0x02, DI
 	MOVQ       BX, DI
 	VMASKMOVPS (DI), Y1, Y0
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), DI
+	MOVQ       cStep+80(FP), DI
 	SHLQ       $0x02, DI
 	MOVQ       BX, DI
 	VXORPS     Y0, Y0, Y0
@@ -223,6 +247,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R9
 	MOVQ DX, DI
+	MOVQ lines+32(FP), R8
+	MOVQ R8, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R8
 
 narrowProducts:
@@ -233,7 +261,11 @@ narrowProducts:
 	ADDQ         SI, DI
 	DECQ         R8
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), DI
+	MOVQ         aLine+40(FP), R8
+	LEAQ         (R9)(R8*4), R9
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), DI
 	SHLQ         $0x02, DI
 	MOVQ         BX, DI
 	VMASKMOVPS   Y0, Y1, (DI)
@@ -246,25 +278,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm2RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm2RowsAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm2RowsAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -275,7 +307,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -291,6 +323,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -306,7 +342,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -314,7 +354,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y2, (R8)
 	VMOVUPS      Y3, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -331,10 +371,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y2
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y2, Y0
@@ -343,7 +383,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -355,6 +395,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -367,7 +411,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y2, (R8)
@@ -382,25 +430,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm2RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm2RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm2RowsInPlaceAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -411,7 +459,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -427,6 +475,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -442,7 +494,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -450,7 +506,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y2, (R8)
 	VMOVUPS      Y3, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -467,10 +523,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y2
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y2, Y0
@@ -479,7 +535,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -491,6 +547,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -503,7 +563,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y2, (R8)
@@ -518,25 +582,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm3RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm3RowsAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm3RowsAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -550,7 +614,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -571,6 +635,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -589,7 +657,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -600,7 +672,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y4, (R8)
 	VMOVUPS      Y5, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -617,10 +689,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y3
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y3, Y0
@@ -631,7 +703,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -646,6 +718,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -660,7 +736,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y3, (R8)
@@ -677,25 +757,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm3RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm3RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm3RowsInPlaceAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -709,7 +789,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -730,6 +810,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -748,7 +832,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -759,7 +847,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y4, (R8)
 	VMOVUPS      Y5, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -776,10 +864,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y3
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y3, Y0
@@ -790,7 +878,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -805,6 +893,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -819,7 +911,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y3, (R8)
@@ -836,25 +932,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm4RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm4RowsAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm4RowsAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -871,7 +967,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -897,6 +993,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -918,7 +1018,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -932,7 +1036,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y6, (R8)
 	VMOVUPS      Y7, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -949,10 +1053,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y4
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y4, Y0
@@ -965,7 +1069,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -983,6 +1087,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -999,7 +1107,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y4, (R8)
@@ -1018,25 +1130,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm4RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm4RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm4RowsInPlaceAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -1053,7 +1165,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1081,6 +1193,10 @@ wideBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1103,7 +1219,12 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -1117,7 +1238,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y6, (R8)
 	VMOVUPS      Y7, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -1134,10 +1255,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y4
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y4, Y0
@@ -1150,7 +1271,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1170,6 +1291,10 @@ narrowBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1187,7 +1312,12 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y4, (R8)
@@ -1206,25 +1336,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm5RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm5RowsAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm5RowsAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -1244,7 +1374,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1275,6 +1405,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1299,7 +1433,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -1316,7 +1454,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y8, (R8)
 	VMOVUPS      Y9, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -1333,10 +1471,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y5
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y5, Y0
@@ -1351,7 +1489,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1372,6 +1510,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1390,7 +1532,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y5, (R8)
@@ -1411,25 +1557,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm5RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm5RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm5RowsInPlaceAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -1449,7 +1595,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1482,6 +1628,10 @@ wideBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1507,7 +1657,12 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -1524,7 +1679,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y8, (R8)
 	VMOVUPS      Y9, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -1541,10 +1696,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y5
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y5, Y0
@@ -1559,7 +1714,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1582,6 +1737,10 @@ narrowBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1601,7 +1760,12 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y5, (R8)
@@ -1622,25 +1786,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6RowsAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm6RowsAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm6RowsAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm6RowsAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -1663,7 +1827,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1699,6 +1863,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1726,7 +1894,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -1746,7 +1918,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y10, (R8)
 	VMOVUPS      Y11, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -1763,10 +1935,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y6
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y6, Y0
@@ -1783,7 +1955,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1807,6 +1979,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1827,7 +2003,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y6, (R8)
@@ -1850,25 +2030,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6RowsInPlaceAVX2(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm6RowsInPlaceAVX2(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·gemm6RowsInPlaceAVX2(SB), NOSPLIT, $0-73
+TEXT ·gemm6RowsInPlaceAVX2(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x10
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Y0
@@ -1891,7 +2071,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -1929,6 +2109,10 @@ wideBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1957,7 +2141,12 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Y0, (R8)
@@ -1977,7 +2166,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Y10, (R8)
 	VMOVUPS      Y11, 32(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x40, BX
@@ -1994,10 +2183,10 @@ narrow:
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y6
-	MOVB       load+72(FP), R8
+	MOVB       load+88(FP), R8
 	TESTB      R8, R8
 	JZ         narrowZero
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VMASKMOVPS (R8), Y6, Y0
@@ -2014,7 +2203,7 @@ narrow:
 	JMP        narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VXORPS     Y0, Y0, Y0
@@ -2040,6 +2229,10 @@ narrowBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -2061,7 +2254,12 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMASKMOVPS   Y0, Y6, (R8)

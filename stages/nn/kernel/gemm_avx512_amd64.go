@@ -3,88 +3,88 @@
 package kernel
 
 //go:noescape
-func gemm1RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm1RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm1RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm1RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm2RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm2RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm2RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm2RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm3RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm3RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm3RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm3RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm4RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm4RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm4RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm4RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm5RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm5RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm5RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm5RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm6RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm6RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm6RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm6RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm7RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm7RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm7RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm7RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm8RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm8RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm8RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm8RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm9RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm9RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm9RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm9RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm10RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm10RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm10RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm10RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm11RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm11RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm11RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm11RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm12RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm12RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm12RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm12RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm13RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm13RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm13RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm13RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm14RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm14RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
-func gemm14RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+func gemm14RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 
 //go:noescape
 func gemmVectorAVX512(k int, n int, x *float32, b *float32, bStep int, y *float32)

@@ -2,25 +2,25 @@
 
 #include "textflag.h"
 
-// func gemm1RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm1RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm1RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm1RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R8
+	MOVQ    cStep+80(FP), R8
 	SHLQ    $0x02, R8
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -28,7 +28,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R8
+	MOVQ       cStep+80(FP), R8
 	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -39,6 +39,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -51,12 +55,16 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R8
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R8
 	SHLQ         $0x02, R8
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
 	VMOVUPS      Z1, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -72,17 +80,17 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R8
+	MOVQ      cStep+80(FP), R8
 	SHLQ      $0x02, R8
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R8
+	MOVQ       cStep+80(FP), R8
 	SHLQ       $0x02, R8
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -91,6 +99,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -101,7 +113,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R8
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R8
 	SHLQ         $0x02, R8
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -114,25 +130,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm1RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm1RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm1RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm1RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), SI
+	MOVQ bStep+56(FP), SI
 	SHLQ $0x02, SI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), DI
+	MOVB    load+88(FP), DI
 	TESTB   DI, DI
 	JZ      wideZero
-	MOVQ    cStep+64(FP), DI
+	MOVQ    cStep+80(FP), DI
 	SHLQ    $0x02, DI
 	MOVQ    BX, DI
 	VMOVUPS (DI), Z0
@@ -140,7 +156,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), DI
+	MOVQ       cStep+80(FP), DI
 	SHLQ       $0x02, DI
 	MOVQ       BX, DI
 	VPXORD     Z0, Z0, Z0
@@ -151,6 +167,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R9
 	MOVQ DX, DI
+	MOVQ lines+32(FP), R8
+	MOVQ R8, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R8
 
 wideProducts:
@@ -163,12 +183,16 @@ wideProducts:
 	ADDQ         SI, DI
 	DECQ         R8
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), DI
+	MOVQ         aLine+40(FP), R8
+	LEAQ         (R9)(R8*4), R9
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), DI
 	SHLQ         $0x02, DI
 	MOVQ         BX, DI
 	VMOVUPS      Z0, (DI)
 	VMOVUPS      Z1, 64(DI)
-	MOVQ         bPanel+48(FP), DI
+	MOVQ         bPanel+64(FP), DI
 	SHLQ         $0x02, DI
 	ADDQ         DI, DX
 	ADDQ         $0x80, BX
@@ -184,17 +208,17 @@ narrow:
 	MOVL      $0xffffffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
-	MOVB      load+72(FP), DI
+	MOVB      load+88(FP), DI
 	TESTB     DI, DI
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), DI
+	MOVQ      cStep+80(FP), DI
 	SHLQ      $0x02, DI
 	MOVQ      BX, DI
 	VMOVUPS.Z (DI), K1, Z0
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), DI
+	MOVQ       cStep+80(FP), DI
 	SHLQ       $0x02, DI
 	MOVQ       BX, DI
 	VPXORD     Z0, Z0, Z0
@@ -203,6 +227,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R9
 	MOVQ DX, DI
+	MOVQ lines+32(FP), R8
+	MOVQ R8, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R8
 
 narrowProducts:
@@ -213,7 +241,11 @@ narrowProducts:
 	ADDQ         SI, DI
 	DECQ         R8
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), DI
+	MOVQ         aLine+40(FP), R8
+	LEAQ         (R9)(R8*4), R9
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), DI
 	SHLQ         $0x02, DI
 	MOVQ         BX, DI
 	VMOVUPS      Z0, K1, (DI)
@@ -226,25 +258,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm2RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm2RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm2RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -255,7 +287,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -271,6 +303,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -286,7 +322,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -294,7 +334,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z2, (R8)
 	VMOVUPS      Z3, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -310,10 +350,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -322,7 +362,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -334,6 +374,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -346,7 +390,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -361,25 +409,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm2RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm2RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm2RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm2RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -390,7 +438,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -406,6 +454,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -421,7 +473,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -429,7 +485,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z2, (R8)
 	VMOVUPS      Z3, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -445,10 +501,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -457,7 +513,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -469,6 +525,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -481,7 +541,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -496,25 +560,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm3RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm3RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm3RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -528,7 +592,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -549,6 +613,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -567,7 +635,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -578,7 +650,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z4, (R8)
 	VMOVUPS      Z5, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -594,10 +666,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -608,7 +680,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -623,6 +695,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -637,7 +713,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -654,25 +734,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm3RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm3RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm3RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm3RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -686,7 +766,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -707,6 +787,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -725,7 +809,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -736,7 +824,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z4, (R8)
 	VMOVUPS      Z5, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -752,10 +840,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -766,7 +854,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -781,6 +869,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -795,7 +887,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -812,25 +908,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm4RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm4RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm4RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -847,7 +943,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -873,6 +969,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -894,7 +994,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -908,7 +1012,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z6, (R8)
 	VMOVUPS      Z7, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -924,10 +1028,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -940,7 +1044,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -958,6 +1062,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -974,7 +1082,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -993,25 +1105,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm4RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm4RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm4RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm4RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -1028,7 +1140,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1056,6 +1168,10 @@ wideBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1078,7 +1194,12 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -1092,7 +1213,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z6, (R8)
 	VMOVUPS      Z7, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -1108,10 +1229,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -1124,7 +1245,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1144,6 +1265,10 @@ narrowBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1161,7 +1286,12 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -1180,25 +1310,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm5RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm5RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm5RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -1218,7 +1348,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1249,6 +1379,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1273,7 +1407,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -1290,7 +1428,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z8, (R8)
 	VMOVUPS      Z9, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -1306,10 +1444,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -1324,7 +1462,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1345,6 +1483,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1363,7 +1505,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -1384,25 +1530,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm5RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm5RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm5RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm5RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -1422,7 +1568,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1455,6 +1601,10 @@ wideBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1480,7 +1630,12 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -1497,7 +1652,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z8, (R8)
 	VMOVUPS      Z9, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -1513,10 +1668,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -1531,7 +1686,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1554,6 +1709,10 @@ narrowBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1573,7 +1732,12 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -1594,25 +1758,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm6RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm6RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm6RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -1635,7 +1799,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1671,6 +1835,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1698,7 +1866,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -1718,7 +1890,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z10, (R8)
 	VMOVUPS      Z11, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -1734,10 +1906,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -1754,7 +1926,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1778,6 +1950,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -1798,7 +1974,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -1821,25 +2001,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm6RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm6RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm6RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm6RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -1862,7 +2042,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -1900,6 +2080,10 @@ wideBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -1928,7 +2112,12 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -1948,7 +2137,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z10, (R8)
 	VMOVUPS      Z11, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -1964,10 +2153,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -1984,7 +2173,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2010,6 +2199,10 @@ narrowBegun:
 	LEAQ (SI)(SI*2), R8
 	LEAQ (R10)(R8*1), R11
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -2031,7 +2224,12 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -2054,25 +2252,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm7RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm7RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm7RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm7RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -2098,7 +2296,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2139,6 +2337,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -2169,7 +2371,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -2192,7 +2398,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z12, (R8)
 	VMOVUPS      Z13, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -2208,10 +2414,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -2230,7 +2436,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2257,6 +2463,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -2279,7 +2489,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -2304,25 +2518,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm7RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm7RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm7RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm7RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -2348,7 +2562,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2392,6 +2606,10 @@ wideBegun:
 	LEAQ (R10)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -2424,7 +2642,13 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -2447,7 +2671,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z12, (R8)
 	VMOVUPS      Z13, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -2463,10 +2687,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -2485,7 +2709,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2515,6 +2739,10 @@ narrowBegun:
 	LEAQ (R10)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -2539,7 +2767,13 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -2564,25 +2798,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm8RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm8RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm8RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm8RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -2611,7 +2845,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2657,6 +2891,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -2690,7 +2928,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -2716,7 +2958,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z14, (R8)
 	VMOVUPS      Z15, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -2732,10 +2974,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -2756,7 +2998,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2786,6 +3028,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -2810,7 +3056,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -2837,25 +3087,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm8RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm8RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm8RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm8RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -2884,7 +3134,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -2933,6 +3183,10 @@ wideBegun:
 	LEAQ (R10)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -2968,7 +3222,13 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -2994,7 +3254,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z14, (R8)
 	VMOVUPS      Z15, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -3010,10 +3270,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -3034,7 +3294,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -3067,6 +3327,10 @@ narrowBegun:
 	LEAQ (R10)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -3093,7 +3357,13 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -3120,25 +3390,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm9RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm9RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm9RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm9RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -3170,7 +3440,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -3221,6 +3491,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -3257,7 +3531,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -3286,7 +3564,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z16, (R8)
 	VMOVUPS      Z17, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -3302,10 +3580,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -3328,7 +3606,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -3361,6 +3639,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -3387,7 +3669,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -3416,25 +3702,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm9RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm9RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm9RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm9RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -3466,7 +3752,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -3520,6 +3806,10 @@ wideBegun:
 	LEAQ (R10)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -3558,7 +3848,13 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -3587,7 +3883,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z16, (R8)
 	VMOVUPS      Z17, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -3603,10 +3899,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -3629,7 +3925,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -3665,6 +3961,10 @@ narrowBegun:
 	LEAQ (R10)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -3693,7 +3993,13 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -3722,25 +4028,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm10RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm10RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm10RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm10RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -3775,7 +4081,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -3831,6 +4137,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -3870,7 +4180,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -3902,7 +4216,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z18, (R8)
 	VMOVUPS      Z19, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -3918,10 +4232,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -3946,7 +4260,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -3982,6 +4296,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -4010,7 +4328,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -4041,25 +4363,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm10RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm10RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm10RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm10RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -4094,7 +4416,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -4154,6 +4476,10 @@ wideBegun:
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -4196,7 +4522,14 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -4228,7 +4561,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z18, (R8)
 	VMOVUPS      Z19, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -4244,10 +4577,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -4272,7 +4605,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -4312,6 +4645,10 @@ narrowBegun:
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -4343,7 +4680,14 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -4374,25 +4718,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm11RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm11RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm11RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm11RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -4430,7 +4774,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -4491,6 +4835,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -4533,7 +4881,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -4568,7 +4920,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z20, (R8)
 	VMOVUPS      Z21, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -4584,10 +4936,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -4614,7 +4966,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -4653,6 +5005,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -4683,7 +5039,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -4716,25 +5076,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm11RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm11RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm11RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm11RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -4772,7 +5132,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -4837,6 +5197,10 @@ wideBegun:
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -4882,7 +5246,14 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -4917,7 +5288,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z20, (R8)
 	VMOVUPS      Z21, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -4933,10 +5304,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -4963,7 +5334,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -5006,6 +5377,10 @@ narrowBegun:
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -5039,7 +5414,14 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -5072,25 +5454,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm12RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm12RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm12RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm12RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -5131,7 +5513,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -5197,6 +5579,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -5242,7 +5628,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -5280,7 +5670,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z22, (R8)
 	VMOVUPS      Z23, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -5296,10 +5686,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -5328,7 +5718,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -5370,6 +5760,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -5402,7 +5796,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -5437,25 +5835,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm12RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm12RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm12RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm12RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -5496,7 +5894,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -5566,6 +5964,10 @@ wideBegun:
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -5614,7 +6016,14 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -5652,7 +6061,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z22, (R8)
 	VMOVUPS      Z23, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -5668,10 +6077,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -5700,7 +6109,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -5746,6 +6155,10 @@ narrowBegun:
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -5781,7 +6194,14 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -5816,25 +6236,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm13RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm13RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm13RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm13RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -5878,7 +6298,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -5949,6 +6369,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -5997,7 +6421,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -6038,7 +6466,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z24, (R8)
 	VMOVUPS      Z25, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -6054,10 +6482,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -6088,7 +6516,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -6133,6 +6561,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -6167,7 +6599,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -6204,25 +6640,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm13RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm13RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm13RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm13RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -6266,7 +6702,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -6342,6 +6778,10 @@ wideBegun:
 	LEAQ (R12)(R8*1), R13
 	LEAQ (R13)(R8*1), R14
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -6394,7 +6834,15 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	LEAQ         (R14)(R9*4), R14
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -6435,7 +6883,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z24, (R8)
 	VMOVUPS      Z25, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -6451,10 +6899,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -6485,7 +6933,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -6535,6 +6983,10 @@ narrowBegun:
 	LEAQ (R12)(R8*1), R13
 	LEAQ (R13)(R8*1), R14
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -6573,7 +7025,15 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	LEAQ         (R14)(R9*4), R14
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -6610,25 +7070,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm14RowsAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm14RowsAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm14RowsAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm14RowsAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -6675,7 +7135,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -6751,6 +7211,10 @@ wideZero:
 wideBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -6802,7 +7266,11 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -6846,7 +7314,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z26, (R8)
 	VMOVUPS      Z27, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -6862,10 +7330,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -6898,7 +7366,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -6946,6 +7414,10 @@ narrowZero:
 narrowBegun:
 	MOVQ CX, R10
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -6982,7 +7454,11 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)
@@ -7021,25 +7497,25 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm14RowsInPlaceAVX512(k int, n int, a *float32, aStep int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
+// func gemm14RowsInPlaceAVX512(k int, n int, a *float32, aStep int, lines int, aLine int, b *float32, bStep int, bPanel int, c *float32, cStep int, load bool)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
-TEXT ·gemm14RowsInPlaceAVX512(SB), NOSPLIT, $0-73
+TEXT ·gemm14RowsInPlaceAVX512(SB), NOSPLIT, $8-89
 	MOVQ n+8(FP), AX
 	MOVQ a+16(FP), CX
-	MOVQ b+32(FP), DX
-	MOVQ c+56(FP), BX
+	MOVQ b+48(FP), DX
+	MOVQ c+72(FP), BX
 	MOVQ aStep+24(FP), SI
 	SHLQ $0x02, SI
-	MOVQ bStep+40(FP), DI
+	MOVQ bStep+56(FP), DI
 	SHLQ $0x02, DI
 
 wide:
 	CMPQ    AX, $0x20
 	JL      narrow
-	MOVB    load+72(FP), R8
+	MOVB    load+88(FP), R8
 	TESTB   R8, R8
 	JZ      wideZero
-	MOVQ    cStep+64(FP), R9
+	MOVQ    cStep+80(FP), R9
 	SHLQ    $0x02, R9
 	MOVQ    BX, R8
 	VMOVUPS (R8), Z0
@@ -7086,7 +7562,7 @@ wide:
 	JMP     wideBegun
 
 wideZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -7167,6 +7643,10 @@ wideBegun:
 	LEAQ (R12)(R8*1), R13
 	LEAQ (R13)(R8*1), R14
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+wideLine:
 	MOVQ k+0(FP), R9
 
 wideProducts:
@@ -7222,7 +7702,15 @@ wideProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          wideProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	LEAQ         (R14)(R9*4), R14
+	DECQ         (SP)
+	JNZ          wideLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, (R8)
@@ -7266,7 +7754,7 @@ wideProducts:
 	ADDQ         R9, R8
 	VMOVUPS      Z26, (R8)
 	VMOVUPS      Z27, 64(R8)
-	MOVQ         bPanel+48(FP), R8
+	MOVQ         bPanel+64(FP), R8
 	SHLQ         $0x02, R8
 	ADDQ         R8, DX
 	ADDQ         $0x80, BX
@@ -7282,10 +7770,10 @@ narrow:
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
-	MOVB      load+72(FP), R8
+	MOVB      load+88(FP), R8
 	TESTB     R8, R8
 	JZ        narrowZero
-	MOVQ      cStep+64(FP), R9
+	MOVQ      cStep+80(FP), R9
 	SHLQ      $0x02, R9
 	MOVQ      BX, R8
 	VMOVUPS.Z (R8), K1, Z0
@@ -7318,7 +7806,7 @@ narrow:
 	JMP       narrowBegun
 
 narrowZero:
-	MOVQ       cStep+64(FP), R9
+	MOVQ       cStep+80(FP), R9
 	SHLQ       $0x02, R9
 	MOVQ       BX, R8
 	VPXORD     Z0, Z0, Z0
@@ -7371,6 +7859,10 @@ narrowBegun:
 	LEAQ (R12)(R8*1), R13
 	LEAQ (R13)(R8*1), R14
 	MOVQ DX, R8
+	MOVQ lines+32(FP), R9
+	MOVQ R9, (SP)
+
+narrowLine:
 	MOVQ k+0(FP), R9
 
 narrowProducts:
@@ -7411,7 +7903,15 @@ narrowProducts:
 	ADDQ         DI, R8
 	DECQ         R9
 	JNZ          narrowProducts
-	MOVQ         cStep+64(FP), R9
+	MOVQ         aLine+40(FP), R9
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (R11)(R9*4), R11
+	LEAQ         (R12)(R9*4), R12
+	LEAQ         (R13)(R9*4), R13
+	LEAQ         (R14)(R9*4), R14
+	DECQ         (SP)
+	JNZ          narrowLine
+	MOVQ         cStep+80(FP), R9
 	SHLQ         $0x02, R9
 	MOVQ         BX, R8
 	VMOVUPS      Z0, K1, (R8)

@@ -4,7 +4,8 @@ import "runtime"
 
 // gemmTile multiplies a panel of up to MR rows of A by n columns of B into C, with C's old content as the first addend if load. Element
 // (i, p) of the panel is a[p·aStep+i]; element (p, j) of B is b[j/NR·bPanel + p·bStep + j%NR], so B may be packed in panels or lie as it is.
-type gemmTile func(k, n int, a *float32, aStep int, b *float32, bStep, bPanel int, c *float32, cStep int, load bool)
+// The panel has lines of k columns each, lines·k in all; from the end of one to the begin of the next are aLine floats.
+type gemmTile func(k, n int, a *float32, aStep, lines, aLine int, b *float32, bStep, bPanel int, c *float32, cStep int, load bool)
 
 // packFunc writes one panel of vector width to dst: row p of the panel is dst[p·dstStep:], multiplied by alpha.
 type packFunc func(dst *float32, dstStep int, src *float32, srcStep, n0, n1 int, alpha float32)
@@ -199,7 +200,7 @@ func (p *product) sweep(w *workspace, a, b, c matrix, n, k int, load bool) {
 	for t := range tiles {
 		lo, hi := p.m*t/tiles, p.m*(t+1)/tiles
 		tile, panel, step := p.left(w, a.at(lo, 0), hi-lo, k, n)
-		tile(k, n, &panel[0], step, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
+		tile(k, n, &panel[0], step, 1, 0, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
 	}
 }
 

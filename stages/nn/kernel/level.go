@@ -13,8 +13,8 @@ type loops struct {
 	scale         func(alpha float32, x []float32)
 	relu          func(dst, x []float32)
 	reluGrad      func(dx, x, dy []float32)
-	maxPlace      func(best []float32, place []int32, x []float32, first int32)
-	addPlaced     func(dx []float32, place []int32, dy []float32, first int32)
+	maxTaps       func(best []float32, place []int32, x []float32, taps []int32, first int32)
+	addTaps       func(dx []float32, taps []int32, first int32, place []int32, dy []float32)
 	sum, peak     func(x []float32) float32
 	dot           func(x, y []float32) float32
 	exp, tanh     func(dst, x []float32)
@@ -47,7 +47,7 @@ type loops struct {
 var portable = loops{
 	name: "portable",
 	add:  addPortable, sub: subPortable, mul: mulPortable, axpy: axpyPortable, scale: scalePortable,
-	relu: reluPortable, reluGrad: reluGradPortable, maxPlace: maxPlacePortable, addPlaced: addPlacedPortable, sum: sumPortable, peak: peakPortable, dot: dotPortable,
+	relu: reluPortable, reluGrad: reluGradPortable, maxTaps: maxTapsPortable, addTaps: addTapsPortable, sum: sumPortable, peak: peakPortable, dot: dotPortable,
 	exp: expPortable, tanh: tanhPortable, sigmoid: sigmoidPortable, erf: erfPortable, log: logPortable, expShifted: expShiftedPortable,
 	lstm: lstmPortable, lstmGrad: lstmGradPortable, gru: gruPortable, gruGrad: gruGradPortable,
 	gelu: geluPortable, geluTanh: geluTanhPortable, silu: siluPortable, addProduct: addProductPortable,

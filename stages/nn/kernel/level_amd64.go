@@ -14,7 +14,7 @@ func assembled() []*loops {
 	sets = append(sets, &loops{
 		name: "avx2",
 		add:  addAVX2, sub: subAVX2, mul: mulAVX2, axpy: axpyAVX2, scale: scaleAVX2,
-		relu: reluAVX2, reluGrad: reluGradAVX2, maxPlace: maxPlaceAVX2, addPlaced: addPlacedAVX2, sum: sumAVX2, peak: peakAVX2, dot: dotAVX2,
+		relu: reluAVX2, reluGrad: reluGradAVX2, maxTaps: maxTapsAVX2, addTaps: addTapsAVX2, sum: sumAVX2, peak: peakAVX2, dot: dotAVX2,
 		exp: expAVX2, tanh: tanhAVX2, sigmoid: sigmoidAVX2, erf: erfAVX2, log: logAVX2, expShifted: expShiftedAVX2,
 		lstm: lstmAVX2, lstmGrad: lstmGradAVX2, gru: gruAVX2, gruGrad: gruGradAVX2,
 		gelu: geluAVX2, geluTanh: geluTanhAVX2, silu: siluAVX2, addProduct: addProductAVX2,
@@ -37,7 +37,7 @@ func assembled() []*loops {
 	return append(sets, &loops{
 		name: "avx512",
 		add:  addAVX512, sub: subAVX512, mul: mulAVX512, axpy: axpyAVX512, scale: scaleAVX512,
-		relu: reluAVX512, reluGrad: reluGradAVX512, maxPlace: maxPlaceAVX512, addPlaced: addPlacedAVX512, sum: sumAVX512, peak: peakAVX512, dot: dotAVX512,
+		relu: reluAVX512, reluGrad: reluGradAVX512, maxTaps: maxTapsAVX512, addTaps: addTapsAVX512, sum: sumAVX512, peak: peakAVX512, dot: dotAVX512,
 		exp: expAVX512, tanh: tanhAVX512, sigmoid: sigmoidAVX512, erf: erfAVX512, log: logAVX512, expShifted: expShiftedAVX512,
 		lstm: lstmAVX512, lstmGrad: lstmGradAVX512, gru: gruAVX512, gruGrad: gruGradAVX512,
 		gelu: geluAVX512, geluTanh: geluTanhAVX512, silu: siluAVX512, addProduct: addProductAVX512,

@@ -130,17 +130,15 @@ var operations = []operation{
 		SumRows(dst, normal(r, rows*cols), rows, cols)
 		return dst
 	}},
-	{"MaxPlace", func(r *rand.Rand, n int, _ bool) []float32 {
-		best, place := normal(r, n), make([]int32, n)
-		for tap := range 3 {
-			MaxPlace(best, place, normal(r, n), 1000*tap)
-		}
+	{"MaxTaps", func(r *rand.Rand, n int, _ bool) []float32 {
+		best, place, taps := normal(r, n), make([]int32, n), []int32{0, int32(n), int32(2*n + 1)}
+		MaxTaps(best, place, normal(r, 3*n+4), taps, 1000)
 		places := make([]float32, n)
 		for i, p := range place {
 			places[i] = float32(p)
 		}
-		dx := normal(r, n)
-		AddPlaced(dx, place, normal(r, n), 1000)
+		dx := normal(r, 3*n+4)
+		AddTaps(dx, taps, 1000, place, normal(r, n))
 		return concat(best, places, dx)
 	}},
 	{"Sum", func(r *rand.Rand, n int, _ bool) []float32 { return []float32{Sum(normal(r, n))} }},
@@ -316,13 +314,16 @@ func TestRelusOfSpecialValues(t *testing.T) {
 	})
 }
 
-func TestMaxPlaceOfSpecialValues(t *testing.T) {
+func TestMaxTapsOfSpecialValues(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	eachLevel(t, func(t *testing.T) {
-		best, place := []float32{-inf, -inf, nan, 2, 2, 1}, []int32{-1, -1, 7, 7, 7, 7}
-		MaxPlace(best, place, []float32{3, -inf, 5, nan, 2, 4}, 10)
+		best, place := make([]float32, 6), make([]int32, 6)
+		MaxTaps(best, place, []float32{
+			-inf, -inf, nan, 2, 2, 1,
+			3, -inf, 5, nan, 2, 4,
+		}, []int32{0, 6}, 100)
 		sameBits(t, "best", best, []float32{3, -inf, nan, nan, 2, 4})
-		if want := []int32{10, -1, 7, 7, 7, 15}; !slices.Equal(place, want) {
+		if want := []int32{106, -1, -1, 103, 104, 111}; !slices.Equal(place, want) {
 			t.Errorf("places are %v, want %v", place, want)
 		}
 	})

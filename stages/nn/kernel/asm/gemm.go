@@ -90,16 +90,17 @@ func gemmVector(s isa) {
 }
 
 // gemmTile writes the tile of a height. aStep is the distance of two columns of A, whose rows are adjacent, or with inPlace the distance
-// of two rows, whose columns are.
+// of two rows, whose columns are. After every k columns, A goes on aLine floats from where they end; there are so many lines of them, and
+// lines·k rows of B.
 func gemmTile(s isa, rows int, inPlace bool) {
 	name := fmt.Sprintf("gemm%dRows", rows)
 	if inPlace {
 		name += "InPlace"
 	}
 	TEXT(name+s.suffix, attr.NOSPLIT,
-		"func(k, n int, a *float32, aStep int, b *float32, bStep, bPanel int, c *float32, cStep int, load bool)")
+		"func(k, n int, a *float32, aStep, lines, aLine int, b *float32, bStep, bPanel int, c *float32, cStep int, load bool)")
 	Pragma("noescape")
-	t := tile{isa: s, rows: rows, inPlace: inPlace}
+	t := tile{isa: s, rows: rows, inPlace: inPlace, lines: AllocLocal(8)}
 	t.n = Load(Param("n"), GP64()).(reg.GPVirtual)
 	t.a = Load(Param("a"), GP64()).(reg.GPVirtual)
 	t.b = Load(Param("b"), GP64()).(reg.GPVirtual)
@@ -147,6 +148,7 @@ type tile struct {
 	inPlace      bool
 	n, a, b, c   reg.GPVirtual
 	aStep, bStep reg.GPVirtual
+	lines        operand.Mem // that are still to come; registers are too few
 }
 
 // product computes one tile, vecs vectors wide.
@@ -159,8 +161,11 @@ func (t tile) product(name string, vecs int, sel *mask) {
 	}
 	t.begin(name, acc, sel)
 	b, k := GP64(), GP64()
-	element, advance := t.left()
+	element, advance, bases := t.left()
 	MOVQ(t.b, b)
+	Load(Param("lines"), k)
+	MOVQ(k, t.lines)
+	Label(name + "Line")
 	Load(Param("k"), k)
 	Label(name + "Products")
 	var cols []reg.Register
@@ -179,6 +184,12 @@ func (t tile) product(name string, vecs int, sel *mask) {
 	ADDQ(t.bStep, b)
 	DECQ(k)
 	JNZ(operand.LabelRef(name + "Products"))
+	Load(Param("aLine"), k)
+	for _, a := range bases {
+		LEAQ(operand.Mem{Base: a, Index: k, Scale: 4}, a)
+	}
+	DECQ(t.lines)
+	JNZ(operand.LabelRef(name + "Line"))
 
 	row, cStep := GP64(), floats(Param("cStep"))
 	MOVQ(t.c, row)
@@ -192,13 +203,13 @@ func (t tile) product(name string, vecs int, sel *mask) {
 	}
 }
 
-// left starts at the first column of A and returns how to address row i of the current column and how to go to the next. Rows that are
-// apart are reached from every third one, at 0, 1 and 2 steps.
-func (t tile) left() (element func(i int) operand.Mem, advance func()) {
-	bases := []reg.Register{GP64()}
+// left starts at the first column of A and returns how to address row i of the current column, how to go to the next, and what points into
+// it. Rows that are apart are reached from every third one, at 0, 1 and 2 steps.
+func (t tile) left() (element func(i int) operand.Mem, advance func(), bases []reg.Register) {
+	bases = []reg.Register{GP64()}
 	MOVQ(t.a, bases[0])
 	if !t.inPlace {
-		return func(i int) operand.Mem { return operand.Mem{Base: bases[0], Disp: 4 * i} }, func() { ADDQ(t.aStep, bases[0]) }
+		return func(i int) operand.Mem { return operand.Mem{Base: bases[0], Disp: 4 * i} }, func() { ADDQ(t.aStep, bases[0]) }, bases
 	}
 	if t.rows > 3 {
 		triple := GP64()
@@ -220,7 +231,7 @@ func (t tile) left() (element func(i int) operand.Mem, advance func()) {
 		for _, b := range bases {
 			ADDQ(operand.Imm(4), b)
 		}
-	}
+	}, bases
 }
 
 // begin sets the accumulators to C or to 0.
