@@ -13,8 +13,8 @@ import (
 type Draft struct {
 	store   *Store
 	ref     Ref
-	want    *Ref        // what the bytes must turn out to be; nil when they may be anything
-	stream  *hashStream // bytes that did not fit in buf; nil while all do
+	want    *Ref   // what the bytes must turn out to be; nil when they may be anything
+	spill   *spill // takes what did not fit in buf; nil while all does
 	buf     []byte
 	file    *os.File // the temporary file of a large artifact
 	written int64
@@ -105,25 +105,20 @@ func (d *Draft) makeRoom(wanted int) error {
 	return d.flush()
 }
 
-// flush writes the block to the temporary file and to the hash, at the same
-// time, and takes an empty block.
+// flush sends the block on to the temporary file and takes an empty one.
 func (d *Draft) flush() error {
-	if d.stream == nil {
+	if d.spill == nil {
 		f, err := d.store.createTemp()
 		if err != nil {
 			return d.fail(err)
 		}
-		d.file, d.stream = f, startHash()
+		d.file, d.spill = f, startSpill(f)
 	}
-	full := d.buf
-	d.stream.add(full)
-	n, err := d.file.Write(full)
-	d.buf = d.stream.block()
-	if err != nil {
+	d.written += int64(len(d.buf))
+	d.buf = d.spill.add(d.buf)
+	if err := d.spill.err(); err != nil {
 		return d.fail(err)
 	}
-	startWriteback(d.file, d.written, int64(n))
-	d.written += int64(n)
 	return nil
 }
 
@@ -163,7 +158,7 @@ func (d *Draft) Commit() (Ref, error) {
 
 func (d *Draft) finish() error {
 	d.ref.Size = d.size()
-	if d.stream == nil {
+	if d.spill == nil {
 		d.ref.Digest = digestOf(d.buf)
 		if err := d.checkWanted(); err != nil {
 			return err
@@ -175,8 +170,12 @@ func (d *Draft) finish() error {
 			return err
 		}
 	}
-	d.ref.Digest = d.stream.sum()
-	d.stream = nil
+	digest, err := d.spill.close()
+	d.spill = nil
+	if err != nil {
+		return err
+	}
+	d.ref.Digest = digest
 	if err := d.checkWanted(); err != nil {
 		return err
 	}
@@ -200,8 +199,8 @@ func (d *Draft) Abort() {
 		return
 	}
 	d.done = true
-	if d.stream != nil {
-		d.stream.sum()
+	if d.spill != nil {
+		_, _ = d.spill.close()
 	}
 	if d.file != nil {
 		d.file.Close()

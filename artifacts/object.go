@@ -12,13 +12,15 @@ import (
 )
 
 // Object is an object opened for reading. Its bytes have been hashed by this
-// process and are those that its digest names. ReadAt may be called by several
-// goroutines at once; Read and Seek belong to one.
+// process and are those that its digest names; of OpenAhead, that is so once
+// Checked says it. ReadAt may be called by several goroutines at once; Read and
+// Seek belong to one.
 type Object struct {
 	*io.SectionReader // Read, ReadAt, Seek, Size
 
-	ref  Ref
-	file *os.File
+	ref     Ref
+	file    *os.File
+	verdict func() error // waits for a check that goes on; nil when it is done
 
 	mapOnce sync.Once
 	mapped  []byte
@@ -30,6 +32,43 @@ type Object struct {
 // all. The error is a *MissingError or a *CorruptError where the store cannot
 // give the bytes. For a folder, Open gives the manifest; see OpenFolder.
 func (s *Store) Open(ref Ref) (*Object, error) {
+	o, err := s.open(ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(o.file, ref.Digest, ref.Size); err != nil {
+		o.file.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// OpenAhead is Open for a reader that can take its work back: the bytes of a
+// large object are checked while they are being read. Whoever uses them must
+// ask Checked before anything made of them is kept.
+func (s *Store) OpenAhead(ref Ref) (*Object, error) {
+	if ref.Size <= blockSize {
+		return s.Open(ref)
+	}
+	o, err := s.open(ref)
+	if err != nil {
+		return nil, err
+	}
+	verdict := make(chan error, 1)
+	go func() { verdict <- s.check(o.file, ref.Digest, ref.Size) }()
+	o.verdict = sync.OnceValue(func() error { return <-verdict })
+	return o, nil
+}
+
+// Checked waits until the bytes have been checked; its errors are Open's.
+func (o *Object) Checked() error {
+	if o.verdict == nil {
+		return nil
+	}
+	return o.verdict()
+}
+
+func (s *Store) open(ref Ref) (*Object, error) {
 	if err := ref.Validate(); err != nil {
 		return nil, err
 	}
@@ -40,10 +79,6 @@ func (s *Store) Open(ref Ref) (*Object, error) {
 	f, err := s.openFile(ref.Digest)
 	s.gcLock.release()
 	if err != nil {
-		return nil, err
-	}
-	if err := s.check(f, ref.Digest, ref.Size); err != nil {
-		f.Close()
 		return nil, err
 	}
 	return &Object{SectionReader: io.NewSectionReader(f, 0, ref.Size), ref: ref, file: f}, nil
@@ -224,11 +259,12 @@ func (o *Object) Map() ([]byte, error) {
 	return o.mapped, o.mapErr
 }
 
-// Close gives the file and the mapped memory back.
+// Close gives the file and the mapped memory back. Of OpenAhead it waits for the
+// check, and its error is that of the check if there is one.
 func (o *Object) Close() error {
-	var err error
+	err := o.Checked()
 	if o.mapped != nil {
-		err = syscall.Munmap(o.mapped)
+		err = errors.Join(err, syscall.Munmap(o.mapped))
 		o.mapped = nil
 	}
 	if cerr := o.file.Close(); err == nil {

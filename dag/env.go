@@ -43,6 +43,7 @@ type Env struct {
 	idle    bool      // an effect that was there already
 	log     *bytes.Buffer
 	temps   []string
+	checks  []func() error // of tables that were read while they were being checked
 }
 
 type draft struct {
@@ -72,7 +73,7 @@ func (e *Env) Table(port string) (table.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return OpenTable(e.store, ref, port)
+	return e.openTable(ref, port)
 }
 
 // TableAt opens table i of an input that takes many.
@@ -81,15 +82,47 @@ func (e *Env) TableAt(port string, i int) (table.Reader, error) {
 	if i < 0 || i >= len(refs) {
 		return nil, fmt.Errorf("input %q has %d tables, not a table %d", port, len(refs), i)
 	}
-	return OpenTable(e.store, refs[i], fmt.Sprintf("%s[%d]", port, i))
+	return e.openTable(refs[i], fmt.Sprintf("%s[%d]", port, i))
 }
 
-// OpenTable opens a stored table; name stands in messages.
+// openTable is OpenTable for a stage, whose outputs are not kept before its
+// inputs have been checked.
+func (e *Env) openTable(ref artifacts.Ref, name string) (table.Reader, error) {
+	r, err := openTable(e.store, ref, name)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.checks = append(e.checks, r.obj.Checked)
+	return r, nil
+}
+
+// checked waits until the tables that the stage has read have been checked.
+func (e *Env) checked() error {
+	for _, check := range e.checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// OpenTable opens a stored table; name stands in messages. That its bytes are
+// those of its digest is certain when the reader has ended or been closed.
 func OpenTable(s *artifacts.Store, ref artifacts.Ref, name string) (table.Reader, error) {
+	r, err := openTable(s, ref, name)
+	if err != nil {
+		return nil, err // not a nil *storedTable
+	}
+	return r, nil
+}
+
+func openTable(s *artifacts.Store, ref artifacts.Ref, name string) (*storedTable, error) {
 	if ref.Type != artifacts.Table {
 		return nil, fmt.Errorf("%s is a %s, not a table", name, ref.Type)
 	}
-	obj, err := s.Open(ref)
+	obj, err := s.OpenAhead(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -103,15 +136,29 @@ func OpenTable(s *artifacts.Store, ref artifacts.Ref, name string) (table.Reader
 		err = fmt.Errorf("%s is stored as %q, which is no table format of this version", name, ref.Format)
 	}
 	if err != nil {
-		obj.Close()
+		if damage := obj.Close(); damage != nil {
+			err = damage
+		}
 		return nil, err
 	}
 	return &storedTable{Reader: r, obj: obj}, nil
 }
 
+// storedTable lets nobody believe in damaged bytes: what it has handed out holds
+// only if neither its end nor its Close is an error.
 type storedTable struct {
 	table.Reader
-	obj io.Closer
+	obj *artifacts.Object
+}
+
+func (t *storedTable) Next() (arrow.RecordBatch, error) {
+	b, err := t.Reader.Next()
+	if err != nil {
+		if damage := t.obj.Checked(); damage != nil {
+			return nil, damage // rather than what the decoder made of it
+		}
+	}
+	return b, err
 }
 
 func (t *storedTable) Close() error { return errors.Join(t.Reader.Close(), t.obj.Close()) }
@@ -371,6 +418,9 @@ func (e *Env) execute(ctx context.Context, k Kind) (out map[string]artifacts.Ref
 		return nil, err
 	}
 	if err := e.complete(k); err != nil {
+		return nil, err
+	}
+	if err := e.checked(); err != nil {
 		return nil, err
 	}
 	return e.commit()

@@ -3,7 +3,6 @@ package stages
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -90,7 +89,7 @@ func (k *Clean) Run(ctx context.Context, env *dag.Env) (err error) {
 type cleaner struct {
 	config     *Clean
 	schema     *arrow.Schema
-	apply      func(string) string
+	apply      func(dst []byte, text string) []byte
 	text       []int // columns
 	notNull    []int
 	duplicates []int
@@ -134,7 +133,10 @@ func (c *cleaner) write(w table.Writer, b batch) error {
 		return err
 	}
 	defer batch.Release()
-	keep := slices.DeleteFunc(b.all(), func(i int) bool { return anyNull(batch, c.notNull, i) })
+	keep := b.all()
+	for _, col := range c.notNull {
+		keep = rows.Valid(batch.Column(col), keep)
+	}
 	c.nulls += batch.NumRows() - int64(len(keep))
 	if c.where != nil {
 		before := len(keep)
@@ -152,20 +154,11 @@ func (c *cleaner) write(w table.Writer, b batch) error {
 	return writeRows(w, c.schema, batch, keep)
 }
 
-func anyNull(batch arrow.RecordBatch, cols []int, row int) bool {
-	for _, c := range cols {
-		if batch.Column(c).IsNull(row) {
-			return true
-		}
-	}
-	return false
-}
-
 // normalize applies the text steps. The caller releases the result.
 func (c *cleaner) normalize(batch arrow.RecordBatch) (arrow.RecordBatch, error) {
 	cols := append([]arrow.Array(nil), batch.Columns()...)
 	for _, i := range c.text {
-		col, err := mapText(batch.Column(i).(*array.String), c.apply)
+		col, err := rows.MapText(batch.Column(i).(*array.String), c.apply)
 		if err != nil {
 			return nil, err
 		}
@@ -173,21 +166,6 @@ func (c *cleaner) normalize(batch arrow.RecordBatch) (arrow.RecordBatch, error) 
 		cols[i] = col
 	}
 	return array.NewRecordBatch(batch.Schema(), cols, batch.NumRows()), nil
-}
-
-// mapText applies f to every text.
-func mapText(col *array.String, f func(string) string) (arrow.Array, error) {
-	return rows.Build(arrow.BinaryTypes.String, col.Len(), func(b array.Builder, from, to int) error {
-		out := b.(*array.StringBuilder)
-		for i := from; i < to; i++ {
-			if col.IsNull(i) {
-				out.AppendNull()
-			} else {
-				out.Append(f(col.Value(i)))
-			}
-		}
-		return nil
-	})
 }
 
 // report says why rows were dropped.

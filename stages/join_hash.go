@@ -5,27 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/zeebo/xxh3"
 
 	"pipe/artifacts/table"
 	"pipe/dag"
 	"pipe/stages/rows"
 )
 
-// hashed is the right table of a join: its rows in memory, found by the hash of
-// their keys.
+// hashed is the right table of a join: its rows in memory, found by their keys.
 type hashed struct {
 	schema *arrow.Schema
 	all    arrow.RecordBatch // nil without rows
 	rows   int64
-	first  map[xxh3.Uint128]int32 // the first row of a key
-	next   []int32                // the next row of the same key, -1 after the last
-	met    []bool                 // rows that have met a partner
-	buf    []byte
+	first  *rows.Index
+	next   []int32 // the next row of the same key, -1 after the last
+	met    []bool  // rows that have met a partner
 }
 
 func (h *hashed) release() {
@@ -41,7 +39,7 @@ func (k *Join) build(ctx context.Context, env *dag.Env) (h *hashed, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	h = &hashed{schema: r.Schema(), first: map[xxh3.Uint128]int32{}}
+	h = &hashed{schema: r.Schema()}
 	var parts []arrow.RecordBatch
 	defer func() {
 		for _, p := range parts {
@@ -94,42 +92,38 @@ func concatenate(s *arrow.Schema, parts []arrow.RecordBatch) (arrow.RecordBatch,
 	return array.NewRecordBatch(s, cols, rows), nil
 }
 
-// index chains the rows of each key, from the last to the first, so that each
-// chain is in the order of the table.
+// index finds the rows by their keys, each chain of one key in the order of the
+// table.
 func (k *Join) index(h *hashed) error {
 	keys, err := columnsOf(h.schema, k.On.right())
 	if err != nil {
 		return err
 	}
-	h.next = make([]int32, h.rows)
+	types := make([]arrow.DataType, len(keys))
+	for i, c := range keys {
+		types[i] = h.schema.Field(c).Type
+	}
+	h.first = rows.NewIndex(types)
+	h.next = h.first.Chain(h.all, keys)
 	h.met = make([]bool, h.rows)
-	for i := int(h.rows) - 1; i >= 0; i-- {
-		h.next[i] = -1
-		hash, ok := h.hash(h.all, keys, i)
-		if !ok {
-			continue
+	if k.Expect != "one" {
+		return nil
+	}
+	for i := len(h.next) - 1; i >= 0; i-- {
+		if later := h.next[i]; later >= 0 {
+			return fmt.Errorf("right table: rows %d and %d have the same key, %s, and with.expect is one", i+1, later+1, keyText(h.all, keys, i))
 		}
-		if later, found := h.first[hash]; found {
-			if k.Expect == "one" {
-				return fmt.Errorf("right table: rows %d and %d have the same key, %s, and with.expect is one", i+1, later+1, keyText(h.all, keys, i))
-			}
-			h.next[i] = later
-		}
-		h.first[hash] = int32(i)
 	}
 	return nil
 }
 
-// hash gives the hash of a row's key; false where a part of it is null.
-func (h *hashed) hash(b arrow.RecordBatch, keys []int, row int) (hash xxh3.Uint128, ok bool) {
-	h.buf = h.buf[:0]
-	for _, c := range keys {
-		if b.Column(c).IsNull(row) {
-			return hash, false
-		}
-		h.buf = rows.AppendKey(h.buf, b.Column(c), row)
+// partners gives for each row of a left batch its first partner, -1 where it has
+// none.
+func (h *hashed) partners(b arrow.RecordBatch, keys []int) []int32 {
+	if h.all == nil {
+		return slices.Repeat([]int32{-1}, int(b.NumRows()))
 	}
-	return xxh3.Hash128(h.buf), true
+	return h.first.Find(b, keys)
 }
 
 // keyText writes a key for people.
@@ -172,13 +166,7 @@ const maxPairs = 1 << 16
 // probe finds the partners of a batch's rows.
 func (j *joiner) probe(b arrow.RecordBatch) error {
 	j.pairs = pairs{j.pairs.left[:0], j.pairs.right[:0]}
-	for i := range int(b.NumRows()) {
-		partner := int32(-1)
-		if hash, ok := j.right.hash(b, j.keys, i); ok {
-			if at, found := j.right.first[hash]; found {
-				partner = at
-			}
-		}
+	for i, partner := range j.right.partners(b, j.keys) {
 		if partner < 0 {
 			j.lonely++
 		}
@@ -215,9 +203,12 @@ func (j *joiner) flush(b arrow.RecordBatch) error {
 	p := j.pairs
 	j.pairs = pairs{p.left[:0], p.right[:0]}
 	return j.write(p, func(p pairs) []arrow.Array {
+		left := rows.Take(b, p.left)
+		defer left.Release()
 		cols := make([]arrow.Array, 0, j.schema.NumFields())
-		for _, c := range b.Columns() {
-			cols = append(cols, rows.TakeColumn(c, p.left))
+		for _, c := range left.Columns() {
+			c.Retain()
+			cols = append(cols, c)
 		}
 		return append(cols, j.rightColumns(p)...)
 	}, b)

@@ -1,6 +1,8 @@
 package table
 
 import (
+	"iter"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
@@ -56,15 +58,51 @@ func gather(t arrow.DataType, pieces []piece) arrow.ArrayData {
 	return out
 }
 
+// isGathered tells of some arrays that gather would give the same bytes: those of
+// fixed width and of text that have neither nulls nor an offset.
+func isGathered(a arrow.Array) bool {
+	d := a.Data()
+	if d.Offset() != 0 || a.NullN() > 0 || a.Len() == 0 || d.Buffers()[0] != nil && d.Buffers()[0].Len() > 0 {
+		return false
+	}
+	width := 0
+	switch t := d.DataType().(type) {
+	case *arrow.StringType, *arrow.BinaryType:
+		offsets, data := bytesAt(a)
+		return offsets[0] == 0 && len(data) == int(offsets[a.Len()]) && d.Buffers()[1].Len() == 4*(a.Len()+1)
+	case *arrow.BooleanType, arrow.NestedType:
+		return false
+	case arrow.FixedWidthDataType:
+		width = t.Bytes()
+	}
+	return d.Buffers()[1].Len() == width*a.Len()
+}
+
+// nullsOf yields the rows from from to to that are null.
+func nullsOf(a arrow.Array, from, to int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if a.NullN() == 0 {
+			return
+		}
+		bits, offset := a.NullBitmapBytes(), a.Data().Offset()
+		for i := from; i < to; i++ {
+			at := offset + i
+			if at%8 == 0 && bits[at/8] == 0xff {
+				i += 7
+			} else if !bitutil.BitIsSet(bits, at) && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
 func gatherValidity(pieces []piece, n int) (*memory.Buffer, int) {
 	var v validity
 	row := 0
 	for _, p := range pieces {
-		if p.a != nil && p.a.NullN() > 0 {
-			for i := p.from; i < p.to; i++ {
-				if p.a.IsNull(i) {
-					v.null(row + i - p.from)
-				}
+		if p.a != nil {
+			for i := range nullsOf(p.a, p.from, p.to) {
+				v.null(row + i - p.from)
 			}
 		}
 		row += p.rows()
@@ -86,12 +124,8 @@ func gatherFixed(pieces []piece, n, width int) *memory.Buffer {
 		if p.a != nil && p.rows() > 0 { // without rows there may be no buffer
 			start := p.a.Data().Offset()
 			copy(out[at:], p.a.Data().Buffers()[1].Bytes()[(start+p.from)*width:(start+p.to)*width])
-			if p.a.NullN() > 0 {
-				for i := p.from; i < p.to; i++ {
-					if p.a.IsNull(i) {
-						clear(out[at+(i-p.from)*width:][:width])
-					}
-				}
+			for i := range nullsOf(p.a, p.from, p.to) {
+				clear(out[at+(i-p.from)*width:][:width])
 			}
 		}
 		at += p.rows() * width
@@ -104,10 +138,10 @@ func gatherBools(pieces []piece, n int) *memory.Buffer {
 	row := 0
 	for _, p := range pieces {
 		if b, ok := p.a.(*array.Boolean); ok && p.rows() > 0 {
-			for i := p.from; i < p.to; i++ {
-				if b.IsValid(i) && b.Value(i) {
-					bitutil.SetBit(out, row+i-p.from)
-				}
+			d := b.Data()
+			bitutil.CopyBitmap(d.Buffers()[1].Bytes(), d.Offset()+p.from, p.rows(), out, row)
+			for i := range nullsOf(b, p.from, p.to) {
+				bitutil.ClearBit(out, row+i-p.from)
 			}
 		}
 		row += p.rows()

@@ -38,23 +38,36 @@ func (r *rechunker) write(b arrow.RecordBatch) error {
 	}
 	defer b.Release()
 	r.total += b.NumRows()
-	sizes := rowSizes(b)
-	from := 0
-	for i, size := range sizes {
-		r.rows++
+	for from := int64(0); from < b.NumRows(); {
+		part := b.NewSlice(from, min(b.NumRows(), from+int64(r.maxRows-r.rows)))
+		size := bytesOfRows(part)
+		if r.bytes+size >= r.maxBytes { // the group may end within the part
+			var rows int64
+			rows, size = r.until(part)
+			part.Release()
+			part = b.NewSlice(from, from+rows)
+		}
+		from += part.NumRows()
+		r.group = append(r.group, part)
+		r.rows += int(part.NumRows())
 		r.bytes += size
 		if r.rows == r.maxRows || r.bytes >= r.maxBytes {
-			r.group = append(r.group, b.NewSlice(int64(from), int64(i+1)))
 			if err := r.flush(); err != nil {
 				return err
 			}
-			from = i + 1
 		}
 	}
-	if from < len(sizes) {
-		r.group = append(r.group, b.NewSlice(int64(from), int64(len(sizes))))
-	}
 	return nil
+}
+
+// until gives how many rows of b the group still takes, and their bytes.
+func (r *rechunker) until(b arrow.RecordBatch) (rows, size int64) {
+	for i, s := range rowSizes(b) {
+		if size += s; r.bytes+size >= r.maxBytes {
+			return int64(i + 1), size
+		}
+	}
+	return b.NumRows(), size
 }
 
 // flush emits the rows that are left.
@@ -70,8 +83,13 @@ func (r *rechunker) flush() error {
 	return err
 }
 
-// column gathers one column of a group.
+// column gathers one column of a group. One that already is what gather would make
+// of it is shared.
 func (r *rechunker) column(group []arrow.RecordBatch, col int) arrow.Array {
+	if a := group[0].Column(col); len(group) == 1 && isGathered(a) {
+		a.Retain()
+		return a
+	}
 	pieces := make([]piece, len(group))
 	for i, b := range group {
 		pieces[i] = piece{a: b.Column(col), to: int(b.NumRows())}
@@ -101,6 +119,34 @@ func conform(b arrow.RecordBatch, s *arrow.Schema, before int64) (arrow.RecordBa
 		}
 	}
 	return canonicalBatch(b, s)
+}
+
+// bytesOfRows is the sum of rowSizes, which it mostly finds without a look at each row.
+func bytesOfRows(b arrow.RecordBatch) (n int64) {
+	for _, a := range b.Columns() {
+		switch a.DataType().ID() {
+		case arrow.STRING, arrow.BINARY:
+			if a.Len() == 0 {
+				continue
+			}
+			offsets, _ := bytesAt(a)
+			n += 4*int64(a.Len()) + int64(offsets[a.Len()]-offsets[0])
+			for i := range nullsOf(a, 0, a.Len()) {
+				n -= int64(offsets[i+1] - offsets[i])
+			}
+		case arrow.BOOL:
+			n += int64(a.Len())
+		case arrow.LIST, arrow.FIXED_SIZE_LIST, arrow.STRUCT:
+			sizes := make([]int64, a.Len())
+			addSizes(sizes, a)
+			for _, s := range sizes {
+				n += s
+			}
+		default:
+			n += int64(a.Len() * a.DataType().(arrow.FixedWidthDataType).Bytes())
+		}
+	}
+	return n
 }
 
 // rowSizes gives the bytes of the values of each row. Nulls count as empty.

@@ -124,7 +124,7 @@ def pipe(program, step, folder):
     if step == "join":
         measured([program, "run", f"{step}.yaml", "groups"], folder)
     target = "rows" if step == "parquet" else "made"
-    run = measured([program, "run", f"{step}.yaml", target, "--force", target], folder)[0]
+    run = measured([program, "run", f"{step}.yaml", target, f"--force={target}"], folder)[0]
     if step == "parquet":
         if os.path.exists(f"{folder}/pipe.parquet"):
             os.remove(f"{folder}/pipe.parquet")

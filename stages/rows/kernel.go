@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
 
 	"pipe/dag/expr"
 )
@@ -116,8 +117,9 @@ func column(s *arrow.Schema, name string) (kernel, form) {
 		v := vector{n: to - from, column: true}
 		if col.NullN() > 0 {
 			v.null = make([]bool, v.n)
+			bits, at := col.NullBitmapBytes(), col.Data().Offset()+from
 			for i := range v.null {
-				v.null[i] = col.IsNull(from + i)
+				v.null[i] = !bitutil.BitIsSet(bits, at+i)
 			}
 		}
 		switch c := col.(type) {

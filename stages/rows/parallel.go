@@ -19,12 +19,21 @@ func parallel(parts, n int, f func(part, from, to int) error) error {
 	if parts == 1 {
 		return f(0, 0, n)
 	}
-	errs := make([]error, parts)
+	errs, panics := make([]error, parts), make([]any, parts)
 	var wg sync.WaitGroup
 	for p := range parts {
-		wg.Go(func() { errs[p] = f(p, p*n/parts, (p+1)*n/parts) })
+		wg.Go(func() {
+			// A panic here would end the process, and in the caller only the stage.
+			defer func() { panics[p] = recover() }()
+			errs[p] = f(p, p*n/parts, (p+1)*n/parts)
+		})
 	}
 	wg.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
 	for _, err := range errs {
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ package rows
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -16,12 +17,37 @@ import (
 // Take gives the rows of a batch at indices, in that order. An index may come
 // several times; -1 gives a row of nulls. The caller releases the result.
 func Take(batch arrow.RecordBatch, indices []int) arrow.RecordBatch {
-	cols := make([]arrow.Array, batch.NumCols())
-	for i := range cols {
-		cols[i] = TakeColumn(batch.Column(i), indices)
-		defer cols[i].Release()
+	if isAll(indices, int(batch.NumRows())) {
+		batch.Retain()
+		return batch
 	}
+	cols := make([]arrow.Array, batch.NumCols())
+	parts := min(len(cols), partsOf(len(indices)))
+	_ = parallel(parts, len(cols), func(_, from, to int) error {
+		for i := from; i < to; i++ {
+			cols[i] = TakeColumn(batch.Column(i), indices)
+		}
+		return nil
+	})
+	defer func() {
+		for _, c := range cols {
+			c.Release()
+		}
+	}()
 	return array.NewRecordBatch(batch.Schema(), cols, int64(len(indices)))
+}
+
+// isAll tells whether the indices are those of n rows in their order.
+func isAll(indices []int, n int) bool {
+	if len(indices) != n {
+		return false
+	}
+	for i, at := range indices {
+		if at != i {
+			return false
+		}
+	}
+	return true
 }
 
 // TakeColumn is Take of one column.
@@ -96,20 +122,19 @@ func takeValidity(src arrow.ArrayData, indices []int) (*memory.Buffer, int) {
 	if b := src.Buffers()[0]; b != nil && src.NullN() != 0 {
 		bits = b.Bytes()
 	}
-	nulls := 0
-	for _, i := range indices {
-		if i < 0 || bits != nil && !bitutil.BitIsSet(bits, src.Offset()+i) {
-			nulls++
+	if bits == nil && !slices.ContainsFunc(indices, func(i int) bool { return i < 0 }) {
+		return nil, 0
+	}
+	out := make([]byte, bitutil.BytesForBits(int64(len(indices))))
+	nulls := len(indices)
+	for to, i := range indices {
+		if i >= 0 && (bits == nil || bitutil.BitIsSet(bits, src.Offset()+i)) {
+			out[to/8] |= 1 << (to % 8)
+			nulls--
 		}
 	}
 	if nulls == 0 {
 		return nil, 0
-	}
-	out := make([]byte, bitutil.BytesForBits(int64(len(indices))))
-	for to, i := range indices {
-		if i >= 0 && (bits == nil || bitutil.BitIsSet(bits, src.Offset()+i)) {
-			bitutil.SetBit(out, to)
-		}
 	}
 	return memory.NewBufferBytes(out), nulls
 }
@@ -230,4 +255,13 @@ func bytesOf(b *memory.Buffer) []byte {
 		return nil
 	}
 	return b.Bytes()
+}
+
+// Valid keeps those of the rows of a column that are not null, in place.
+func Valid(col arrow.Array, rows []int) []int {
+	if col.NullN() == 0 {
+		return rows
+	}
+	bits, offset := col.NullBitmapBytes(), col.Data().Offset()
+	return slices.DeleteFunc(rows, func(i int) bool { return bitutil.BitIsNotSet(bits, offset+i) })
 }

@@ -1,8 +1,10 @@
 package transform
 
 import (
+	"bytes"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,21 +27,26 @@ import (
 // White space is what Unicode gives that property.
 type Steps []string
 
-var stepFuncs = []struct {
-	name string
-	fn   func(string) string
-}{
-	{"nfc", norm.NFC.String},
-	{"nfkc", norm.NFKC.String},
-	{"lowercase", Lower},
-	{"collapse_space", collapseSpace},
-	{"strip", strings.TrimSpace},
-	{"strip_html", stripHTML},
-	{"strip_control", stripControl},
+// textStep changes a text. On text of ASCII alone ascii does the same in place and
+// returns what remains; nil where the step has none.
+type textStep struct {
+	name  string
+	fn    func(string) string
+	ascii func([]byte) []byte
+}
+
+var stepFuncs = []textStep{
+	{"nfc", norm.NFC.String, asItIs},
+	{"nfkc", norm.NFKC.String, asItIs},
+	{"lowercase", Lower, lowerASCII},
+	{"collapse_space", collapseSpace, nil},
+	{"strip", strings.TrimSpace, bytes.TrimSpace},
+	{"strip_html", stripHTML, nil},
+	{"strip_control", stripControl, nil},
 }
 
 // normalizer is a list of steps ready to be used, by any number of goroutines.
-type normalizer []func(string) string
+type normalizer []textStep
 
 func (s Steps) compile() (normalizer, error) {
 	var n normalizer
@@ -47,7 +54,7 @@ next:
 	for _, name := range s {
 		for _, f := range stepFuncs {
 			if f.name == name {
-				n = append(n, f.fn)
+				n = append(n, f)
 				continue next
 			}
 		}
@@ -56,21 +63,56 @@ next:
 	return n, nil
 }
 
-// Func gives the steps as one function that may be used by several goroutines,
-// nil where there are none.
-func (s Steps) Func() (func(string) string, error) {
+// Func gives the steps as one function that appends the changed text to dst and
+// may be used by several goroutines, nil where there are none.
+func (s Steps) Func() (func(dst []byte, text string) []byte, error) {
 	n, err := s.compile()
 	if err != nil || n == nil {
 		return nil, err
 	}
-	return n.apply, nil
+	return n.append, nil
 }
 
 func (n normalizer) apply(text string) string {
-	for _, f := range n {
-		text = f(text)
+	for _, s := range n {
+		text = s.fn(text)
 	}
 	return text
+}
+
+// append is append(dst, n.apply(text)...), for most texts without another
+// allocation.
+func (n normalizer) append(dst []byte, text string) []byte {
+	if !isASCII(text) || slices.ContainsFunc(n, func(s textStep) bool { return s.ascii == nil }) {
+		return append(dst, n.apply(text)...)
+	}
+	from := len(dst)
+	dst = append(dst, text...)
+	left := dst[from:]
+	for _, s := range n {
+		left = s.ascii(left)
+	}
+	return dst[:from+copy(dst[from:], left)]
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func asItIs(b []byte) []byte { return b }
+
+func lowerASCII(b []byte) []byte {
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return b
 }
 
 // Lower gives the lower case of a text as Unicode's default algorithm has it

@@ -33,7 +33,7 @@ func TestSteps(t *testing.T) {
 		}
 		got := c.in
 		if f != nil {
-			got = f(c.in)
+			got = string(f([]byte("before "), c.in)[len("before "):])
 		}
 		if got != c.want {
 			t.Errorf("%s of %q: %q, want %q", c.steps, c.in, got, c.want)
@@ -69,6 +69,9 @@ func FuzzSteps(f *testing.F) {
 		}
 		for _, step := range stepFuncs {
 			once := step.fn(s)
+			if got := (normalizer{step}).append([]byte("x"), s); string(got) != "x"+once {
+				t.Errorf("%s of %q: %q, and appended %q", step.name, s, once, got)
+			}
 			if !utf8.ValidString(once) {
 				t.Errorf("%s of %q is not UTF-8: %q", step.name, s, once)
 			}
