@@ -105,7 +105,7 @@ func fillRuns(tb testing.TB, r *Registry, n int) int64 {
 				for k := range 10 {
 					list = append(list, dot(fmt.Sprintf("m%d", k), rng.Float64(), epoch, 1))
 				}
-				if err := putMetrics(t, active{run.seq, e.ID}, list); err != nil {
+				if err := putMetrics(t, active{run.seq, e.ID}, groupMetrics(list)); err != nil {
 					return err
 				}
 				done++
@@ -154,3 +154,35 @@ func BenchmarkSearch(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkHistoryOfAMillion(b *testing.B) {
+	ctx := context.Background()
+	r := openTest(b)
+	run := must(r.CreateRun(ctx, NewRun{}))(b)
+	list := make([]Metric, 1000)
+	for i := range 1000 {
+		for j := range list {
+			n := i*len(list) + j
+			list[j] = dot("long", rand.Float64(), epoch.Add(time.Duration(n)*time.Millisecond), int64(n))
+		}
+		ok(b, r.LogMetrics(ctx, run.ID, list))
+	}
+	b.Run("sampled", func(b *testing.B) {
+		for b.Loop() {
+			must(r.HistorySampled(ctx, []string{run.ID}, "long", 0, 1<<40, 1000))(b)
+		}
+	})
+	b.Run("interval", func(b *testing.B) {
+		for b.Loop() {
+			must(r.HistoryInterval(ctx, run.ID, "long", 0, 1<<40, 1000))(b)
+		}
+	})
+	b.Run("last page", func(b *testing.B) {
+		for b.Loop() {
+			must(first2(r.History(ctx, run.ID, "long", 999_900, 100)))(b)
+		}
+	})
+}
+
+// first2 drops whether there is more.
+func first2[T any](v T, _ bool, err error) (T, error) { return v, err }

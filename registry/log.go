@@ -35,6 +35,7 @@ func (r *Registry) LogBatch(ctx context.Context, id string, metrics []Metric, pa
 	if len(metrics) == 1 && len(params)+len(tags) == 0 && metrics[0].About == nil {
 		return r.update(ctx, func(t *tx) error { return putPoint(t, id, metrics[0]) })
 	}
+	prepared := groupMetrics(metrics) // here, and not while others wait for the writer
 	return r.update(ctx, func(t *tx) error {
 		a, err := activeRun(t, id)
 		if err != nil {
@@ -43,7 +44,7 @@ func (r *Registry) LogBatch(ctx context.Context, id string, metrics []Metric, pa
 		if err := putParams(t, a, params); err != nil {
 			return err
 		}
-		if err := putMetrics(t, a, metrics); err != nil {
+		if err := putMetrics(t, a, prepared); err != nil {
 			return err
 		}
 		if err := putModelMetrics(t, id, metrics); err != nil {

@@ -50,7 +50,7 @@ func (r *Registry) ImportMLflow(ctx context.Context, path string) (m Moved, err 
 			if step.needs != "" && !hasTable(t, step.needs) {
 				continue
 			}
-			n, err := t.changed(step.sql)
+			n, err := step.run(t)
 			if err != nil {
 				return fmt.Errorf("import %s: %w", step.what, err)
 			}
@@ -89,7 +89,7 @@ func (r *Registry) ExportMLflow(ctx context.Context, path string) (m Moved, err 
 			if step.needs != "" && !hasTable(t, step.needs) {
 				continue
 			}
-			n, err := t.changed(step.sql)
+			n, err := step.run(t)
 			if err != nil {
 				return fmt.Errorf("export %s: %w", step.what, err)
 			}
@@ -118,7 +118,7 @@ func (r *Registry) attached(ctx context.Context, path string, do func(*tx) error
 	if err != nil {
 		return err
 	}
-	t := &tx{conn, ctx, r.now()}
+	t := &tx{conn: conn, ctx: ctx, now: r.now()}
 	if err := t.exec("ATTACH DATABASE ? AS mlflow", abs); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

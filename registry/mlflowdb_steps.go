@@ -6,6 +6,14 @@ type statementStep struct {
 	needs string // a table of MLflow's that older releases lack
 	count func(*Moved) *int64
 	sql   string
+	do    func(*tx) (int64, error) // where SQL cannot say it
+}
+
+func (s statementStep) run(t *tx) (int64, error) {
+	if s.do != nil {
+		return s.do(t)
+	}
+	return t.changed(s.sql)
 }
 
 func countExperiments(m *Moved) *int64 { return &m.Experiments }
@@ -49,6 +57,7 @@ func importSteps() []statementStep {
 		SELECT r.seq, x.key, r.experiment, x.step, coalesce(x.timestamp, 0), CASE WHEN x.is_nan THEN 0.0 ELSE CAST(x.value AS REAL) END, x.is_nan <> 0 FROM mlflow.latest_metrics x` + newRun},
 		{what: "points", count: countPoints, sql: `INSERT OR IGNORE INTO main.points (series, time, step, value, nan)
 		SELECT s.id, x.timestamp, x.step, CASE WHEN x.is_nan THEN 0.0 ELSE CAST(x.value AS REAL) END, x.is_nan <> 0 FROM mlflow.metrics x` + newRun + ` JOIN main.series s ON s.run = r.seq AND s.key = x.key`},
+		{what: "points", do: gatherImported},
 		{what: "datasets", sql: `INSERT OR IGNORE INTO main.datasets (experiment, name, digest, source_type, source, schema, profile)
 		SELECT v.new, x.name, x.digest, x.dataset_source_type, x.dataset_source, coalesce(x.dataset_schema, ''), coalesce(x.dataset_profile, '')
 		FROM mlflow.datasets x JOIN temp.moved v ON v.old = x.experiment_id`},
@@ -109,7 +118,7 @@ func exportSteps() []statementStep {
 		{what: "tags", sql: "INSERT INTO mlflow.tags (key, value, run_uuid) SELECT g.key, g.value, r.id FROM main.tags g JOIN main.runs r ON r.seq = g.run"},
 		{what: "names", sql: `INSERT OR IGNORE INTO mlflow.tags (key, value, run_uuid) SELECT 'mlflow.runName', name, id FROM main.runs`},
 		{what: "metrics", sql: "INSERT INTO mlflow.latest_metrics (key, value, timestamp, step, is_nan, run_uuid) SELECT s.key, " + finite("s") + ", s.time, s.step, s.nan, r.id FROM main.series s JOIN main.runs r ON r.seq = s.run"},
-		{what: "points", count: countPoints, sql: "INSERT OR IGNORE INTO mlflow.metrics (key, value, timestamp, run_uuid, step, is_nan) SELECT s.key, " + finite("p") + ", p.time, r.id, p.step, p.nan FROM main.points p JOIN main.series s ON s.id = p.series JOIN main.runs r ON r.seq = s.run"},
+		{what: "points", count: countPoints, do: exportPoints},
 		{what: "datasets", sql: `INSERT INTO mlflow.datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, dataset_source, dataset_schema, dataset_profile)
 		SELECT printf('%032x', id), experiment, name, digest, source_type, source, schema, profile FROM main.datasets`},
 		{what: "inputs", sql: `INSERT INTO mlflow.inputs (input_uuid, source_type, source_id, destination_type, destination_id)

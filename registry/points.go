@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"math"
-	"slices"
 	"strings"
 	"time"
 )
@@ -43,36 +42,61 @@ func (p point) later(q point) bool {
 
 // series is a metric of a run while points are added to it.
 type series struct {
-	id    int64
-	key   string
-	last  point // the latest point
-	added []point
+	key    string
+	top    point   // the latest of those that are added
+	rows   []point // what is added: few points
+	blocks []block // or many
+	*stored
+}
+
+// newPoints are points on their way in.
+type newPoints struct {
+	series []*series
+	batch  bool // the few points of each are many together
+}
+
+// groupMetrics prepares points for putMetrics. Series are in the order in which
+// they come first, so that equal calls write equal files.
+func groupMetrics(list []Metric) (n newPoints) {
+	all := make(map[string]*series)
+	for _, m := range list {
+		p := newPoint(m)
+		s := all[m.Key]
+		if s == nil {
+			s = &series{key: m.Key, top: p}
+			all[m.Key] = s
+			n.series = append(n.series, s)
+		}
+		if p.later(s.top) {
+			s.top = p
+		}
+		s.rows = append(s.rows, p)
+	}
+	few := 0
+	for _, s := range n.series {
+		if len(s.rows) >= blockFrom {
+			s.blocks, s.rows = newBlocks(ordered(s.rows)), nil
+		}
+		few += len(s.rows)
+	}
+	n.batch = few >= blockFrom
+	return n
 }
 
 // putMetrics appends points. However many there are, each series is looked up
 // and its latest point moved once, and rows are written many to a statement.
-func putMetrics(t *tx, a active, list []Metric) error {
-	if len(list) == 0 {
+// What was prepared may be put again, by another attempt of the same write.
+func putMetrics(t *tx, a active, n newPoints) error {
+	if len(n.series) == 0 {
 		return nil
 	}
-	all := make(map[string]*series)
-	var order []*series // first come, so that equal calls write equal files
-	for _, m := range list {
-		s := all[m.Key]
-		if s == nil {
-			s = &series{key: m.Key}
-			all[m.Key] = s
-			order = append(order, s)
-		}
-		s.added = append(s.added, newPoint(m))
-	}
-	if err := findSeries(t, a, all); err != nil {
+	if err := findSeries(t, a, n.series); err != nil {
 		return err
 	}
-	if err := moveSeries(t, a, order); err != nil {
+	if err := moveSeries(t, a, n); err != nil {
 		return err
 	}
-	return addPoints(t, order)
+	return addPoints(t, a, n)
 }
 
 // putPoint is putMetrics for the one point of most calls: run and series are
@@ -81,40 +105,62 @@ func putPoint(t *tx, id string, m Metric) error {
 	var a active
 	var deleted bool
 	var status string
-	var series, step, time sql.NullInt64
+	var series, step, time, loose sql.NullInt64
 	var value sql.NullFloat64
 	var nan sql.NullBool
-	err := t.row(`SELECT r.seq, r.experiment, r.deleted, r.status, s.id, s.step, s.time, s.value, s.nan
+	err := t.row(`SELECT r.seq, r.experiment, r.deleted, r.status, s.id, s.step, s.time, s.value, s.nan, s.loose
 		FROM runs r LEFT JOIN series s ON s.run = r.seq AND s.key = ?2 WHERE r.id = ?1`, id, m.Key).
-		Scan(&a.seq, &a.experiment, &deleted, &status, &series, &step, &time, &value, &nan)
+		Scan(&a.seq, &a.experiment, &deleted, &status, &series, &step, &time, &value, &nan, &loose)
 	if err := changeRun(t, a, id, deleted, status, err); err != nil {
 		return err
 	}
 	if !series.Valid {
-		return putMetrics(t, a, []Metric{m})
+		return putMetrics(t, a, groupMetrics([]Metric{m}))
 	}
+	t.known.drop(a.seq)
 	p := newPoint(m)
 	if last := (point{step.Int64, time.Int64, value.Float64, nan.Bool}); p.later(last) {
-		if err := t.exec("UPDATE series SET step = ?, time = ?, value = ?, nan = ? WHERE id = ?", p.step, p.time, p.value, p.nan, series.Int64); err != nil {
-			return err
-		}
+		err = t.exec("UPDATE series SET step = ?, time = ?, value = ?, nan = ?, loose = loose + 1 WHERE id = ?", p.step, p.time, p.value, p.nan, series.Int64)
+	} else {
+		err = t.exec("UPDATE series SET loose = loose + 1 WHERE id = ?", series.Int64)
 	}
-	return t.exec(insertPoints.one, series.Int64, p.time, p.step, p.value, p.nan)
+	if err == nil {
+		err = t.exec(insertPoints.one, series.Int64, p.time, p.step, p.value, p.nan)
+	}
+	if err == nil && loose.Int64+1 >= gatherFrom {
+		_, err = gatherLoose(t, series.Int64)
+	}
+	return err
 }
 
-// findSeries fills in what is stored of the series.
-func findSeries(t *tx, a active, all map[string]*series) error {
-	keys := make([]string, 0, len(all))
-	for key := range all {
-		keys = append(keys, key)
+// findSeries fills in what is stored of the series; nil for those that are not.
+func findSeries(t *tx, a active, all []*series) error {
+	var known map[string]*stored
+	if many := len(all) >= blockFrom; many {
+		var err error
+		if known, err = t.known.of(t, a.seq); err != nil {
+			return err
+		}
+	} else {
+		t.known.drop(a.seq) // what follows is not noted there
 	}
-	query, arg := "SELECT id, key, step, time, value, nan FROM series WHERE run = ? AND key = ?", keys[0]
+	unknown := make(map[string]*series)
+	var keys []string
+	for _, s := range all {
+		if s.stored = known[s.key]; s.stored == nil {
+			unknown[s.key], keys = s, append(keys, s.key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	query, arg := "SELECT id, key, step, time, value, nan, loose FROM series WHERE run = ? AND key = ?", keys[0]
 	if len(keys) > 1 {
 		text, err := json.Marshal(keys)
 		if err != nil {
 			return err
 		}
-		query, arg = "SELECT id, key, step, time, value, nan FROM series WHERE run = ? AND key IN (SELECT value FROM json_each(?))", string(text)
+		query, arg = "SELECT id, key, step, time, value, nan, loose FROM series WHERE run = ? AND key IN (SELECT value FROM json_each(?))", string(text)
 	}
 	rows, err := t.query(query, a.seq, arg)
 	if err != nil {
@@ -122,22 +168,23 @@ func findSeries(t *tx, a active, all map[string]*series) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var s series
-		if err := rows.Scan(&s.id, &s.key, &s.last.step, &s.last.time, &s.last.value, &s.last.nan); err != nil {
+		var key string
+		s := new(stored)
+		if err := rows.Scan(&s.id, &key, &s.last.step, &s.last.time, &s.last.value, &s.last.nan, &s.loose); err != nil {
 			return err
 		}
-		found := all[s.key]
-		found.id, found.last = s.id, s.last
+		unknown[key].stored = s
 	}
 	return rows.Err()
 }
 
-// moveSeries writes the latest point of the series that are new or moved.
-func moveSeries(t *tx, a active, all []*series) error {
+// moveSeries writes the series that are new, or whose latest point or number of
+// rows has changed.
+func moveSeries(t *tx, a active, n newPoints) error {
 	var next int64
-	var args []any
-	for _, s := range all {
-		fresh := s.id == 0
+	args := make([]any, 0, len(n.series)*upsertSeries.columns)
+	for _, s := range n.series {
+		fresh := s.stored == nil
 		if fresh && next == 0 {
 			// The writer is alone in its transaction, so it may number rows itself.
 			if err := t.row("SELECT coalesce(max(id), 0) + 1 FROM series").Scan(&next); err != nil {
@@ -145,36 +192,55 @@ func moveSeries(t *tx, a active, all []*series) error {
 			}
 		}
 		if fresh {
-			s.id, s.last = next, s.added[0]
+			s.stored = &stored{id: next}
 			next++
 		}
-		top := slices.MaxFunc(s.added, func(p, q point) int {
-			switch {
-			case p.later(q):
-				return 1
-			case q.later(p):
-				return -1
-			}
-			return 0
-		})
-		if moved := top.later(s.last); moved || fresh {
-			if moved {
-				s.last = top
-			}
-			args = append(args, s.id, a.seq, s.key, a.experiment, s.last.step, s.last.time, s.last.value, s.last.nan)
+		loose := 0
+		if !n.batch {
+			loose = len(s.rows)
+		}
+		moved := fresh || s.top.later(s.last)
+		if moved {
+			s.last = s.top
+		}
+		if moved || loose > 0 {
+			args = append(args, s.id, a.seq, s.key, a.experiment, s.last.step, s.last.time, s.last.value, s.last.nan, loose)
+		}
+		s.loose += loose
+		if len(n.series) >= blockFrom {
+			t.known.add(a.seq, s.key, s.stored)
 		}
 	}
 	return upsertSeries.exec(t, args)
 }
 
-func addPoints(t *tx, all []*series) error {
+func addPoints(t *tx, a active, n newPoints) error {
+	for _, s := range n.series {
+		if err := addBlocks(t, s.id, s.blocks); err != nil {
+			return err
+		}
+	}
+	if n.batch {
+		return addBatch(t, a.seq, n.series)
+	}
 	var args []any
-	for _, s := range all {
-		for _, p := range s.added {
+	for _, s := range n.series {
+		for _, p := range s.rows {
 			args = append(args, s.id, p.time, p.step, p.value, p.nan)
 		}
 	}
-	return insertPoints.exec(t, args)
+	if err := insertPoints.exec(t, args); err != nil {
+		return err
+	}
+	for _, s := range n.series {
+		if s.loose >= gatherFrom {
+			s.loose = 0
+			if _, err := gatherLoose(t, s.id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // bulk is an INSERT in two lengths: of one row, and of so many that the cost
@@ -192,8 +258,8 @@ func newBulk(columns int, insert, tail string) bulk {
 }
 
 var (
-	upsertSeries = newBulk(8, "INSERT INTO series (id, run, key, experiment, step, time, value, nan) VALUES ",
-		" ON CONFLICT (id) DO UPDATE SET step = excluded.step, time = excluded.time, value = excluded.value, nan = excluded.nan")
+	upsertSeries = newBulk(9, "INSERT INTO series (id, run, key, experiment, step, time, value, nan, loose) VALUES ",
+		" ON CONFLICT (id) DO UPDATE SET step = excluded.step, time = excluded.time, value = excluded.value, nan = excluded.nan, loose = loose + excluded.loose")
 	insertPoints = newBulk(5, "INSERT OR IGNORE INTO points (series, time, step, value, nan) VALUES ", "")
 )
 

@@ -78,7 +78,7 @@ func (r *Registry) RepeatRun(ctx context.Context, id string, list WorkList, poin
 			repeats = false
 			return nil
 		}
-		if err := putMetrics(t, a, points); err != nil {
+		if err := putMetrics(t, a, groupMetrics(points)); err != nil {
 			return err
 		}
 		if err := t.exec("UPDATE runs SET repeats = ?, work_list = ? WHERE seq = ?", of, list[:], a.seq); err != nil {

@@ -31,7 +31,7 @@ func (r *Registry) PutStages(ctx context.Context, id string, list []StageRecord)
 			if err := putStage(t, a, &list[i].Stage); err != nil {
 				return fmt.Errorf("stage %q: %w", list[i].Stage.Name, err)
 			}
-			if err := putMetrics(t, a, list[i].Metrics); err != nil {
+			if err := putMetrics(t, a, groupMetrics(list[i].Metrics)); err != nil {
 				return fmt.Errorf("metrics of stage %q: %w", list[i].Stage.Name, err)
 			}
 		}

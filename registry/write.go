@@ -28,9 +28,10 @@ type querier interface {
 // tx is a transaction, or one job's part of a group. Now is the same for all
 // that it writes.
 type tx struct {
-	conn *sql.Conn
-	ctx  context.Context
-	now  time.Time
+	conn  *sql.Conn
+	ctx   context.Context
+	now   time.Time
+	known *knownSeries // of the writer; nil elsewhere
 }
 
 // control are the statements around jobs. The driver caches prepared
@@ -66,6 +67,7 @@ type writer struct {
 	r    *Registry
 	conn *sql.Conn
 	control
+	known knownSeries
 }
 
 func (t *tx) query(q string, args ...any) (*sql.Rows, error) {
@@ -142,7 +144,7 @@ func (r *Registry) view(ctx context.Context, do func(*tx) error) error {
 		return fmt.Errorf("registry: %w", err)
 	}
 	defer conn.Close()
-	t := &tx{conn, ctx, r.now()}
+	t := &tx{conn: conn, ctx: ctx, now: r.now()}
 	if err := t.exec("BEGIN"); err != nil {
 		return err
 	}
@@ -165,7 +167,7 @@ func (r *Registry) startWriter(ctx context.Context) (*writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &writer{r, conn, c}, nil
+	return &writer{r: r, conn: conn, control: c}, nil
 }
 
 // loop is the writer's goroutine: it takes what waits and commits it at once.
@@ -237,7 +239,7 @@ var errApart = errors.New("a job of the group failed")
 // group without gives errApart.
 func (w *writer) attempt(group []*job, savepoints bool) error {
 	// A job's context ends its waiting, never a transaction that it shares.
-	t := &tx{w.conn, context.Background(), w.r.now()}
+	t := &tx{w.conn, context.Background(), w.r.now(), &w.known}
 	if err := run(w.begin); err != nil {
 		return fmt.Errorf("registry: begin: %w", err)
 	}
@@ -247,26 +249,32 @@ func (w *writer) attempt(group []*job, savepoints bool) error {
 		}
 		if !savepoints {
 			if j.err = j.do(t); j.err != nil && len(group) > 1 {
-				_ = run(w.rollback) // fails where SQLite has already done it
+				w.undone()
 				return errApart
 			}
 			if j.err != nil { // alone: what it did is undone with the transaction
-				_ = run(w.rollback)
+				w.undone()
 				return nil
 			}
 			continue
 		}
 		var lost error
 		if j.err, lost = w.part(t, j.do); lost != nil {
-			_ = run(w.rollback) // fails where SQLite has already done it
+			w.undone()
 			return fmt.Errorf("registry: %w", lost)
 		}
 	}
 	if err := run(w.commit); err != nil {
-		_ = run(w.rollback)
+		w.undone()
 		return fmt.Errorf("registry: commit: %w", err)
 	}
 	return nil
+}
+
+// undone takes the transaction back.
+func (w *writer) undone() {
+	_ = run(w.rollback) // fails where SQLite has already done it
+	w.known.forget()
 }
 
 // part runs one job inside the group's transaction. The second error says that
@@ -276,6 +284,7 @@ func (w *writer) part(t *tx, do func(*tx) error) (err, lost error) {
 		return nil, lost
 	}
 	if err = do(t); err != nil {
+		w.known.forget()
 		if lost = run(w.undo); lost != nil {
 			return nil, errors.Join(err, lost)
 		}

@@ -35,6 +35,7 @@ var (
 	clients = flag.Int("clients", 1, "connections at once")
 	seconds = flag.Float64("seconds", 5, "how long")
 	runs    = flag.Int("runs", 1000, "how many runs to fill in")
+	keys    = flag.Int("keys", 10, "metrics among which a batch's thousand points are divided")
 	points  = flag.Int("points", 1_000_000, "how many points of one metric to fill in")
 	exp     = flag.String("experiment", "0", "experiment to search in")
 	run     = flag.String("run", "", "run whose metric is read")
@@ -59,7 +60,11 @@ func main() {
 				if j > 0 {
 					b = append(b, ',')
 				}
-				b = fmt.Appendf(b, `{"key": "m%d", "value": %g, "timestamp": %d, "step": %d}`, j%10, rand.Float64(), 1700000000000+n*1000, n*100+int64(j/10))
+				b = strconv.AppendInt(append(b, `{"key": "m`...), int64(j%*keys), 10)
+				b = strconv.AppendFloat(append(b, `", "value": `...), rand.Float64(), 'g', -1, 64)
+				b = strconv.AppendInt(append(b, `, "timestamp": `...), 1700000000000+n*1000, 10)
+				b = strconv.AppendInt(append(b, `, "step": `...), n*1000+int64(j / *keys), 10)
+				b = append(b, '}')
 			}
 			return append(b, "]}"...)
 		}, "runs/log-batch")
