@@ -48,8 +48,9 @@ var mayImport = map[string][]string{
 	"stages/mlmodel":        {"stages/model", "stages/nn", "stages/nn/onnx"},
 	"stages/model":          {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform", "stages/nn/kernel"},
 	"stages/policy":         {"dag"},
+	"stages/monitor":        {"stages/drift", "stages/image", "stages/rows", "stages/sound", "stages/transform"},
 	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/nn/tensorboard", "stages/drift", "stages/fetch", "stages/filetree", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
-		"stages/policy", "stages/report", "stages/sound", "stages/tokenizer", "stages/transform", "stages/model"},
+		"stages/monitor", "stages/policy", "stages/report", "stages/sound", "stages/tokenizer", "stages/transform", "stages/model"},
 
 	"stages/fetch":  {},
 	"stages/duckdb": {"artifacts/table"},
@@ -61,14 +62,14 @@ var mayImport = map[string][]string{
 	"server/admit":     {},
 	"server/takeover":  {"registry"},
 	"server/auth":      {"registry", "server/admit"},
-	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/policy", "stages/sound", "stages/transform"},
+	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/monitor", "stages/policy", "stages/sound", "stages/transform"},
 	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
 	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "schedule", "server/auth", "server/inference", "stages/profile", "workspace"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
 	"schedule":         {"artifacts", "artifacts/table", "dag", "dag/cron", "dag/text", "notify", "registry", "stages/drift", "stages/rows", "workspace"},
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
-	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/cron", "dag/draw", "dag/text", "notify", "registry", "schedule", "server", "server/auth", "server/inference", "server/mlflow", "server/takeover", "server/ui", "stages", "stages/all", "stages/model", "stages/nn",
+	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/cron", "dag/draw", "dag/text", "notify", "registry", "schedule", "server", "server/auth", "server/inference", "server/mlflow", "server/takeover", "server/ui", "stages", "stages/all", "stages/model", "stages/monitor", "stages/nn",
 		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "stages/sound", "workspace"},
 }
 

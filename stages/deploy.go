@@ -25,7 +25,8 @@ smoke test gets no traffic; the one before goes on.`,
     model: textclass@champion
     max_batch: 32
     canary: { target: "@challenger", percent: 10, key: X-User }
-    rollback: { error_rate: 0.02, p99: 250ms }
+    rollback: { error_rate: 0.02, p99: 250ms, drift: 0.5 }
+    drift: { window: 6h, min_rows: 1000 }
     log: { sample: 0.1, inputs: hash }`,
 	New: func() dag.Kind { return &Deploy{} },
 }
@@ -75,6 +76,11 @@ func (d *Deploy) Check(c *dag.Check) {
 	}
 	if d.Canary != nil && !policy.ValidTarget(d.Canary.Target) {
 		c.Errorf("canary", "canary.target is a version such as /4 or \"@challenger\", not %q", d.Canary.Target)
+	}
+	if d.Drift != nil {
+		if err := d.Drift.Validate(); err != nil {
+			c.Errorf("drift", "%v", err)
+		}
 	}
 	if d.Shadow != "" && !policy.ValidTarget(d.Shadow) {
 		c.Errorf("shadow", "shadow is a version such as /4 or \"@challenger\", not %q", d.Shadow)

@@ -15,7 +15,7 @@ import (
 
 var trainKind = dag.Info{
 	Name:    "nn.train",
-	Version: 1,
+	Version: 2,
 	Seeded:  true,
 	Doc: `Trains a neural network to predict a column from what a transform makes of the others.
 With a crossentropy the target is a label (text, whole numbers or booleans) and the classes are the distinct
@@ -133,7 +133,10 @@ func (t *Train) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	return model.Save(draft, m)
+	if err := model.Save(draft, m); err != nil {
+		return err
+	}
+	return saveProfile(ctx, env, m, draft)
 }
 
 func (t *Train) seed(env *dag.Env) uint64 {

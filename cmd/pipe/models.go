@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/registry"
+	"pipe/stages/monitor"
 )
 
 func (a *app) modelsCommand() *cobra.Command {
@@ -90,13 +92,28 @@ func (a *app) modelShowCommand(asJSON *bool) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				profile, digest, err := trainingProfile(w, v)
+				if err != nil {
+					return err
+				}
 				if *asJSON {
 					return writeJSON(out, struct {
 						registry.ModelVersion
-						Lineage registry.Lineage `json:"lineage"`
-					}{v, from.Lineage})
+						Lineage       registry.Lineage `json:"lineage"`
+						Profile       *monitor.Profile `json:"profile,omitempty"`
+						ProfileDigest artifacts.Digest `json:"profile_digest,omitempty"`
+					}{v, from.Lineage, profile, digest})
 				}
-				return showVersion(out, v, from.Lineage)
+				if err := showVersion(out, v, from.Lineage); err != nil || profile == nil {
+					return err
+				}
+				section(out, profileTitle(profile), len(profile.Features), func(t io.Writer) {
+					for _, r := range profileRows(profile) {
+						fmt.Fprintf(t, "  %s\t%s\t%s\n", r[0], r[1], r[2])
+					}
+				})
+				_, err = fmt.Fprintf(out, "  %s  %s\n", monitor.FileName, digest)
+				return err
 			}
 			m, err := w.Registry.Model(ctx, args[0])
 			if err != nil {

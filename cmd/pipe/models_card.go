@@ -13,6 +13,7 @@ import (
 	"pipe/dag"
 	"pipe/registry"
 	"pipe/stages/model"
+	"pipe/stages/monitor"
 	"pipe/workspace"
 )
 
@@ -90,6 +91,13 @@ func readCard(ctx context.Context, w *workspace.Workspace, name string) (*card, 
 		metrics = append(metrics, []string{x.Key, fmt.Sprintf("%.6g", x.Value)})
 	}
 	c.add("How good it is", []string{"metric", "value"}, metrics)
+	profile, digest, err := trainingProfile(w, v)
+	if err != nil {
+		return nil, err
+	}
+	if profile != nil {
+		c.add(profileTitle(profile), []string{"", "", monitor.FileName + ", SHA-256 " + string(digest)}, profileRows(profile))
+	}
 	c.add("Made of", []string{"file", "bytes", "SHA-256"}, sources(line.Lineage))
 	var work [][]string
 	for _, x := range line.Lineage.Work {

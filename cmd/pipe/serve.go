@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,6 +82,7 @@ type policyFlags struct {
 	logged        float64
 	inputs        string
 	rollbackError float64
+	rollbackDrift float64
 }
 
 func (f *policyFlags) add(c *cobra.Command) {
@@ -94,6 +96,7 @@ func (f *policyFlags) add(c *cobra.Command) {
 	c.Flags().Float64Var(&f.logged, "log", 0, "the share of the requests that is kept as Parquet tables")
 	c.Flags().StringVar(&f.inputs, "log-inputs", "keep", "with --log: keep, hash or none")
 	c.Flags().Float64Var(&f.rollbackError, "max-error-rate", 0, "the share of failing requests at which the version before takes over again")
+	c.Flags().Float64Var(&f.rollbackDrift, "max-drift", 0, "the population stability index of a column or the answers at which the version before takes over again")
 }
 
 func (f *policyFlags) policy() (json.RawMessage, error) {
@@ -118,8 +121,12 @@ func (f *policyFlags) policy() (json.RawMessage, error) {
 	if f.logged != 0 {
 		p.Log = &policy.Log{Sample: f.logged, Inputs: f.inputs}
 	}
-	if f.rollbackError != 0 {
-		p.Rollback = &policy.Rollback{ErrorRate: f.rollbackError}
+	if f.rollbackError != 0 || f.rollbackDrift != 0 {
+		if p.Rollback == nil {
+			p.Rollback = new(policy.Rollback)
+		}
+		p.Rollback.ErrorRate = cmp.Or(f.rollbackError, p.Rollback.ErrorRate)
+		p.Rollback.Drift = cmp.Or(f.rollbackDrift, p.Rollback.Drift)
 	}
 	if err := p.Validate(); err != nil {
 		return nil, usageError{err}

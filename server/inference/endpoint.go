@@ -31,6 +31,10 @@ type endpoint struct {
 
 	stats statistics
 	log   requestLog
+
+	// refuge is the version that was gone back to when another had drifted; guard
+	// alone uses it.
+	refuge int
 }
 
 // route is what an endpoint does with a request.

@@ -16,6 +16,7 @@ import (
 	"pipe/dag"
 	"pipe/registry"
 	"pipe/stages/model"
+	"pipe/stages/monitor"
 	"pipe/stages/transform"
 )
 
@@ -29,6 +30,7 @@ type fake struct {
 
 	largest atomic.Int64 // batch
 	calls   atomic.Int64
+	profile *monitor.Profile
 	gate    chan struct{} // if not nil, each call waits for a token
 }
 
@@ -117,6 +119,14 @@ func newBench(t testing.TB, change func(*Options)) *bench {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.models[ref.Digest], nil
+	}
+	s.instances.profile = func(v *registry.ModelVersion) *monitor.Profile {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if f, ok := b.models[v.Ref.Digest].(*fake); ok {
+			return f.profile
+		}
+		return nil
 	}
 	b.web = httptest.NewServer(s)
 	t.Cleanup(func() { b.web.Close(); s.Close() })

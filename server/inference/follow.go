@@ -141,6 +141,7 @@ func (s *Server) swap(e *endpoint, p *plan, number int64) {
 			r.main = s.arm(e, p.policy, *before.main.version(), "main")
 		} else {
 			r.main.stats.recent.reset()
+			r.main.stats.watch.reset()
 		}
 	}
 	for _, side := range []**arm{&r.canary, &r.shadow} {

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,23 +21,29 @@ const guardEvery = time.Second
 func (s *Server) guard(ctx context.Context, now time.Time) {
 	for _, e := range *s.endpoints.Load() {
 		r := e.route.Load()
-		if r == nil || r.policy.Rollback == nil {
+		if r == nil {
 			continue
 		}
 		if r.canary != nil {
-			if why := beyond(r.policy.Rollback, r.canary.stats, now); why != "" {
+			if why := cmp.Or(beyond(r.policy.Rollback, r.canary.stats, now), s.guardDrift(e, r, r.canary, now)); why != "" {
 				s.endCanary(ctx, e, r, why)
 				continue
 			}
 		}
+		drift := s.guardDrift(e, r, r.main, now)
 		if why := beyond(r.policy.Rollback, r.main.stats, now); why != "" {
 			s.goBack(ctx, e, r, why)
+		} else if drift != "" {
+			s.goBackFrom(ctx, e, r, drift)
 		}
 	}
 }
 
 // beyond says which limit the last window of a version passes, "" for none.
 func beyond(limits *policy.Rollback, v *versionStats, now time.Time) string {
+	if limits == nil {
+		return ""
+	}
 	t := v.recent.since(now, time.Duration(limits.Window))
 	if t.requests < int64(limits.MinRequests) {
 		return ""
@@ -80,11 +87,13 @@ func (s *Server) goBack(ctx context.Context, e *endpoint, r *route, why string) 
 	if !ok {
 		s.trouble(e, fmt.Errorf("version %d: %s; a deployment of a fixed version cannot go back by itself", r.main.version().Version, why))
 		r.main.stats.recent.reset()
+		r.main.stats.watch.reset()
 		return
 	}
 	from, to, err := s.o.Registry.Rollback(ctx, r.deployment.Model, alias, registry.Audit{Who: guardian, Why: why})
 	// It is judged anew, whether it could go back or not.
 	r.main.stats.recent.reset()
+	r.main.stats.watch.reset()
 	switch {
 	case errors.Is(err, registry.ErrConflict):
 		s.trouble(e, fmt.Errorf("version %d: %s; and there is no version to go back to", r.main.version().Version, why))

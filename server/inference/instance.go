@@ -11,6 +11,7 @@ import (
 	"pipe/artifacts"
 	"pipe/registry"
 	"pipe/stages/model"
+	"pipe/stages/monitor"
 )
 
 // instance is a version of a model. Its weights are loaded when they are first
@@ -30,14 +31,18 @@ type loaded struct {
 	model   model.Served
 	columns []column
 	bytes   int64
+	profile *monitor.Profile // of its training; nil: it has none
+	reader  any              // its transform, nil where it has none
 }
 
 // instances are all versions that the server knows, by the digest of the model
 // and its number.
 type instances struct {
-	open   func(artifacts.Ref) (model.Served, error)
-	budget int64 // bytes of loaded models; 0: no limit
-	log    *slog.Logger
+	open func(artifacts.Ref) (model.Served, error)
+	// profile gives what the version learnt from, nil where that is not known.
+	profile func(*registry.ModelVersion) *monitor.Profile
+	budget  int64 // bytes of loaded models; 0: no limit
+	log     *slog.Logger
 
 	mu  sync.Mutex
 	all map[string]*instance
@@ -98,7 +103,10 @@ func (s *instances) load(ctx context.Context, in *instance) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model %s version %d: %w", v.Model, v.Version, err)
 	}
-	l := &loaded{model: m, columns: columns, bytes: m.Bytes()}
+	l := &loaded{model: m, columns: columns, bytes: m.Bytes(), profile: s.profile(v)}
+	if t, ok := m.(transformed); ok {
+		l.reader = t.Transform()
+	}
 	if err := smoke(context.WithoutCancel(ctx), l); err != nil {
 		in.failed = fmt.Errorf("model %s version %d failed its smoke test: %w", v.Model, v.Version, err)
 		return nil, in.failed

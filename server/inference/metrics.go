@@ -60,6 +60,7 @@ func (s *Server) answerMetrics(w http.ResponseWriter, _ *http.Request) {
 		}
 		m.line("pipe_deployment_trouble", fmt.Sprintf(`deployment=%q`, n), trouble)
 	}
+	s.driftMetrics(&m, names)
 	m.head("pipe_models_bytes", "gauge", "Memory of the loaded models.")
 	m.line("pipe_models_bytes", "", float64(s.instances.bytes()))
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

@@ -142,6 +142,7 @@ func (q *request) end(status int) {
 	if status < 400 {
 		q.server.shade(q)
 		q.server.keep(q, now)
+		q.server.observe(q, now)
 	}
 }
 

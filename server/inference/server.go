@@ -56,6 +56,9 @@ type Server struct {
 	swaps     sync.WaitGroup
 	shadows   sync.WaitGroup
 	shading   atomic.Int64 // shadows at work
+
+	observations chan observed
+	observing    sync.WaitGroup
 }
 
 // New prepares the answers of what is deployed. Nothing is loaded before it is
@@ -70,12 +73,14 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, log: o.Log, pool: newPool(o.Workers), seen: -1, mux: http.NewServeMux()}
-	s.instances = &instances{open: s.open, budget: o.Memory, log: o.Log, all: map[string]*instance{}}
+	s := &Server{o: o, log: o.Log, pool: newPool(o.Workers), observations: make(chan observed, observedWaiting), seen: -1, mux: http.NewServeMux()}
+	s.instances = &instances{open: s.open, profile: s.profile, budget: o.Memory, log: o.Log, all: map[string]*instance{}}
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	s.endpoints.Store(&map[string]*endpoint{})
 	s.routes()
+	s.observing.Go(s.count)
 	if err := s.refresh(ctx); err != nil {
+		s.end()
 		return nil, err
 	}
 	return s, nil
@@ -96,6 +101,7 @@ func (s *Server) Close() {
 	s.end()
 	s.swaps.Wait()
 	s.shadows.Wait()
+	s.observing.Wait()
 	s.writeLogs(time.Now(), true)
 }
 

@@ -51,6 +51,7 @@ type versionStats struct {
 
 	latency histogram
 	recent  window
+	watch   watch
 }
 
 // batch counts a batch of rows.

@@ -6,5 +6,5 @@ import "slices"
 func (s *Server) table() []handled {
 	return slices.Concat([]handled{
 		{"POST /predict/{name}", s.answerPredict},
-	}, s.v2Routes(), s.scoringRoutes(), s.openaiRoutes(), s.openapiRoutes(), s.metricRoutes())
+	}, s.v2Routes(), s.scoringRoutes(), s.openaiRoutes(), s.openapiRoutes(), s.metricRoutes(), s.driftRoutes())
 }

@@ -41,6 +41,17 @@ func NewCategories(name string) *Column { return &Column{Name: name, counts: map
 // Rows is how many values came, with those that are missing.
 func (c *Column) Rows() int64 { return c.rows }
 
+// Missing is how many values are not there.
+func (c *Column) Missing() int64 { return c.missing }
+
+// Numbers are the values of a column of numbers, or the sample of them, in rising
+// order.
+func (c *Column) Numbers() []float64 { return sorted(c.sample) }
+
+// Categories tells how often each category came; others are the values beyond
+// those that are kept. The map is not to be changed.
+func (c *Column) Categories() (counts map[string]int64, others int64) { return c.counts, c.other }
+
 // AddMissing takes a value that is not there.
 func (c *Column) AddMissing() { c.rows, c.missing = c.rows+1, c.missing+1 }
 

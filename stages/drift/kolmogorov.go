@@ -15,6 +15,23 @@ func KolmogorovSmirnov(a, b []float64) (d, p float64) {
 	return kolmogorovSmirnov(sorted(a), sorted(b))
 }
 
+// KolmogorovSmirnovBinned is the test for samples of which only counts in the same
+// bins are left, in the order of their values. The distance is that at the edges of
+// the bins, at most the one of the values themselves, and the probability that of
+// the limiting distribution. It gives NaN where a side is empty.
+func KolmogorovSmirnovBinned(a, b []float64) (d, p float64) {
+	n, m := total(a), total(b)
+	if n == 0 || m == 0 {
+		return math.NaN(), math.NaN()
+	}
+	x, y := 0.0, 0.0
+	for i := range a {
+		x, y = x+a[i], y+b[i]
+		d = max(d, math.Abs(x/n-y/m))
+	}
+	return d, max(0, min(1, kolmogorov(d*math.Sqrt(n*m/(n+m)))))
+}
+
 // exactSize bounds the samples of different sizes whose probability is
 // computed exactly, in time that grows with the product of the sizes.
 const exactSize = 10_000

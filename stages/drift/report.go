@@ -114,12 +114,12 @@ func (r *Result) numbers(ref, cur *Column, bins int) {
 	r.PSI, r.JensenShannon = known(PSI(x, y)), known(JensenShannon(x, y))
 	r.Test, r.PValue, r.Wasserstein = known(d), known(p), known(wasserstein(a, b))
 	for i := range x {
-		r.Bins = append(r.Bins, Bin{rangeName(edges, i), share(x[i], len(a)), share(y[i], len(b))})
+		r.Bins = append(r.Bins, Bin{RangeName(edges, i), share(x[i], len(a)), share(y[i], len(b))})
 	}
 }
 
-// rangeName writes a bin between edges.
-func rangeName(edges []float64, i int) string {
+// RangeName writes a bin between edges.
+func RangeName(edges []float64, i int) string {
 	switch {
 	case len(edges) == 0:
 		return "all"

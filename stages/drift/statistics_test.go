@@ -2,6 +2,7 @@ package drift
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -84,5 +85,34 @@ func TestNothingToCompare(t *testing.T) {
 	}
 	if v := JensenShannon([]float64{1, 0}, []float64{0, 1}); v != 1 {
 		t.Errorf("everything moved: distance %g", v)
+	}
+}
+
+// Where each bin holds one value, the binned test has the distance of the values
+// themselves; coarser bins see at most that.
+func TestKolmogorovSmirnovBinned(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 100 {
+		var a, b []float64
+		for range 200 {
+			a, b = append(a, float64(rng.IntN(50))), append(b, float64(rng.IntN(60)))
+		}
+		var fine, coarse []float64
+		for i := range 60 {
+			fine = append(fine, float64(i))
+			if i%7 == 0 {
+				coarse = append(coarse, float64(i))
+			}
+		}
+		d, _ := KolmogorovSmirnov(a, b)
+		if got, _ := KolmogorovSmirnovBinned(Count(a, fine), Count(b, fine)); math.Abs(got-d) > 1e-12 {
+			t.Fatalf("%v, want %v", got, d)
+		}
+		if got, _ := KolmogorovSmirnovBinned(Count(a, coarse), Count(b, coarse)); got > d+1e-12 {
+			t.Fatalf("%v, at most %v", got, d)
+		}
+	}
+	if d, p := KolmogorovSmirnovBinned([]float64{1}, []float64{0}); !math.IsNaN(d) || !math.IsNaN(p) {
+		t.Error(d, p)
 	}
 }

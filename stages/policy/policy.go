@@ -27,6 +27,7 @@ type Policy struct {
 	Canary   *Canary   `yaml:"canary" json:"canary,omitempty" doc:"a second version that answers a part of the requests"`
 	Shadow   string    `yaml:"shadow" json:"shadow,omitempty" doc:"a version (/4 or @challenger) that gets every request, too, and whose answers are compared and not returned" example:"@challenger"`
 	Rollback *Rollback `yaml:"rollback" json:"rollback,omitempty" doc:"the limits of the live traffic beyond which the version before takes over again"`
+	Drift    *Drift    `yaml:"drift" json:"drift,omitempty" doc:"from where on requests and answers count as drifted from what the version learnt from; people are told then"`
 	Log      *Log      `yaml:"log" json:"log,omitempty" doc:"which requests are kept as Parquet tables"`
 }
 
@@ -38,10 +39,31 @@ type Canary struct {
 	Key string `yaml:"key" json:"key,omitempty" doc:"a request header; requests with equal values are answered by the same version" example:"X-User"`
 }
 
+// Drift says when live traffic is no longer like the training, whose profile the
+// model has with it.
+type Drift struct {
+	PSI     float64      `yaml:"psi" json:"psi,omitempty" doc:"population stability index of a column, a text's length or the answers" default:"0.2" above:"0"`
+	Change  float64      `yaml:"change" json:"change,omitempty" doc:"by how much the share of missing values, new categories or unknown words may rise or fall" default:"0.1" above:"0" max:"1"`
+	Window  dag.Duration `yaml:"window" json:"window,omitempty" doc:"the time that is looked at, up to 7 days; without it 1h" example:"1h"`
+	MinRows int          `yaml:"min_rows" json:"min_rows,omitempty" doc:"fewer rows in the window decide nothing" default:"200" min:"1"`
+}
+
+// Validate says what is wrong.
+func (d *Drift) Validate() error {
+	if d.PSI < 0 || d.Change < 0 || d.Change > 1 || d.MinRows < 0 {
+		return fmt.Errorf("drift.psi and drift.min_rows must not be negative, and drift.change is between 0 and 1; they are %v, %d and %v", d.PSI, d.MinRows, d.Change)
+	}
+	if w := time.Duration(d.Window); w != 0 && (w < time.Second || w > 7*24*time.Hour) {
+		return fmt.Errorf("drift.window is from 1s to 168h, not %v", w)
+	}
+	return nil
+}
+
 // Rollback are the limits of live traffic. 0 means no limit.
 type Rollback struct {
 	ErrorRate   float64      `yaml:"error_rate" json:"error_rate,omitempty" doc:"share of requests that fail in the server" min:"0" max:"1" example:"0.02"`
 	P99         dag.Duration `yaml:"p99" json:"p99,omitempty" doc:"99 of 100 requests take less" example:"250ms"`
+	Drift       float64      `yaml:"drift" json:"drift,omitempty" doc:"population stability index of a column or of the answers, over the window of the deployment's drift" min:"0" example:"0.5"`
 	Window      dag.Duration `yaml:"window" json:"window,omitempty" doc:"the time that is looked at; without it 1m" example:"1m"`
 	MinRequests int          `yaml:"min_requests" json:"min_requests,omitempty" doc:"fewer requests in the window decide nothing" default:"50" min:"1"`
 }
@@ -75,6 +97,12 @@ func (p *Policy) Validate() error {
 			errs = append(errs, fmt.Errorf("canary.percent is above 0 and at most 100, not %v", c.Percent))
 		}
 	}
+	if p.Drift != nil {
+		errs = append(errs, p.Drift.Validate())
+	}
+	if r := p.Rollback; r != nil && r.Drift < 0 {
+		errs = append(errs, fmt.Errorf("rollback.drift must not be negative, is %v", r.Drift))
+	}
 	if l := p.Log; l != nil && !(l.Sample >= 0 && l.Sample <= 1) {
 		errs = append(errs, fmt.Errorf("log.sample is between 0 and 1, not %v", l.Sample))
 	}
@@ -105,6 +133,13 @@ func (p *Policy) defaults() {
 		set(&r.Window, dag.Duration(time.Minute))
 		set(&r.MinRequests, 50)
 	}
+	if p.Drift == nil {
+		p.Drift = new(Drift)
+	}
+	set(&p.Drift.PSI, 0.2)
+	set(&p.Drift.Change, 0.1)
+	set(&p.Drift.Window, dag.Duration(time.Hour))
+	set(&p.Drift.MinRows, 200)
 	if l := p.Log; l != nil {
 		set(&l.Inputs, "keep")
 	}

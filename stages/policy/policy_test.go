@@ -33,6 +33,10 @@ func TestParseRefuses(t *testing.T) {
 		`{"shadow":"x"}`:                                  "shadow",
 		`{"queue":-1}`:                                    "negative",
 		`{"log":{"sample":2}}`:                            "log.sample",
+		`{"drift":{"psi":-1}}`:                            "drift.psi",
+		`{"drift":{"window":"200h"}}`:                     "drift.window",
+		`{"drift":{"window":"10ms"}}`:                     "drift.window",
+		`{"rollback":{"drift":-1}}`:                       "rollback.drift",
 		`{"timeout":"soon"}`:                              "soon",
 		`{"max_batch":"everyone"}`:                        "max_batch",
 	} {

@@ -114,6 +114,21 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return t.decode(tokens)
 }
 
+// Unknown is the id of pieces of text that have none of their own; ok is false
+// where there is no such id and they are left out or cut into bytes.
+func (t *Tokenizer) Unknown() (id int32, ok bool) {
+	id = -1
+	switch m := t.model.(type) {
+	case *bpe:
+		id = m.unknown
+	case *wordPiece:
+		id = m.unknown
+	case *wordLevel:
+		id = m.unknown
+	}
+	return id, id >= 0
+}
+
 // Special tells whether an id is a special token.
 func (t *Tokenizer) Special(id int32) bool { return t.added.special[id] }
 
