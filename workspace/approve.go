@@ -15,8 +15,8 @@ import (
 
 // The tags that connect a run that waited with the one that goes on with it.
 const (
-	continuesTag = "pipe.continues"
-	continuedTag = "pipe.continued_by"
+	ContinuesTag = "pipe.continues"
+	ContinuedTag = "pipe.continued_by"
 )
 
 // ErrNotWaiting says that a run does not wait for a decision about a stage.
@@ -88,7 +88,7 @@ func (w *Workspace) ContinueWith(ctx context.Context, run string, p *dag.Pipelin
 		return "", nil, err
 	}
 	o.Selection = dag.Selection{Targets: req.Targets, From: req.From}
-	o.Tags = map[string]string{continuesTag: run}
+	o.Tags = map[string]string{ContinuesTag: run}
 	id, res, err = w.Run(ctx, p, o)
 	if id == "" {
 		return id, res, err
@@ -98,5 +98,5 @@ func (w *Workspace) ContinueWith(ctx context.Context, run string, p *dag.Pipelin
 		status = registry.Failed
 	}
 	_, uerr := w.Registry.UpdateRun(ctx, run, registry.RunChange{Status: &status})
-	return id, res, errors.Join(err, uerr, w.Registry.SetTags(ctx, run, []registry.Pair{{Key: continuedTag, Value: id}}))
+	return id, res, errors.Join(err, uerr, w.Registry.SetTags(ctx, run, []registry.Pair{{Key: ContinuedTag, Value: id}}))
 }

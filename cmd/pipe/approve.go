@@ -38,7 +38,9 @@ func (a *app) decideCommand(approved bool, c *cobra.Command) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s of run %s: %s\n", d.Stage, short(id), d)
+			if !r.json { // a program reads lines of JSON and nothing else
+				fmt.Fprintf(cmd.OutOrStdout(), "%s of run %s: %s\n", d.Stage, short(id), d)
+			}
 			if only {
 				return nil
 			}

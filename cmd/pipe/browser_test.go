@@ -61,7 +61,7 @@ func TestBrowser(t *testing.T) {
 	if err := c.Wait(); err != nil {
 		t.Errorf("the journeys did not end well: %v", err)
 	}
-	if told < 20 {
+	if told < 20 && os.Getenv("ONLY") == "" {
 		t.Errorf("only %d journeys were told", told)
 	}
 }
@@ -103,7 +103,10 @@ func (b *stage) open() string {
 			"  first: { uses: exec, with: { run: \"echo the first begins; sleep ${params.pause}\", outputs: { notes: file } } }\n" +
 			"  second: { uses: exec, in: { notes: first.notes }, with: { run: \"echo the second begins; sleep ${params.pause}\" } }\n",
 		"nightly.yaml": "pipeline: nightly\nschedule: { cron: \"0 3 * * *\" }\nstages:\n  a: { uses: exec, with: { run: \"echo a\" } }\n",
-		"fails.yaml":   "pipeline: fails\nstages:\n  good: { uses: exec, with: { run: \"echo fine\" } }\n  bad: { uses: exec, with: { run: \"echo the disk is on fire >&2; exit 3\" } }\n",
+		"release.yaml": "pipeline: release\nstages:\n  rows: { uses: source.csv, with: { path: tickets.csv } }\n" +
+			"  publish: { uses: exec, in: { rows: rows }, with: { run: \"echo published\" }, approval: \"Release it to the shop?\\nLook at the report first.\" }\n" +
+			"  refund: { uses: exec, in: { rows: rows }, with: { run: \"echo refunded\" }, approval: true }\n",
+		"fails.yaml": "pipeline: fails\nstages:\n  good: { uses: exec, with: { run: \"echo fine\" } }\n  bad: { uses: exec, with: { run: \"echo the disk is on fire >&2; exit 3\" } }\n",
 	})
 	slow := filepath.Join(dir, "slow.yaml")
 	text, err := os.ReadFile(slow)
@@ -118,6 +121,7 @@ func (b *stage) open() string {
 	b.pipe(dir, "", false, "run", "pipeline.yaml", "-q", "-p", "epochs=1", "--name", "short training")
 	b.pipe(dir, "", false, "run", "pipeline.yaml", "-q", "-p", "epochs=12", "--name", "long training")
 	b.pipe(dir, "", true, "run", "fails.yaml", "-q", "--name", "the one that fails")
+	b.pipe(dir, "", false, "run", "release.yaml", "-q", "--name", "release of May")
 	b.pipe(dir, "", false, "models", "deploy", "tickets@champion")
 	b.pipe(dir, "", false, "schedule", "add", "nightly.yaml")
 	return b.up(dir)

@@ -172,8 +172,11 @@ func percent(part, all int) string {
 func stateName(state any) string {
 	switch s := state.(type) {
 	case registry.Status:
-		if s == registry.Finished {
+		switch s {
+		case registry.Finished:
 			return "done"
+		case registry.Scheduled: // as pipe runs calls it
+			return "waiting"
 		}
 		return strings.ToLower(string(s))
 	case registry.StageState:

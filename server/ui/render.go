@@ -28,6 +28,7 @@ type frame struct {
 	CSRF  string // of the session
 	Here  string // the page's own address
 	Bare  bool   // the page is for people who are not signed in
+	Waits int    // stages that wait for a person
 }
 
 // templates are the pages, each read when it is first asked for: frame.html with
@@ -70,6 +71,9 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page
 	p := auth.From(r.Context())
 	f.User, f.CSRF = p.Name, p.CSRF
 	f.Here = r.URL.RequestURI()
+	if !f.Bare {
+		f.Waits = s.waiting(r.Context())
+	}
 	body, err := execute(page, "frame.html", struct {
 		*frame
 		Data any

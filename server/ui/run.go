@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"pipe/dag"
 	"pipe/registry"
 	"pipe/workspace"
 )
@@ -32,12 +33,21 @@ type runData struct {
 	Now        time.Time
 	Previous   string // the run of the same pipeline before this one
 	Champion   []registry.ModelVersion
+
+	Waits       []dag.Event // stages that wait for a person
+	Decided     []decided
+	WaitProblem string // why that cannot be told
+	Continues   string // the run that waited, which this one goes on with
+	ContinuedBy string
 }
 
 // runOf reads a run for a page. A shortened id leads to the whole one.
 func (s *Server) runOf(r *http.Request, tab string) (*runData, error) {
-	ctx := r.Context()
-	detail, err := s.w.Registry.Run(ctx, r.PathValue("id"))
+	return s.runByID(r.Context(), r.PathValue("id"), tab)
+}
+
+func (s *Server) runByID(ctx context.Context, id, tab string) (*runData, error) {
+	detail, err := s.w.Registry.Run(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +81,9 @@ func (s *Server) runOf(r *http.Request, tab string) (*runData, error) {
 		}
 	}
 	d.Previous = s.before(ctx, &d.Run)
+	d.Continues, _ = registry.Value(d.RunDetail.Tags, workspace.ContinuesTag)
+	d.ContinuedBy, _ = registry.Value(d.RunDetail.Tags, workspace.ContinuedTag)
+	s.waitsOf(d)
 	return d, nil
 }
 
@@ -107,6 +120,7 @@ type overview struct {
 	Metrics []metricRow
 	Top     []metricRow
 	More    int // metrics beyond those that are listed
+	Asked   []approval
 }
 
 // metricRow is a metric of a run beside that of the run before.
@@ -133,22 +147,11 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) error {
 	if o.DAG, err = s.dagOf(r.Context(), d, ""); err != nil {
 		return err
 	}
-	var before []registry.Metric
-	if d.Previous != "" {
-		if run, err := s.w.Registry.RunByID(r.Context(), d.Previous); err == nil {
-			before = run.Metrics
-		}
+	o.Metrics, o.Top = s.metricsBeside(r.Context(), d)
+	o.Asked = s.evidence(r.Context(), d)
+	for i := range o.Asked {
+		o.Asked[i].Metrics = nil // the page has them
 	}
-	for _, m := range d.RunDetail.Metrics {
-		row := metricRow{Metric: m, Curve: m.Step != 0}
-		if b, ok := metricOf(before, m.Key); ok {
-			row.Before, row.Change = &b.Value, m.Value-b.Value
-		}
-		o.Metrics = append(o.Metrics, row)
-	}
-	o.Top = slices.Clone(o.Metrics)
-	slices.SortStableFunc(o.Top, func(a, b metricRow) int { return cmp.Compare(telling(a.Key), telling(b.Key)) })
-	o.Top = o.Top[:min(6, len(o.Top))]
 	if o.More = len(o.Metrics) - listed; o.More > 0 {
 		o.Metrics = o.Metrics[:listed]
 	} else {
@@ -157,6 +160,27 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) error {
 	f := s.frameOf(d)
 	s.render(w, r, http.StatusOK, "run", f, o)
 	return nil
+}
+
+// metricsBeside are the metrics of a run beside those of the run before, and the
+// most telling of them.
+func (s *Server) metricsBeside(ctx context.Context, d *runData) (all, top []metricRow) {
+	var before []registry.Metric
+	if d.Previous != "" {
+		if run, err := s.w.Registry.RunByID(ctx, d.Previous); err == nil {
+			before = run.Metrics
+		}
+	}
+	for _, m := range d.RunDetail.Metrics {
+		row := metricRow{Metric: m, Curve: m.Step != 0}
+		if b, ok := metricOf(before, m.Key); ok {
+			row.Before, row.Change = &b.Value, m.Value-b.Value
+		}
+		all = append(all, row)
+	}
+	top = slices.Clone(all)
+	slices.SortStableFunc(top, func(a, b metricRow) int { return cmp.Compare(telling(a.Key), telling(b.Key)) })
+	return all, top[:min(6, len(top))]
 }
 
 // editRun changes name, note and tags.

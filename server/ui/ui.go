@@ -20,7 +20,7 @@ import (
 
 // Patterns are what the pages answer, for http.ServeMux.
 var Patterns = []string{
-	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/compare", "/models", "/models/", "/artifacts/", "/pipelines", "/pipelines/", "/deployments", "/deployments/", "/schedules", "/schedules/",
+	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/approvals", "/compare", "/models", "/models/", "/artifacts/", "/pipelines", "/pipelines/", "/deployments", "/deployments/", "/schedules", "/schedules/",
 	"GET /metrics.json", "/theme", "GET /static/", "GET /favicon.ico",
 }
 
@@ -54,6 +54,7 @@ type Server struct {
 	filesMu sync.Mutex
 	files   *os.Root // of MLflow clients' artifacts; nil until there are some
 	graphs  graphs
+	waits   waits
 	stats   statistics
 	ending  chan struct{}
 }
@@ -139,6 +140,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, asset("icon.svg"), http.StatusFound) })
 	s.post("/theme", s.setTheme)
 	s.runRoutes()
+	s.approvalRoutes()
 	s.modelRoutes()
 	s.artifactRoutes()
 	s.pipelineRoutes()

@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
-const { BASE, CLOSED, CHROMIUM, MODULES, SHOTS } = process.env;
+const { BASE, CLOSED, CHROMIUM, MODULES, SHOTS, ONLY } = process.env; // ONLY: a pattern of the names to try
 const require = createRequire(MODULES + "/x.js");
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -155,6 +155,24 @@ const journeys = {
     await act.press(page, button(page, "Resume"));
     await button(page, "Pause").waitFor();
   },
+  async "approve what waits, or refuse it"(page, act, way) {
+    await page.goto(BASE + "/runs");
+    await act.press(page, page.locator("nav[aria-label=Rooms] a", { hasText: "Approvals" }));
+    await page.waitForURL(/approvals/);
+    const stage = way === "mouse" ? "publish" : "refund"; // the second waits in the run that goes on with the first
+    const card = page.locator("section.card", { has: page.getByRole("link", { name: stage, exact: true }) });
+    wrong((await card.innerText()).includes("rows.out"), "the page does not say what the stage would read");
+    await act.press(page, card.getByRole("link").nth(1));
+    await page.waitForURL(/runs\/[0-9a-f]{32}$/);
+    const ask = page.locator("section.card", { hasText: stage + " waits for an approval" });
+    await act.write(page, ask.getByPlaceholder("why"), "decided by " + way);
+    await act.press(page, ask.getByRole("button", { name: way === "mouse" ? "approve" : "refuse" }));
+    await page.waitForSelector("text=It goes on with");
+    await page.waitForFunction(([stage, state]) => document.querySelector(`g[data-stage="${stage}"]`)?.classList.contains(state), [stage, way === "mouse" ? "done" : "failed"]);
+    await page.waitForFunction(() => !document.body.dataset.live); // it loads again when the run has ended
+    await act.press(page, page.locator("main").getByRole("link", { name: /^run [0-9a-f]{8}$/ }).first());
+    await page.waitForSelector("text=decided by " + way);
+  },
   async "note, tag and find again"(page, act, way) {
     await page.goto(BASE + "/runs?q=short");
     await act.press(page, link(page, "short training"));
@@ -192,6 +210,7 @@ const journeys = {
 const tell = (ok, name, message = "") => console.log([ok ? "ok" : "not ok", name, message.replaceAll("\n", "\\n")].join("\t"));
 
 async function attempt(name, options, f) {
+  if (ONLY && !new RegExp(ONLY).test(name)) return;
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   context.setDefaultTimeout(15000);
   const page = await context.newPage();
@@ -214,7 +233,7 @@ for (const [way, act] of Object.entries({ mouse, keyboard })) {
 }
 
 // every page: readable without scripts, judged by axe, nothing sticks out
-const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", schedules: "/schedules", schedule: "/schedules/nightly", missing: "/runs/ffffffff" };
+const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", schedules: "/schedules", schedule: "/schedules/nightly", approvals: "/approvals", missing: "/runs/ffffffff" };
 await attempt("all pages have their data without scripts", { javaScriptEnabled: false }, async (page) => {
   await page.goto(BASE + "/runs?q=training");
   const runs = await page.locator("#runs tbody a").evaluateAll((list) => list.map((a) => a.getAttribute("href")));
