@@ -122,7 +122,7 @@ func (b *stage) open() string {
 	b.pipe(dir, "", false, "run", "pipeline.yaml", "-q", "-p", "epochs=12", "--name", "long training")
 	b.pipe(dir, "", true, "run", "fails.yaml", "-q", "--name", "the one that fails")
 	b.pipe(dir, "", false, "run", "release.yaml", "-q", "--name", "release of May")
-	b.pipe(dir, "", false, "models", "deploy", "tickets@champion")
+	b.pipe(dir, "", false, "models", "deploy", "tickets@champion", "--policy", `{"log":{"sample":1}}`)
 	b.pipe(dir, "", false, "schedule", "add", "nightly.yaml")
 	return b.up(dir)
 }

@@ -17,6 +17,7 @@ import (
 // counted at the end.
 type request struct {
 	server   *Server
+	id       string
 	endpoint *endpoint
 	route    *route
 	arm      *arm
@@ -40,7 +41,8 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, e *endpoint) (*re
 	if p := auth.From(r.Context()); !p.May(auth.Read, auth.Model(route.deployment.Model)) {
 		return nil, &problem{status: http.StatusForbidden, field: "model", text: "you may not read the model " + route.deployment.Model + ", so it does not answer you"}
 	}
-	q := &request{server: s, endpoint: e, route: route, begun: time.Now()}
+	now := time.Now()
+	q := &request{server: s, id: requestID(now), endpoint: e, route: route, begun: now}
 	draw, key := 0.0, ""
 	if route.canary != nil {
 		draw = rand.Float64()
@@ -60,7 +62,27 @@ const (
 	headerModel   = "Pipe-Model"
 	headerVersion = "Pipe-Version"
 	headerDigest  = "Pipe-Digest"
+	headerRequest = "Pipe-Request"
 )
+
+// requestID names a request for ever: 32 hexadecimal digits, of which the first
+// twelve are the milliseconds since 1970, so that a log in order of time finds it.
+func requestID(now time.Time) string {
+	const hex = "0123456789abcdef"
+	var b [32]byte
+	for i, v := 11, uint64(now.UnixMilli()); i >= 0; i, v = i-1, v>>4 {
+		b[i] = hex[v&15]
+	}
+	v := rand.Uint64()
+	for i := 12; i < 28; i, v = i+1, v>>4 {
+		b[i] = hex[v&15]
+	}
+	v = uint64(rand.Uint32())
+	for i := 28; i < 32; i, v = i+1, v>>4 {
+		b[i] = hex[v&15]
+	}
+	return string(b[:])
+}
 
 // mark says in an answer's header which model gives it.
 func (q *request) mark(h http.Header) {
@@ -68,6 +90,7 @@ func (q *request) mark(h http.Header) {
 	h[headerModel] = []string{v.Model}
 	h[headerVersion] = []string{strconv.Itoa(v.Version)}
 	h[headerDigest] = []string{string(v.Ref.Digest)}
+	h[headerRequest] = []string{q.id}
 }
 
 // body reads the whole body.

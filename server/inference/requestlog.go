@@ -36,11 +36,22 @@ const (
 type logged struct {
 	at          time.Time
 	took        time.Duration
+	id          string // of the request
+	model       string
 	version     int
+	digest      string
 	role        string
 	row         map[string]any
 	prediction  any
 	probability float32
+}
+
+// said is the prediction as a text.
+func (r *logged) said() string {
+	if s, ok := r.prediction.(string); ok {
+		return s
+	}
+	return string(appendValue(nil, r.prediction))
 }
 
 // requestLog keeps the rows of one deployment until they are written.
@@ -74,8 +85,9 @@ func (s *Server) keep(q *request, now time.Time) {
 		log.dropped += int64(len(q.answers))
 		return
 	}
+	v := q.arm.version()
 	for i, a := range q.answers {
-		log.rows = append(log.rows, logged{now, now.Sub(q.begun), q.arm.version().Version, q.arm.role, q.rows[i], a.Prediction, a.Probability})
+		log.rows = append(log.rows, logged{now, now.Sub(q.begun), q.id, v.Model, v.Version, string(v.Ref.Digest), q.arm.role, q.rows[i], a.Prediction, a.Probability})
 	}
 }
 
@@ -121,20 +133,28 @@ func logSchema(columns []column, inputs string) (*arrow.Schema, error) {
 			taken[c.name] = true
 		}
 	}
-	for _, f := range []arrow.Field{
-		{Name: "prediction", Type: arrow.BinaryTypes.String, Nullable: true},
-		{Name: "probability", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
-		{Name: "pipe_time", Type: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}},
-		{Name: "pipe_version", Type: arrow.PrimitiveTypes.Int64},
-		{Name: "pipe_role", Type: arrow.BinaryTypes.String},
-		{Name: "pipe_milliseconds", Type: arrow.PrimitiveTypes.Float64},
-	} {
+	for _, f := range added {
 		if taken[f.Name] {
 			f.Name = "pipe_" + f.Name
 		}
 		fields = append(fields, f)
 	}
 	return arrow.NewSchema(fields, nil), nil
+}
+
+// added are the columns beside the inputs. The last three lead from a prediction
+// back to the data that it came from; a file that begins without them is from
+// before they were there.
+var added = []arrow.Field{
+	{Name: "prediction", Type: arrow.BinaryTypes.String, Nullable: true},
+	{Name: "probability", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
+	{Name: "pipe_time", Type: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}},
+	{Name: "pipe_version", Type: arrow.PrimitiveTypes.Int64},
+	{Name: "pipe_role", Type: arrow.BinaryTypes.String},
+	{Name: "pipe_milliseconds", Type: arrow.PrimitiveTypes.Float64},
+	{Name: "pipe_request", Type: arrow.BinaryTypes.String},
+	{Name: "pipe_model", Type: arrow.BinaryTypes.String},
+	{Name: "pipe_digest", Type: arrow.BinaryTypes.String},
 }
 
 // flat tells whether a value of a row can be appended as it is.
@@ -169,16 +189,15 @@ func writeLog(path string, rows []logged, columns []column, inputs string) error
 				at++
 			}
 		}
-		text := string(appendValue(nil, r.prediction))
-		if s, ok := r.prediction.(string); ok {
-			text = s
-		}
-		b.Field(at).(*array.StringBuilder).Append(text)
+		b.Field(at).(*array.StringBuilder).Append(r.said())
 		b.Field(at + 1).(*array.Float32Builder).Append(r.probability)
 		b.Field(at + 2).(*array.TimestampBuilder).Append(arrow.Timestamp(r.at.UnixMicro()))
 		b.Field(at + 3).(*array.Int64Builder).Append(int64(r.version))
 		b.Field(at + 4).(*array.StringBuilder).Append(r.role)
 		b.Field(at + 5).(*array.Float64Builder).Append(r.took.Seconds() * 1000)
+		for i, text := range []string{r.id, r.model, r.digest} {
+			b.Field(at + 6 + i).(*array.StringBuilder).Append(text)
+		}
 	}
 	batch := b.NewRecordBatch()
 	defer batch.Release()

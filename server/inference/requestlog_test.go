@@ -57,7 +57,7 @@ func TestRequestLog(t *testing.T) {
 		return columns, rows, out.String()
 	}
 	columns, rows, text := read("kept")
-	if strings.Join(columns, " ") != "age income member prediction probability pipe_time pipe_version pipe_role pipe_milliseconds" || rows != 2 ||
+	if strings.Join(columns, " ") != "age income member prediction probability pipe_time pipe_version pipe_role pipe_milliseconds pipe_request pipe_model pipe_digest" || rows != 2 ||
 		!strings.Contains(text, "[3 4]") || !strings.Contains(text, "[0.5 (null)]") || !strings.Contains(text, `["1003.5" "4"]`) {
 		t.Errorf("%v, %d rows\n%s", columns, rows, text)
 	}
@@ -69,5 +69,39 @@ func TestRequestLog(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "requests", "silent", "*")); len(files) > 0 {
 		t.Error("a deployment without a log has one:", files)
+	}
+}
+
+// A request is found again by the id that its answer carried, while it waits in
+// memory and in the file, and its rows name the version that answered.
+func TestLogged(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Dir = t.TempDir() })
+	b.served("kept", `{"log":{"sample":1}}`, tabular{})
+	_, header, _ := b.do("POST", "/predict/kept", asJSON, `[{"age":3,"income":0.5,"member":true},{"age":4,"income":null,"member":false}]`)
+	_, other, _ := b.do("POST", "/predict/kept", asJSON, `{"age":5,"income":1,"member":true}`)
+	id := header.Get("Pipe-Request")
+	if len(id) != 32 || other.Get("Pipe-Request") == id {
+		t.Fatalf("the requests are called %q and %q", id, other.Get("Pipe-Request"))
+	}
+	look := func(where string, q LoggedQuery, predictions ...string) {
+		t.Helper()
+		rows, err := b.Logged("kept", q)
+		if err != nil || len(rows) != len(predictions) {
+			t.Fatalf("%s: %+v, %v, want %v", where, rows, err, predictions)
+		}
+		for i, row := range rows {
+			if row.Prediction != predictions[i] || row.Model != header.Get("Pipe-Model") || row.Digest != header.Get("Pipe-Digest") || row.Version != 1 || len(row.Inputs) != 3 || row.Time.IsZero() {
+				t.Errorf("%s: row %d is %+v, want %s", where, i, row, predictions[i])
+			}
+		}
+	}
+	for _, where := range []string{"memory", "file"} {
+		look(where, LoggedQuery{Request: id}, "1003.5", "4")
+		look(where, LoggedQuery{Limit: 2}, "1006", "4")
+		look(where, LoggedQuery{Limit: 9, Version: 1}, "1006", "4", "1003.5")
+		look(where, LoggedQuery{Limit: 9, Version: 2})
+		look(where, LoggedQuery{Request: strings.Repeat("0", 32)})
+		look(where, LoggedQuery{Request: "../../registry"})
+		b.writeLogs(time.Now(), true)
 	}
 }

@@ -135,9 +135,9 @@ func (s *Server) lineageOf(ctx context.Context, d *artifactData) error {
 // manySources is how many files a drawing shows each by itself.
 const manySources = 12
 
-// lineageView draws a lineage: the files that it begins with, the steps, and the
-// model versions at its end.
-func (s *Server) lineageView(title string, l *registry.Lineage, focus artifacts.Digest, ends []registry.VersionName) *dagView {
+// lineageView draws a lineage: the files that it begins with, the steps, and behind
+// what is in focus a chain of what came of it.
+func (s *Server) lineageView(title string, l *registry.Lineage, focus artifacts.Digest, chain []dagNode) *dagView {
 	var nodes []dagNode
 	var edges []dagEdge
 	made := map[artifacts.Digest]int{}
@@ -186,9 +186,10 @@ func (s *Server) lineageView(title string, l *registry.Lineage, focus artifacts.
 		}
 	}
 	if from, ok := made[focus]; ok {
-		for _, v := range ends {
-			edges = append(edges, dagEdge{From: from, To: len(nodes), Note: "registered"})
-			nodes = append(nodes, dagNode{Name: versionName(v), Note: "model version", State: "done", Href: versionURL(v.Model, v.Version)})
+		for _, n := range chain {
+			edges = append(edges, dagEdge{From: from, To: len(nodes), Note: n.Note})
+			from = len(nodes)
+			nodes = append(nodes, n)
 		}
 	}
 	const most = 400

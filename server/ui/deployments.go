@@ -24,6 +24,8 @@ func (s *Server) deploymentRoutes() {
 	s.post("/deployments", s.deploy)
 }
 
+func deploymentURL(name string) string { return "/deployments/" + url.PathEscape(name) }
+
 // deploymentRow is a deployment with the version that it means now.
 type deploymentRow struct {
 	registry.Deployment
@@ -34,7 +36,7 @@ type deploymentRow struct {
 }
 
 func (s *Server) deploymentRow(r *http.Request, d registry.Deployment) (deploymentRow, error) {
-	row := deploymentRow{Deployment: d, URL: "/deployments/" + url.PathEscape(d.Name), Ago: ago(d.Updated, s.opt.Now())}
+	row := deploymentRow{Deployment: d, URL: deploymentURL(d.Name), Ago: ago(d.Updated, s.opt.Now())}
 	row.Alias, _ = strings.CutPrefix(d.Target, "@")
 	if strings.HasPrefix(d.Target, "/") {
 		row.Alias = ""
@@ -77,6 +79,7 @@ type tried struct {
 	Given  map[string]string
 	Status int
 	Answer string // JSON, or the sentence of an error
+	Logged string // the request, where the log has it
 	Bars   []scored
 	Took   string
 	Output string
@@ -100,6 +103,7 @@ type deploymentData struct {
 	Policy   string
 	Curl     string
 	Before   bool // there is a version to go back to
+	Keeps    bool // requests are logged
 	Status   inference.Status
 }
 
@@ -117,6 +121,7 @@ func (s *Server) deploymentOf(r *http.Request) (*deploymentData, error) {
 	if s.opt.Models != nil {
 		d.Status, _ = s.opt.Models.Status(found.Name)
 	}
+	d.Keeps = keepsLog(found.Policy)
 	var policy bytes.Buffer
 	if string(found.Policy) != "{}" && json.Indent(&policy, found.Policy, "", "  ") == nil {
 		d.Policy = policy.String()
@@ -160,6 +165,12 @@ func (s *Server) deploymentOf(r *http.Request) (*deploymentData, error) {
 	}
 	slices.SortStableFunc(d.Audit, func(a, b registry.AuditEntry) int { return b.Time.Compare(a.Time) })
 	return d, nil
+}
+
+// keepsLog tells whether a policy has requests logged.
+func keepsLog(p json.RawMessage) bool {
+	var log struct{ Log *struct{} }
+	return json.Unmarshal(p, &log) == nil && log.Log != nil
 }
 
 // verdicts is of how many of the newest versions the page tells what the gate
@@ -257,6 +268,10 @@ func (s *Server) tryModel(w http.ResponseWriter, r *http.Request) error {
 	s.opt.Models.ServeHTTP(answer, ask)
 	d.Tried = &tried{Given: given, Status: answer.status, Took: duration(time.Since(begin))}
 	d.Tried.read(answer.body.Bytes())
+	id := answer.header.Get("Pipe-Request")
+	if rows, err := s.opt.Models.Logged(d.Name, inference.LoggedQuery{Request: id}); err == nil && len(rows) > 0 {
+		d.Tried.Logged = id
+	}
 	status := http.StatusOK
 	if answer.status >= 400 {
 		status = answer.status
@@ -368,7 +383,7 @@ func (s *Server) editDeployment(w http.ResponseWriter, r *http.Request) error {
 	if err := mayChangeModel(r, d.Model); err != nil {
 		return err
 	}
-	to := "/deployments/" + url.PathEscape(d.Name)
+	to := deploymentURL(d.Name)
 	alias, follows := strings.CutPrefix(d.Target, "@")
 	switch f.Get("do") {
 	case "promote":

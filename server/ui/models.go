@@ -29,6 +29,11 @@ func versionURL(model string, version int) string {
 
 func versionName(v registry.VersionName) string { return v.Model + "/" + strconv.Itoa(v.Version) }
 
+// versionNode is a version at the end of a lineage.
+func versionNode(v registry.VersionName) dagNode {
+	return dagNode{Name: versionName(v), Note: "model version", State: "done", Href: versionURL(v.Model, v.Version)}
+}
+
 type modelRow struct {
 	registry.RegisteredModel
 	URL      string
@@ -245,7 +250,17 @@ func (s *Server) versionPage(w http.ResponseWriter, r *http.Request) error {
 		Note      string
 		Params    []registry.Pair
 		CompareTo string
+		Logs      []string // addresses of what it answered
 	}{ModelVersion: v, URL: versionURL(name, n), ModelURL: modelURL(name), Ago: ago(v.Created, s.opt.Now()), Champion: champion}
+	deployments, err := s.w.Registry.Deployments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range deployments {
+		if x.Model == name && keepsLog(x.Policy) {
+			d.Logs = append(d.Logs, deploymentURL(x.Name)+"/predictions?version="+strconv.Itoa(n))
+		}
+	}
 	for _, m := range v.Metrics {
 		d.Metrics = append(d.Metrics, struct {
 			Key string
@@ -266,7 +281,7 @@ func (s *Server) versionPage(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	default:
-		d.Lineage = s.lineageView("what "+name+"/"+strconv.Itoa(n)+" was made from", &l.Lineage, v.Ref.Digest, []registry.VersionName{{Model: name, Version: n}})
+		d.Lineage = s.lineageView("what "+name+"/"+strconv.Itoa(n)+" was made from", &l.Lineage, v.Ref.Digest, []dagNode{versionNode(registry.VersionName{Model: name, Version: n})})
 		for _, work := range l.Lineage.Work {
 			if work.Run == v.RunID {
 				d.Params = work.Params

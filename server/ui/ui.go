@@ -20,7 +20,7 @@ import (
 
 // Patterns are what the pages answer, for http.ServeMux.
 var Patterns = []string{
-	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/approvals", "/compare", "/models", "/models/", "/artifacts/", "/pipelines", "/pipelines/", "/deployments", "/deployments/", "/schedules", "/schedules/",
+	"GET /{$}", "/runs", "/runs/", "/runs.csv", "/approvals", "/compare", "/models", "/models/", "/artifacts/", "/predictions/", "/pipelines", "/pipelines/", "/deployments", "/deployments/", "/schedules", "/schedules/",
 	"GET /metrics.json", "/theme", "GET /static/", "GET /favicon.ico",
 }
 
@@ -35,6 +35,7 @@ type Launcher interface {
 type Models interface {
 	http.Handler // of POST /predict/NAME
 	Status(deployment string) (inference.Status, bool)
+	Logged(deployment string, q inference.LoggedQuery) ([]inference.LoggedRow, error)
 }
 
 // Options are what the pages need beside the workspace.
@@ -145,6 +146,7 @@ func (s *Server) routes() {
 	s.artifactRoutes()
 	s.pipelineRoutes()
 	s.deploymentRoutes()
+	s.predictionRoutes()
 	s.scheduleRoutes()
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &problem{http.StatusNotFound, "There is no page at this address."})

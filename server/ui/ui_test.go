@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -39,6 +40,21 @@ type site struct {
 	schedules *schedule.Service
 	table     artifacts.Ref
 	runs      [3]string
+	logged    []inference.LoggedRow
+}
+
+// asked is the id of a request that is in the log.
+var asked = strings.Repeat("5", 32)
+
+// Logged implements Models.
+func (x *site) Logged(_ string, q inference.LoggedQuery) ([]inference.LoggedRow, error) {
+	var rows []inference.LoggedRow
+	for _, r := range x.logged {
+		if q.Request == "" && (q.Version == 0 || q.Version == r.Version) || q.Request == r.Request {
+			rows = append(rows, r)
+		}
+	}
+	return rows, nil
 }
 
 // Launch implements Launcher.
@@ -144,9 +160,12 @@ func (x *site) fill(ctx context.Context, name func(string) string) {
 			Tags: registry.Pairs(map[string]string{name("k"): name("v")}), Signature: mustJSON(map[string]any{"inputs": []any{map[string]any{"name": name("text"), "type": name("string")}}, "outputs": []any{}})})
 		x.must(err)
 	}
+	x.logged = []inference.LoggedRow{{Request: asked, Deployment: "texts", Time: noon.Add(-time.Minute), Took: 3 * time.Millisecond, Model: name("textclass"), Version: 2, Digest: string(versions[1].Digest), Role: "main",
+		Inputs: []inference.LoggedInput{{Name: name("text"), Value: name("a text\nof two lines")}}, Prediction: name("sport"), Probability: 0.75},
+		{Deployment: "texts", Time: noon.Add(-time.Hour), Took: time.Millisecond, Version: 1, Role: "canary", Prediction: name("old"), Probability: math.NaN()}}
 	x.must(reg.DescribeModel(ctx, name("textclass"), name("says what a text is about")))
 	x.must(reg.SetAlias(ctx, name("textclass"), "champion", 1, registry.Audit{Who: name("ada"), Why: name("it is better")}))
-	_, err = reg.SetDeployment(ctx, registry.Deployment{Name: "texts", Model: name("textclass"), Target: "@champion", Policy: json.RawMessage(`{"max_batch":8}`)}, registry.Audit{Who: name("ada"), Why: name("first")})
+	_, err = reg.SetDeployment(ctx, registry.Deployment{Name: "texts", Model: name("textclass"), Target: "@champion", Policy: json.RawMessage(`{"max_batch":8,"log":{"sample":1}}`)}, registry.Audit{Who: name("ada"), Why: name("first")})
 	x.must(err)
 }
 
@@ -190,7 +209,7 @@ func (x *site) paths(name func(string) string) map[string]string {
 		"run-files": "/runs/" + x.runs[2] + "/artifacts", "run-file": "/runs/" + x.runs[2] + "/files/notes.txt", "run-file-table": "/runs/" + x.runs[2] + "/files/data.csv",
 		"run-pipeline": run + "/pipeline", "stage": run + "/stages/" + url.PathEscape(name("train")), "artifact": "/artifacts/" + string(x.table.Digest), "artifact-stats": "/artifacts/" + string(x.table.Digest) + "/stats",
 		"artifact-external": "/artifacts/" + strings.Repeat("a", 64), "compare": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1] + "&run=" + x.runs[2], "compare-two": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1],
-		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "deployments": "/deployments", "deployment": "/deployments/texts", "schedules": "/schedules", "schedule": "/schedules/nightly", "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
+		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "deployments": "/deployments", "deployment": "/deployments/texts", "predictions": "/deployments/texts/predictions", "prediction": "/predictions/" + asked, "prediction-none": "/predictions/" + strings.Repeat("0", 32), "schedules": "/schedules", "schedule": "/schedules/nightly", "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
 	}
 }
 

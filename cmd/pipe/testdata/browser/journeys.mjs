@@ -82,16 +82,23 @@ const journeys = {
     await page.locator("[data-part]").scrollIntoViewIfNeeded();
     await page.waitForSelector("text=with.epochs");
   },
-  async "follow lineage from a deployed model to the source file"(page, act) {
-    await page.goto(BASE + "/deployments");
-    await act.press(page, link(page, "tickets"));
-    await page.waitForURL(/deployments\/tickets/);
-    await act.press(page, page.getByRole("link", { name: /^version \d/ }).first());
-    await page.waitForURL(/models\/tickets\/\d/);
+  async "follow lineage from a prediction to the source file, and back"(page, act) {
+    const answer = await page.request.post(BASE + "/predict/tickets", { headers: { "Content-Type": "text/plain" }, data: "the invoice is wrong" });
+    const id = answer.headers()["pipe-request"], version = answer.headers()["pipe-version"];
+    await page.goto(BASE + "/deployments/tickets");
+    await act.press(page, link(page, "Predictions"));
+    await page.waitForURL(/predictions$/);
+    await act.press(page, page.locator(`a[href="/predictions/${id}"]`));
+    await page.waitForURL(/predictions\/[0-9a-f]{32}$/);
+    wrong((await text(page)).includes("the invoice is wrong"), "the page does not say what was asked");
     await act.press(page, page.locator("svg.dag a", { hasText: "tickets.csv" }));
     await page.waitForURL(/artifacts\//);
     const said = await text(page);
-    wrong(said.includes("tickets.csv") && /tickets\/1/.test(said), "the file's page does not name the models that descend from it");
+    wrong(said.includes("tickets.csv") && said.includes("tickets/" + version), "the file's page does not name the models that descend from it");
+    await act.press(page, link(page, "tickets/" + version));
+    await page.waitForURL(/models\/tickets\/\d/);
+    await act.press(page, link(page, "Its predictions"));
+    await page.locator(`a[href="/predictions/${id}"]`).waitFor();
   },
   async "promote and roll back"(page, act) {
     await page.goto(BASE + "/deployments/tickets");
@@ -233,7 +240,7 @@ for (const [way, act] of Object.entries({ mouse, keyboard })) {
 }
 
 // every page: readable without scripts, judged by axe, nothing sticks out
-const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", schedules: "/schedules", schedule: "/schedules/nightly", approvals: "/approvals", missing: "/runs/ffffffff" };
+const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", schedules: "/schedules", schedule: "/schedules/nightly", approvals: "/approvals", predictions: "/deployments/tickets/predictions", missing: "/runs/ffffffff" };
 await attempt("all pages have their data without scripts", { javaScriptEnabled: false }, async (page) => {
   await page.goto(BASE + "/runs?q=training");
   const runs = await page.locator("#runs tbody a").evaluateAll((list) => list.map((a) => a.getAttribute("href")));
@@ -242,6 +249,8 @@ await attempt("all pages have their data without scripts", { javaScriptEnabled: 
   Object.assign(pages, { run, curves: run + "/metrics", log: run + "/logs", artifacts: run + "/artifacts", text: run + "/pipeline", stage: run + "/stages/train", compare: `/compare?run=${runs[0].slice(6)}&run=${runs[1].slice(6)}` });
   await page.goto(BASE + run + "/artifacts");
   for (const [name, stage] of [["table", "evaluate.predictions"], ["report", "evaluate.report"], ["folder", "train.out"]]) pages[name] = await page.getByRole("link", { name: stage, exact: true }).getAttribute("href");
+  const asked = await page.request.post(BASE + "/predict/tickets", { headers: { "Content-Type": "text/plain" }, data: "a word ".repeat(60) });
+  pages.prediction = "/predictions/" + asked.headers()["pipe-request"];
   for (const path of Object.values(pages)) {
     const answer = await page.goto(BASE + path);
     wrong(answer.status() < 500, path + " gives " + answer.status());
