@@ -3,6 +3,7 @@ package dag
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sort"
 	"strings"
 
@@ -72,7 +73,10 @@ func (i Info) Reference() string {
 }
 
 // Kinds is a sealed set of kinds.
-type Kinds struct{ byName map[string]Info }
+type Kinds struct {
+	byName map[string]Info
+	alerts reflect.Type // what a schedule's targets are decoded into; nil: they are not
+}
 
 // NewKinds builds the set. Two kinds of one name are a programmer's error and
 // panic.

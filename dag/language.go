@@ -13,6 +13,7 @@ import (
 // the checker's.
 func LanguageSchema(kinds *Kinds) JSON {
 	b := &SchemaBuilder{defs: JSON{}, other: map[reflect.Type]JSON{}}
+	b.alerts(kinds)
 	s := b.Struct(reflect.TypeFor[fileForm]())
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["title"] = "A pipeline of pipe"

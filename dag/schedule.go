@@ -38,7 +38,7 @@ type Schedule struct {
 	Timeout   Duration          `yaml:"timeout" json:"timeout,omitempty" doc:"how long an attempt may run" example:"1h"`
 	Retries   *RunRetries       `yaml:"retries" json:"retries,omitempty" doc:"how often a failed run is run again: a number, or {times, delay}" example:"2"`
 	Priority  int               `yaml:"priority" json:"priority,omitempty" doc:"among runs that wait, those of a higher priority start first" default:"0"`
-	Alert     []string          `yaml:"alert" json:"-" doc:"who is told of a failure, of lateness and of recovery: http://…, https://… or mailto:ADDRESS" example:"mailto:ops@example.org"`
+	Alert     Alerts            `yaml:"alert" json:"-" doc:"who is told of a failure, of lateness and of recovery: http://…, https://…, mailto:ADDRESS, or a map as the kind notify takes it, or a list of them" example:"mailto:ops@example.org"`
 
 	Timetable *cron.Timetable `yaml:"-" json:"-"` // of one that fires at times
 }
@@ -101,6 +101,7 @@ func (l *loader) loadSchedule(p *Pipeline, n *text.Node, sc *scope) {
 		before := l.problems.Len()
 		e = inMap(e, "cron")
 		l.decoder().Known(e, &s, "schedule")
+		l.decodeAlerts(&s.Alert)
 		if l.problems.Len() > before {
 			continue
 		}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"pipe/dag"
+	"pipe/dag/text"
 )
 
 // Level says how a message is to be taken.
@@ -72,6 +73,20 @@ type Target struct {
 	Sleep func(context.Context, time.Duration) error `yaml:"-"`
 
 	roots *x509.CertPool // whom a server's certificate must come from; nil for the system's
+}
+
+// ParseFlag reads a target of a command line: the short spelling, or the map of a
+// pipeline file in one line.
+func ParseFlag(s string) (Target, error) {
+	if !strings.HasPrefix(s, "{") {
+		return Parse(s)
+	}
+	var problems text.Problems
+	var t Target
+	if n := text.Parse(&text.File{Name: "target", Data: []byte(s)}, &problems); n != nil {
+		t.DecodeNode(&text.Decoder{Problems: &problems}, n)
+	}
+	return t, problems.Err()
 }
 
 // Parse reads the short spelling: an http or https address, or mailto:ADDRESS.

@@ -237,3 +237,23 @@ func FuzzParse(f *testing.F) {
 		_ = target.String()
 	})
 }
+
+func TestParseFlag(t *testing.T) {
+	got, err := ParseFlag(`{webhook: "http://10.0.0.3/x", allow_private: true}`)
+	if err != nil || got.Webhook != "http://10.0.0.3/x" || !got.AllowPrivate || got.Tries != 3 {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err := ParseFlag("https://example.org/x"); err != nil || got.Webhook != "https://example.org/x" {
+		t.Errorf("%+v %v", got, err)
+	}
+	for s, want := range map[string]string{
+		`{webhook: "http://10.0.0.3/x"}`: "allow_private",
+		`{webhok: x}`:                    "webhook",
+		`{webhook: `:                     "not valid YAML",
+		"pager":                          "expected http://",
+	} {
+		if _, err := ParseFlag(s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+}

@@ -25,7 +25,7 @@ type Teller struct {
 func NewTeller(w *workspace.Workspace, always []string, lookup func(string) (string, bool), log *slog.Logger) (*Teller, error) {
 	t := &Teller{workspace: w, lookup: lookup, log: log, news: make(chan News, 1024)}
 	for _, a := range always {
-		target, err := notify.Parse(a)
+		target, err := notify.ParseFlag(a)
 		if err != nil {
 			return nil, fmt.Errorf("--alert: %w", err)
 		}
@@ -81,13 +81,8 @@ func (t *Teller) own(ctx context.Context, n News) (targets []notify.Target) {
 		if e.Name != n.Job.Spec.Name {
 			continue
 		}
-		for _, a := range e.Alert {
-			target, err := notify.Parse(a)
-			if err != nil {
-				t.log.Warn("schedules: alert", "schedule", n.Job.Schedule, "error", err)
-				continue
-			}
-			targets = append(targets, target)
+		if own, ok := e.Alert.Targets.(notify.Targets); ok {
+			targets = own
 		}
 	}
 	return targets

@@ -14,6 +14,7 @@ import (
 
 	"pipe/dag"
 	"pipe/registry"
+	"pipe/workspace"
 )
 
 // TestAlertsAreSent lets a schedule be late, fail and recover, and reads what
@@ -111,7 +112,11 @@ func TestAlertOfTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := Job{Pipeline: "p", File: "p.yaml", Spec: dag.Schedule{Name: "b"}}
-	for _, address := range []string{"https://one.example.org/x", "https://two.example.org/x"} {
+	for address, private := range map[string]bool{
+		"https://one.example.org/x": false, "https://two.example.org/x": false,
+		"{ webhook: http://10.0.0.3/x, allow_private: true, headers: { X-Team: ml } }": true,
+		"[{ webhook: http://10.0.0.3/x, allow_private: true }]":                        true,
+	} {
 		write(t, "p.yaml", `pipeline: p
 stages:
   s: { uses: exec, with: { run: ["true"] } }
@@ -120,9 +125,13 @@ schedule:
   - { name: b, cron: "@daily", alert: `+address+` }
 `)
 		got := teller.own(context.Background(), News{Kind: NewsFailed, Job: job})
-		if len(got) != 1 || got[0].Webhook != address {
-			t.Errorf("targets %v, want %s", got, address)
+		if len(got) != 1 || !strings.Contains(address, got[0].Webhook) || got[0].AllowPrivate != private || private && got[0].Tries != 3 {
+			t.Errorf("targets %+v, want %s", got, address)
 		}
+	}
+	write(t, "p.yaml", "pipeline: p\nschedule: { cron: \"@daily\", alert: { webhook: http://10.0.0.3/x } }\nstages:\n  s: { uses: exec, with: { run: [\"true\"] } }\n")
+	if _, err := workspace.LoadFile(context.Background(), "p.yaml", dag.LoadOptions{}); err == nil || !strings.Contains(err.Error(), "p.yaml:2:47: webhook: 10.0.0.3 is an address of this machine") {
+		t.Errorf("a private address that nobody allows: %v", err)
 	}
 	if _, err := NewTeller(w, []string{"pager"}, nil, slog.Default()); err == nil || !strings.Contains(err.Error(), "--alert: expected http://") {
 		t.Errorf("of a word that is no target: %v", err)

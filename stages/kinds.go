@@ -1,7 +1,12 @@
 // Package stages owns the kinds of stages: one file each, listed here.
 package stages
 
-import "pipe/dag"
+import (
+	"reflect"
+
+	"pipe/dag"
+	"pipe/notify"
+)
 
 // Kinds returns every kind of this package, its table of contents, and those
 // that are handed to it; package all knows the others.
@@ -56,5 +61,5 @@ func Kinds(more ...dag.Info) *dag.Kinds {
 		textTokenizeKind,
 		textVectorizeKind,
 		trainKind,
-	)...)
+	)...).Alerts(reflect.TypeFor[notify.Targets]())
 }

@@ -154,14 +154,14 @@ func deploymentOf(ctx context.Context, w *workspace.Workspace, ref, name string,
 }
 
 func alertFlag(c *cobra.Command, to *[]string) {
-	c.Flags().StringArrayVar(to, "alert", nil, "a webhook's address, or mailto:ADDRESS, that is told when a version does not answer or was rolled back by itself")
+	c.Flags().StringArrayVar(to, "alert", nil, "a webhook's address, mailto:ADDRESS, or a map as the kind notify takes it, that is told when a version does not answer, its requests have drifted, or it was rolled back by itself")
 }
 
 // alertsTo tells several targets; nil where there are none.
 func alertsTo(addresses []string) (func(context.Context, string, string) error, error) {
 	var targets notify.Targets
 	for _, a := range addresses {
-		t, err := notify.Parse(a)
+		t, err := notify.ParseFlag(a)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--alert: %w", err)}
 		}
