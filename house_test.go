@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	"stages/model":          {"artifacts", "artifacts/table", "dag", "dag/text", "stages/nn", "stages/score", "stages/transform", "stages/nn/kernel"},
 	"stages/policy":         {"dag"},
 	"stages/monitor":        {"stages/drift", "stages/image", "stages/rows", "stages/sound", "stages/transform"},
-	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/nn", "stages/nn/tensorboard", "stages/drift", "stages/fetch", "stages/filetree", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
+	"stages": {"artifacts", "artifacts/table", "dag", "dag/text", "dag/expr", "notify", "stages/image", "stages/nn", "stages/nn/onnx", "stages/nn/tensorboard", "stages/drift", "stages/fetch", "stages/filetree", "stages/godoc", "stages/profile", "stages/rows", "stages/score",
 		"stages/monitor", "stages/policy", "stages/report", "stages/sound", "stages/tokenizer", "stages/transform", "stages/model"},
 
 	"stages/fetch":  {},

@@ -13,15 +13,17 @@ import (
 	"pipe/dag"
 	"pipe/stages/model"
 	"pipe/stages/nn"
+	"pipe/stages/nn/onnx"
 	"pipe/stages/score"
 	"pipe/stages/transform"
 )
 
 var modelWeightsKind = dag.Info{
 	Name:    "model.weights",
-	Version: 1,
-	Doc: "Makes a classifier of weights that were trained elsewhere: a transform, the layers, and a safetensors file with PyTorch's names and layout. It is evaluated, registered, and trained " +
-		"further by nn.train (as its model), as any other. Counters of batches among the weights are left out; any other array without a place is an error.",
+	Version: 2,
+	Doc: "Makes a classifier of weights that were trained elsewhere: a transform, and an ONNX file, which brings its network, or the layers and a safetensors file with PyTorch's names and layout. " +
+		"It is evaluated, registered, and trained further by nn.train (as its model), as any other. Counters of batches among safetensors are left out; any other array without a place is an error. " +
+		"Of ONNX the operators of convolutional and dense networks are known, with residual connections and branches, in either order of channels; a network that ends without its softmax gets one.",
 	Example: `model:
   uses: model.weights
   in: pixels
@@ -36,8 +38,8 @@ var modelWeightsKind = dag.Info{
 
 // ModelWeights is the kind model.weights.
 type ModelWeights struct {
-	Weights dag.Path          `yaml:"weights" doc:"a safetensors file" required:"true" example:"resnet20.safetensors"`
-	Layers  Layers            `yaml:"layers" doc:"the network" required:"true"`
+	Weights dag.Path          `yaml:"weights" doc:"a safetensors file, or a model whose name ends with .onnx" required:"true" example:"resnet20.safetensors"`
+	Layers  Layers            `yaml:"layers" doc:"the network, for safetensors"`
 	Rename  map[string]string `yaml:"rename" doc:"how the names of parameters, which begin with the number of their layer, are changed to those of the file: beginnings by what they become" example:"{\"0.\": \"\"}"`
 	Target  string            `yaml:"target" doc:"the column that the model predicts" default:"label"`
 	Classes []string          `yaml:"classes" doc:"the labels in the order of the network's output" required:"true"`
@@ -57,8 +59,14 @@ func (k *ModelWeights) Check(c *dag.Check) {
 		c.Hintf("missing-file", "weights", nearFiles(string(k.Weights)), "there is no file %q", string(k.Weights))
 	}
 	out := dag.Schema{Type: artifacts.Model}
+	switch onnx := k.isONNX(); {
+	case onnx && len(k.Layers)+len(k.Rename) > 0:
+		c.Errorf("layers", "an ONNX file brings its own network and names; leave layers and rename out")
+	case !onnx && len(k.Layers) == 0:
+		c.Errorf("layers", "safetensors hold weights and no network; write its layers")
+	}
 	if s := c.In["in"].Signature; s != nil {
-		if !slices.Contains(s.Shape, -1) && s.Tokens >= 0 {
+		if len(k.Layers) > 0 && !slices.Contains(s.Shape, -1) && s.Tokens >= 0 {
 			if _, err := nn.Check(nn.Input{Tokens: s.Tokens > 0, Shape: s.Shape}, k.context(s), k.Layers.list()); err != nil {
 				c.Errorf("layers", "%v", err)
 			}
@@ -84,14 +92,11 @@ func (k *ModelWeights) Run(_ context.Context, env *dag.Env) error {
 		return err
 	}
 	s := t.Signature()
-	n, err := nn.NewNetwork(nn.Input{Tokens: s.Tokens > 0, Shape: s.Shape}, k.context(&s), k.Layers.list(), 0)
+	n, logits, err := k.network(&s)
 	if err != nil {
-		return err
-	}
-	if err := k.fill(n); err != nil {
 		return fmt.Errorf("%s: %w", k.Weights, err)
 	}
-	m, err := model.New(model.Manifest{Task: score.Classification, Target: k.target(), Classes: k.Classes, Signature: model.SignatureOf(s, score.Classification, k.target())}, model.History{}, t, n)
+	m, err := model.New(model.Manifest{Task: score.Classification, Target: k.target(), Classes: k.Classes, Logits: logits, Signature: model.SignatureOf(s, score.Classification, k.target())}, model.History{}, t, n)
 	if err != nil {
 		return err
 	}
@@ -100,6 +105,37 @@ func (k *ModelWeights) Run(_ context.Context, env *dag.Env) error {
 		return err
 	}
 	return model.Save(out, m)
+}
+
+func (k *ModelWeights) isONNX() bool {
+	return strings.HasSuffix(strings.ToLower(string(k.Weights)), ".onnx")
+}
+
+// network reads the file; logits tells that the network ends without a softmax.
+func (k *ModelWeights) network(s *dag.Signature) (n *nn.Network, logits bool, err error) {
+	if k.isONNX() {
+		f, err := os.Open(string(k.Weights))
+		if err != nil {
+			return nil, false, err
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return nil, false, err
+		}
+		if n, err = onnx.Import(f, info.Size()); err != nil {
+			return nil, false, err
+		}
+	} else {
+		if n, err = nn.NewNetwork(nn.Input{Tokens: s.Tokens > 0, Shape: s.Shape}, k.context(s), k.Layers.list(), 0); err != nil {
+			return nil, false, err
+		}
+		if err := k.fill(n); err != nil {
+			return nil, false, err
+		}
+	}
+	last := n.EndsWith()
+	return n, last != nn.Softmax && last != nn.Sigmoid, nil
 }
 
 func (k *ModelWeights) fill(n *nn.Network) error {

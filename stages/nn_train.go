@@ -22,7 +22,9 @@ With a crossentropy the target is a label (text, whole numbers or booleans) and 
 labels of the training table in sorted order; with mse it is a number. All examples are held in memory in the
 form that the network reads. A training that was interrupted or killed continues where it was and ends with
 the same bits. The model holds the transform, so that it is used with raw columns. With a model connected in place
-of a transform, training goes on from there (fine-tuning). A layer is written as a word, or as a word with its
+of a transform, training goes on from there (fine-tuning); with layers as well, these are a new end on the model's
+first layers, for other labels. The first layers that freeze names compute what they would in an answer: nothing is
+dropped in them and running means stay. A layer is written as a word, or as a word with its
 settings.`,
 	Details: networkReference,
 	Example: `train:
@@ -45,7 +47,8 @@ settings.`,
 // Train is the configuration of nn.train.
 type Train struct {
 	Target        string       `yaml:"target" doc:"the column to predict" required:"true" example:"label"`
-	Layers        Layers       `yaml:"layers" doc:"the network, from input to output; needed unless a model is connected, which brings its own"`
+	Layers        Layers       `yaml:"layers" doc:"the network, from input to output; needed unless a model is connected, which brings its own. With a model they are a new end on its first layers, for other labels"`
+	Keep          int          `yaml:"keep" doc:"how many layers of a connected model stay in front of a new end; 0 for all before its last one with weights" default:"0" min:"0"`
 	Loss          Loss         `yaml:"loss" doc:"what training makes small: a crossentropy for labels, mse for numbers" required:"true" example:"categorical_crossentropy"`
 	Optimizer     Optimizer    `yaml:"optimizer" doc:"how the weights follow the gradient" default:"adam"`
 	Schedule      Schedule     `yaml:"schedule" doc:"how the learning rate changes; by default it does not" example:"cosine"`
@@ -108,7 +111,7 @@ func (t *Train) Run(ctx context.Context, env *dag.Env) error {
 		}
 	}
 	if b.network == nil {
-		if b.network, err = t.network(env, b.transform.Signature(), train); err != nil {
+		if b.network, err = t.network(env, b, train); err != nil {
 			return err
 		}
 	}
@@ -146,10 +149,16 @@ func (t *Train) seed(env *dag.Env) uint64 {
 	return env.Seed
 }
 
-func (t *Train) network(env *dag.Env, s dag.Signature, train *examples) (*nn.Network, error) {
+func (t *Train) network(env *dag.Env, b *beginning, train *examples) (n *nn.Network, err error) {
+	s := b.transform.Signature()
 	in := nn.Input{Tokens: s.Tokens > 0, Shape: slices.Clone(s.Shape)}
 	c := nn.Context{Classes: len(train.classes), Vocab: s.Tokens}
-	n, err := nn.NewNetwork(in, c, t.Layers.list(), t.seed(env))
+	if b.front == nil {
+		n, err = nn.NewNetwork(in, c, t.Layers.list(), t.seed(env))
+	} else {
+		env.Logf("the first %d of the model's %d layers stay", t.kept(b.front), len(b.front.Layers))
+		n, err = b.front.Extended(in, c, t.kept(b.front), t.Layers.list(), t.seed(env))
+	}
 	if err != nil {
 		return nil, err
 	}

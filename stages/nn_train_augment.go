@@ -6,28 +6,36 @@ import (
 
 	"pipe/dag"
 	"pipe/stages/nn"
+	"pipe/stages/score"
 )
 
 // Augment changes training rows a little, differently in every epoch, so that what is
 // learnt does not hang on it. Validation rows stay as they are.
 type Augment struct {
 	Flip       bool    `yaml:"flip" doc:"half of the pictures are mirrored left to right" default:"false"`
-	Shift      int     `yaml:"shift" doc:"pictures are moved by up to so many pixels in each direction, sequences by up to so many steps; what comes in is the value of black or silence, as the least of the row" default:"0" min:"0"`
+	Shift      int     `yaml:"shift" doc:"pictures are moved by up to so many pixels in each direction (a random crop of the picture with a border of so many), sequences by up to so many steps; what comes in is the value of black or silence, as the least of the row" default:"0" min:"0"`
+	Zoom       float64 `yaml:"zoom" doc:"a window of the picture, smaller by up to this share of each side, is enlarged to the whole" default:"0" min:"0" below:"1"`
+	Contrast   float64 `yaml:"contrast" doc:"how far values are from the picture's mean is multiplied by up to this much more or less than 1" default:"0" min:"0" below:"1"`
+	Saturation float64 `yaml:"saturation" doc:"how far the channels of a pixel are from their mean is multiplied by up to this much more or less than 1" default:"0" min:"0" below:"1"`
 	Brightness float64 `yaml:"brightness" doc:"values are multiplied by up to this much more or less than 1" default:"0" min:"0" below:"1"`
 	Noise      float64 `yaml:"noise" doc:"standard deviation of what is added to each value" default:"0" min:"0"`
+	Mixup      float64 `yaml:"mixup" doc:"each row becomes a mean of itself and another of its batch, and so does what it should give (Zhang et al. 2018); the share is drawn from Beta(mixup, mixup), usual is 0.2" default:"0" min:"0"`
 	TimeMask   int     `yaml:"time_mask" doc:"of sequences: a run of up to so many steps becomes the row's mean (SpecAugment, Park et al. 2019)" default:"0" min:"0"`
 	BandMask   int     `yaml:"band_mask" doc:"of sequences: a run of up to so many features becomes the row's mean" default:"0" min:"0"`
 }
 
 func (a *Augment) none() bool { return a == nil || *a == Augment{} }
 
-// check wants rows that can be changed so.
-func (a *Augment) check(c *dag.Check, s *dag.Signature) {
-	if a.none() || s == nil {
+// checkAugment wants rows that can be changed so.
+func (t *Train) checkAugment(c *dag.Check, s *dag.Signature) {
+	if t.Augment.none() || s == nil {
 		return
 	}
 	if s.Tokens != 0 || len(s.Shape) != 2 && len(s.Shape) != 3 {
 		c.Errorf("augment", "pictures (height, width, channels) and sequences (time, features) can be changed; the transform gives %v", nn.Shape(s.Shape))
+	}
+	if t.Augment.Mixup > 0 && t.task() == score.Regression {
+		c.Errorf("augment.mixup", "labels are mixed; mse takes numbers")
 	}
 }
 
@@ -51,37 +59,6 @@ func (a *Augment) apply(x []float32, shape []int, seed uint64, epoch, row int, r
 	if a.Noise > 0 {
 		for i := range x {
 			x[i] += float32(a.Noise * rng.NormFloat64())
-		}
-	}
-}
-
-// picture moves and mirrors.
-func (a *Augment) picture(x []float32, shape []int, rng *rand.Rand, room []float32) {
-	height, width, channels := shape[0], shape[1], shape[2]
-	dx, dy, mirror := 0, 0, false
-	if a.Shift > 0 {
-		dx, dy = rng.IntN(2*a.Shift+1)-a.Shift, rng.IntN(2*a.Shift+1)-a.Shift
-	}
-	if a.Flip {
-		mirror = rng.IntN(2) == 1
-	}
-	if dx == 0 && dy == 0 && !mirror {
-		return
-	}
-	copy(room, x)
-	dark := darkest(x, channels)
-	for y := range height {
-		for at := range width {
-			to := x[(y*width+at)*channels:][:channels]
-			fx, fy := at-dx, y-dy
-			if mirror {
-				fx = width - 1 - fx
-			}
-			if fx < 0 || fx >= width || fy < 0 || fy >= height {
-				copy(to, dark)
-				continue
-			}
-			copy(to, room[(fy*width+fx)*channels:][:channels])
 		}
 	}
 }
@@ -146,6 +123,9 @@ type augmented struct {
 	seed   uint64
 	epoch  int
 	room   []float32
+
+	unmixed []float32 // of a batch whose rows are mixed
+	other   []int32   // their labels
 }
 
 // source gives the rows of a training as they are learnt from.
@@ -167,6 +147,9 @@ func (a *augmented) Batch(ctx context.Context, numbers []int, b *nn.Batch) error
 	width := len(a.room)
 	for i, row := range numbers {
 		a.change.apply(b.Features[i*width:(i+1)*width], a.shape, a.seed, a.epoch, row, a.room)
+	}
+	if a.change.Mixup > 0 {
+		a.mix(numbers, b)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 type beginning struct {
 	transform transform.Transform
 	network   *nn.Network      // nil for a new one
+	front     *nn.Network      // whose first layers a new end is put on; nil for none
 	known     *examples        // has the classes of the model that is trained further; nil for a new one
 	from      artifacts.Digest // of that model
 }
@@ -50,7 +51,23 @@ func (t *Train) begin(env *dag.Env) (*beginning, error) {
 		return nil, err
 	}
 	env.Logf("go on from the model %s", ref.Digest.Short())
+	if len(t.Layers) > 0 {
+		return &beginning{transform: m.Transform(), front: m.Network(), from: ref.Digest}, nil
+	}
 	return &beginning{transform: m.Transform(), network: m.Network(), known: classesOf(m), from: ref.Digest}, nil
+}
+
+// kept is how many layers of a network stay in front of a new end.
+func (t *Train) kept(n *nn.Network) int {
+	if t.Keep > 0 {
+		return t.Keep
+	}
+	for i := len(n.Layers) - 1; i > 0; i-- {
+		if len(n.Layers[i].Params()) > 0 {
+			return i
+		}
+	}
+	return 1
 }
 
 // classesOf makes the classes of a model the only ones that may occur.

@@ -26,7 +26,7 @@ func (t *Train) Check(c *dag.Check) {
 	if reads != nil {
 		checkInputs(c, reads, "train", "validation")
 		t.checkLeak(c, reads)
-		t.Augment.check(c, c.In["transform"].Signature)
+		t.checkAugment(c, c.In["transform"].Signature)
 		t.checkNetwork(c, c.In["transform"].Signature)
 	}
 	if reads != nil && ok {
@@ -53,10 +53,10 @@ func (t *Train) checkBeginning(c *dag.Check) *dag.Signature {
 		c.Errorf("in.model", "the model brings its own transform; %s", oneBeginning)
 	case fresh == further:
 		c.Errorf("", "%s", oneBeginning)
+	case t.Keep > 0 && (fresh || len(t.Layers) == 0):
+		c.Errorf("keep", "layers are kept of a connected model in front of a new end, which layers gives")
 	case fresh && len(t.Layers) == 0:
 		c.Errorf("layers", "a new network needs layers")
-	case further && len(t.Layers) > 0:
-		c.Errorf("layers", "the network is that of the model; leave layers out")
 	case further:
 		s := c.In["model"].Signature
 		if s != nil && s.Task != "" && s.Task != t.task() {

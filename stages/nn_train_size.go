@@ -42,7 +42,7 @@ func (t *Train) checkSize(c *dag.Check, s *dag.Signature, layers []nn.Layer) {
 
 // checkFreeze wants a layer that is trained.
 func (t *Train) checkFreeze(c *dag.Check) {
-	if n := len(t.Layers); n > 0 && t.Freeze >= n {
+	if n := len(t.Layers); n > 0 && t.Freeze >= n && c.In["model"].Type == "" {
 		c.Errorf("freeze", "%v", t.frozenWhole(n))
 	}
 }

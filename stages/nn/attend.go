@@ -25,7 +25,7 @@ func attend(p *Pass, qkv *Tensor, h heads, causal bool, drop float64) *Tensor {
 	n.batch, n.time = batch, time
 	n.scale = float32(1 / math.Sqrt(float64(h.dim)))
 	n.drop = 0
-	if p.train && drop > 0 {
+	if p.train && !p.still && drop > 0 {
 		n.drop, n.seed = drop, p.pcg.Uint64()
 	}
 	n.workers = min(runtime.GOMAXPROCS(0), batch*h.kv)

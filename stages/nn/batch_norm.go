@@ -78,19 +78,20 @@ func (l *BatchNorm) Forward(p *Pass, x *Tensor) *Tensor {
 	rows, cols := x.Rows(), x.Shape.Last()
 	y := p.like(x)
 	mean, variance := l.mean.Data, l.variance.Data
-	if p.train {
+	learns := p.train && !p.still
+	if learns {
 		mean, variance = p.floats.take(cols), p.floats.take(cols)
 		kernel.SumRows(mean, x.Data, rows, cols)
 		kernel.Scale(1/float32(rows), mean)
 	}
 	centred := y.Data
-	if p.train {
+	if learns {
 		centred = p.floats.take(len(x.Data))
 	}
 	for r := range rows {
 		kernel.Sub(centred[r*cols:(r+1)*cols], x.Data[r*cols:(r+1)*cols], mean)
 	}
-	if p.train {
+	if learns {
 		kernel.Mul(y.Data, centred, centred)
 		kernel.SumRows(variance, y.Data, rows, cols)
 		kernel.Scale(1/float32(rows), variance)
@@ -111,8 +112,11 @@ func (l *BatchNorm) Forward(p *Pass, x *Tensor) *Tensor {
 	if l.bias != nil {
 		kernel.AddBias(y.Data, rows, cols, l.bias.Data)
 	}
-	if p.train {
+	switch {
+	case learns:
 		*record[batchNormNode](p, y) = batchNormNode{l, x, y, centred, inverse}
+	case p.train:
+		*record[fixedNormNode](p, y) = fixedNormNode{x, y, scale}
 	}
 	return y
 }
@@ -163,5 +167,22 @@ func (n *batchNormNode) backward() {
 		for c, v := range g {
 			to[c] += scale[c] * (v - sums[c] - h[c]*dots[c])
 		}
+	}
+}
+
+// fixedNormNode is a normalisation with the running means, which is a product.
+type fixedNormNode struct {
+	x, y  *Tensor
+	scale []float32
+}
+
+func (n *fixedNormNode) backward() {
+	dx := n.x.gradient()
+	if dx == nil {
+		return
+	}
+	cols := len(n.scale)
+	for i, v := range n.y.grad {
+		dx[i] += v * n.scale[i%cols]
 	}
 }

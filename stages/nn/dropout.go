@@ -31,7 +31,7 @@ func (l *Dropout) OutShape(in Shape, _ Context) (Shape, error) {
 func (l *Dropout) Forward(p *Pass, x *Tensor) *Tensor { return dropout(p, x, l.Rate) }
 
 func dropout(p *Pass, x *Tensor, rate float64) *Tensor {
-	if !p.train || rate == 0 {
+	if !p.train || p.still || rate == 0 {
 		return x
 	}
 	y := p.like(x)

@@ -144,12 +144,21 @@ func (t *Trainer) addGradients(ctx context.Context, src Source, examples []int, 
 	}
 	x := t.batch.input
 	for i, l := range n.Layers {
+		p.train = i >= t.still
 		x = l.Forward(p, x)
+		x.constant = x.constant || i < t.still
 		t.outputs[i] = x
 	}
 	t.target = Target{t.batch.Labels, t.batch.Values, t.cfg.ClassWeights}
 	loss := t.cfg.Loss.Forward(p, x, &t.target)
 	value := float64(loss.Data[0])
+	if other := t.batch.Other; other != nil {
+		part := t.batch.Share
+		with := t.cfg.Loss.Forward(p, x, &Target{Labels: other, ClassWeights: t.cfg.ClassWeights})
+		with.gradient()[0] = share * (1 - part)
+		value = float64(part)*value + float64(1-part)*float64(with.Data[0])
+		share *= part
+	}
 	if !finite(value) {
 		return t.nonFinite(value)
 	}

@@ -23,6 +23,26 @@ func (f Frozen) check(params []*Param) error {
 	return nil
 }
 
+// still says how many of the first layers compute what they would in an answer,
+// because none of their weights is trained: the last frozen layer, if all before it
+// are frozen or have no weights. Nothing is dropped in them, their running means
+// stay, and the backward pass ends behind them.
+func (f Frozen) still(layers []Layer) int {
+	until := 0
+	for i, l := range layers {
+		params := l.Params()
+		for _, p := range params {
+			if !f.holds(p) {
+				return until
+			}
+		}
+		if len(params) > 0 {
+			until = i + 1
+		}
+	}
+	return until
+}
+
 func (f Frozen) holds(p *Param) bool {
 	for _, prefix := range f {
 		if strings.HasPrefix(p.Name, prefix) {

@@ -72,13 +72,18 @@ func checkLayer(l Layer, i int, in Input, shape Shape, c Context) (Shape, error)
 // CheckLoss says whether a loss can measure what the layers, whose shapes Check
 // returned, give.
 func CheckLoss(loss Loss, layers []Layer, shapes []Shape, c Context) error {
-	last := layers[len(layers)-1]
-	var a Activation
-	if l, ok := last.(interface{ endsWith() Activation }); ok {
-		a = l.endsWith()
-	}
-	return loss.Check(shapes[len(shapes)-1], a, c)
+	return loss.Check(shapes[len(shapes)-1], lastActivation(layers), c)
 }
+
+func lastActivation(layers []Layer) Activation {
+	if l, ok := layers[len(layers)-1].(interface{ endsWith() Activation }); ok {
+		return l.endsWith()
+	}
+	return Linear
+}
+
+// EndsWith returns the activation that makes the output.
+func (n *Network) EndsWith() Activation { return lastActivation(n.Layers) }
 
 // Network is a sequence of layers with their parameters. After it is built or
 // loaded it may be used by several goroutines at once; only a Trainer changes it.

@@ -8,6 +8,7 @@ import "math/rand/v2"
 // passes may share a network.
 type Pass struct {
 	train bool
+	still bool // records a tape, while layers compute as in an answer
 	tape  []entry
 	used  int // entries of the tape that belong to this pass
 
@@ -49,6 +50,10 @@ func NewTrainingPass() *Pass {
 	p.train = true
 	return p
 }
+
+// newStillPass returns a pass that records a tape of what the network computes when
+// it answers: nothing is dropped, and normalisations use their running means.
+func newStillPass() *Pass { return &Pass{train: true, still: true} }
 
 // Training reports whether the pass is part of a training.
 func (p *Pass) Training() bool { return p.train }
@@ -97,6 +102,11 @@ func (p *Pass) Backward(loss *Tensor) { p.backward(loss, 1) }
 // backward computes the gradients of share times the loss.
 func (p *Pass) backward(loss *Tensor, share float32) {
 	loss.gradient()[0] = share
+	p.undo()
+}
+
+// undo goes back along the tape from the gradients that have been set.
+func (p *Pass) undo() {
 	for i := p.used - 1; i >= 0; i-- {
 		if e := p.tape[i]; e.out.grad != nil {
 			e.node.backward()

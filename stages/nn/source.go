@@ -30,6 +30,12 @@ type Batch struct {
 	Labels   []int32   // one for each row of the output, nil when the targets are numbers or not wanted
 	Values   []float32 // one for each element of the output, nil when the targets are labels or not wanted
 
+	// Other is the labels of the examples that these have been mixed with (mixup,
+	// Zhang et al. 2018), of which Labels count Share and Other the rest. A source
+	// that mixes sets both.
+	Other []int32
+	Share float32
+
 	input *Tensor
 }
 
@@ -69,9 +75,11 @@ func (b *Batch) check(c Context, classes int) error {
 			return fmt.Errorf("token id %d at position %d of the batch; ids go from 0 to %d", id, i, c.Vocab-1)
 		}
 	}
-	for i, label := range b.Labels {
-		if int(label) >= classes {
-			return fmt.Errorf("label %d in row %d of the batch; labels go from 0 to %d", label, i, classes-1)
+	for _, labels := range [][]int32{b.Labels, b.Other} {
+		for i, label := range labels {
+			if int(label) >= classes {
+				return fmt.Errorf("label %d in row %d of the batch; labels go from 0 to %d", label, i, classes-1)
+			}
 		}
 	}
 	return nil

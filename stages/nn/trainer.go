@@ -43,6 +43,7 @@ type Trainer struct {
 	target  Target
 	outputs []*Tensor // of each layer in the last step
 	order   []int
+	still   int // of the first layers, how many are not trained
 
 	monitored []float64 // by finished epoch
 }
@@ -138,6 +139,7 @@ func NewTrainer(n *Network, cfg FitConfig) (*Trainer, error) {
 		t.slots = append(t.slots, slots)
 	}
 	t.outputs = make([]*Tensor, len(n.Layers))
+	t.still = cfg.Frozen.still(n.Layers)
 	return t, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // computed (testdata/record_pytorch.py).
 func TestImportReadsWhatPyTorchWrites(t *testing.T) {
 	for name, shape := range map[string]nn.Shape{"cnn": {12, 10, 1}, "residual": {9, 8, 3}} {
-		in, want := numbersOf(t, name+".in"), numbersOf(t, name+".out")
+		in, want := numbersIn(t, "testdata/"+name+".in"), numbersIn(t, "testdata/"+name+".out")
 		for _, exporter := range []string{"script_", "dynamo_"} {
 			data, err := os.ReadFile("testdata/" + exporter + name + ".onnx")
 			if err != nil {
@@ -30,9 +30,7 @@ func TestImportReadsWhatPyTorchWrites(t *testing.T) {
 				continue
 			}
 			e := &example{name: exporter + name, rows: len(in) / shape.Size()}
-			for _, v := range channelsLastOf(in, shape) {
-				e.in = binary.LittleEndian.AppendUint32(e.in, math.Float32bits(v))
-			}
+			e.in = bytesOf(channelsLastOf(in, shape))
 			d := distance(predictions(t, net, e), want)
 			t.Logf("%s%s %.1e", exporter, name, d)
 			if d > 1e-5 {
@@ -42,9 +40,16 @@ func TestImportReadsWhatPyTorchWrites(t *testing.T) {
 	}
 }
 
-func numbersOf(t *testing.T, file string) []float32 {
+func bytesOf(numbers []float32) (raw []byte) {
+	for _, v := range numbers {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	return raw
+}
+
+func numbersIn(t *testing.T, path string) []float32 {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/" + file)
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

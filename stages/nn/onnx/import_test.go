@@ -152,11 +152,14 @@ func TestImportRefusesWhatItCannotSay(t *testing.T) {
 		`works on a value whose channels are not last`:                           func(g *Graph) { g.Nodes[4].Inputs[0] = "c" },
 		`the output "c" has its channels second`:                                 func(g *Graph) { g.Outputs[0].Name = "c" },
 		`dimension 2 of the input "x" must be known`:                             func(g *Graph) { g.Inputs[0].Dims[2] = Dim{Param: "height"} },
-		`another alpha`:                 func(g *Graph) { g.Nodes[4].attribute("alpha").Float = 2 },
-		`ceil_mode`:                     func(g *Graph) { g.Nodes[2].attribute("ceil_mode").Int = 1 },
-		`reads 1 × 3 channels`:          func(g *Graph) { g.Inputs[0].Dims[1].Size = 4 },
-		`gives an example of shape`:     func(g *Graph) { g.Nodes[0].attribute("pads").Ints = []int64{1 << 29, 1 << 29, 1 << 29, 1 << 29} },
-		`connections cross one another`: crossing,
+		`another alpha`: func(g *Graph) { g.Nodes[4].attribute("alpha").Float = 2 },
+		`ceil_mode`: func(g *Graph) {
+			g.Nodes[2].Op, g.Nodes[2].attribute("ceil_mode").Int = "AveragePool", 1
+		},
+		`has a weight for 24 features, the value has 36`: func(g *Graph) { g.Nodes[2].attribute("ceil_mode").Int = 1 },
+		`reads 1 × 3 channels`:                           func(g *Graph) { g.Inputs[0].Dims[1].Size = 4 },
+		`gives an example of shape`:                      func(g *Graph) { g.Nodes[0].attribute("pads").Ints = []int64{1 << 29, 1 << 29, 1 << 29, 1 << 29} },
+		`connections cross one another`:                  crossing,
 	} {
 		m, _ := pyTorchCNN(t)
 		change(m.Graph)

@@ -116,8 +116,8 @@ func (i *importer) window(n *Node, x *imported, p *piece, size, dilations []int)
 		return nil, err
 	}
 	auto := n.attribute("auto_pad")
-	if ceil != 0 || auto != nil && auto.String != "NOTSET" && auto.String != "VALID" {
-		return nil, errors.New("has ceil_mode or auto_pad, which cannot be imported")
+	if auto != nil && auto.String != "NOTSET" && auto.String != "VALID" {
+		return nil, errors.New("has auto_pad, which cannot be imported")
 	}
 	want := nn.Shape{nn.Unknown}
 	for d := range spatial {
@@ -125,7 +125,14 @@ func (i *importer) window(n *Node, x *imported, p *piece, size, dilations []int)
 		if size[d] < 1 || strides[d] < 1 || dilations[d] < 1 || room < 0 {
 			return nil, fmt.Errorf("has windows that do not fit into %v", x.shape)
 		}
-		want = append(want, room/strides[d]+1)
+		count := room/strides[d] + 1
+		if over := room % strides[d]; ceil != 0 && over > 0 && count*strides[d] < x.shape[1+d]+pads[d] {
+			if n.Op != "MaxPool" {
+				return nil, errors.New("has ceil_mode and windows that reach over the end, which can be imported of MaxPool only")
+			}
+			count++
+		}
+		want = append(want, count)
 	}
 	p.fields["strides"] = strides
 	for _, padding := range []nn.Padding{"valid", nn.Padding(strconv.Itoa(pads[0])), "same", "causal"} {
