@@ -170,6 +170,9 @@ func (d *Description) appendJSON(b []byte) (_ []byte, err error) {
 			return b, err
 		}
 	}
+	if d.Outside != "" {
+		b = appendString(append(b, `,"outside":`...), d.Outside)
+	}
 	if len(d.Variables) > 0 {
 		if b, err = appendAny(append(b, `,"variables":`...), d.Variables); err != nil {
 			return b, err

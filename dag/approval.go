@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -118,13 +119,13 @@ func Waiting(dir string) (waiting []Event, err error) {
 
 // mayStart holds a stage that waits for a person back. It is asked once the
 // store is known not to have its result.
-func (r *runner) mayStart(w *work) bool {
+func (r *runner) mayStart(ctx context.Context, w *work) bool {
 	s := w.stage
 	if s.Approval == nil {
 		return true
 	}
 	if w.about == nil {
-		about, err := r.worker(s).key(w)
+		about, err := r.worker(s).key(ctx, w)
 		if err != nil {
 			return true // the worker meets the same error and reports it
 		}

@@ -32,6 +32,7 @@ type Description struct {
 	Inputs    map[string][]artifacts.Digest `json:"inputs,omitempty"`
 	Labels    map[string][][]Label          `json:"labels,omitempty"` // of a Labelled kind's inputs
 	Externals []ExternalFile                `json:"externals,omitempty"`
+	Outside   string                        `json:"outside,omitempty"`   // what a Versioned kind says
 	Variables map[string]string             `json:"variables,omitempty"` // of the environment
 	Secrets   map[string]string             `json:"secrets,omitempty"`   // salted fingerprints by name
 }

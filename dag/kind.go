@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+	"time"
 
 	"pipe/artifacts"
 )
@@ -123,6 +124,14 @@ type External interface {
 	// key, their places are not. Of a folder, keep says which files count; nil
 	// means all.
 	Externals() (paths []string, keep artifacts.Keep, err error)
+}
+
+// Versioned is implemented by kinds whose outputs depend on something outside that
+// is no file, such as the rows of a database.
+type Versioned interface {
+	// OutsideVersion tells two states of it apart and is part of the key. Where
+	// nothing can tell, ok is false, and the stage runs each time.
+	OutsideVersion(ctx context.Context, now time.Time) (version string, ok bool, err error)
 }
 
 // Surrounded is implemented by kinds whose outputs depend on variables of the

@@ -64,7 +64,7 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 			plan = append(plan, Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionSkip, Why: []string{fmt.Sprintf("stage %q is skipped", from.Name)}})
 			continue
 		}
-		one, r, err := planStage(&w, s, outputs, reported, c.force[s], o.Last)
+		one, r, err := planStage(ctx, &w, s, outputs, reported, c.force[s], o.Last)
 		if err != nil {
 			return nil, StageError{s.Name, err}
 		}
@@ -78,7 +78,7 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 }
 
 // planStage plans one stage; the outcome is nil where it is not known yet.
-func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, reported map[*Stage][]Metric, force bool, last func(string) (artifacts.Key, bool)) (Planned, *outcome, error) {
+func planStage(ctx context.Context, w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, reported map[*Stage][]Metric, force bool, last func(string) (artifacts.Key, bool)) (Planned, *outcome, error) {
 	one := Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionRun}
 	past := w.past(s, last)
 	one.Last = past.took()
@@ -101,7 +101,7 @@ func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref,
 			return one, &outcome{outputs: map[string]artifacts.Ref{}}, nil
 		}
 	}
-	d, _, err := w.describe(s, in, labelsOf(s, outputs))
+	d, _, outside, err := w.describe(ctx, s, in, labelsOf(s, outputs))
 	if err != nil {
 		return one, nil, err
 	}
@@ -117,6 +117,8 @@ func planStage(w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref,
 		one.Why = []string{"forced"}
 	case s.NoCache:
 		one.Why = []string{"cache: false"}
+	case outside.restless:
+		one.Why = []string{"nothing tells whether what it reads has changed"}
 	default:
 		if r, hit := w.store.Lookup(key); hit {
 			o := &outcome{outputs: r.Outputs}
@@ -247,6 +249,9 @@ func Differences(before, after json.RawMessage) []string {
 	}
 	if !slices.Equal(a.Externals, b.Externals) {
 		why = append(why, externalDifference(a.Externals, b.Externals))
+	}
+	if a.Outside != b.Outside {
+		why = append(why, fmt.Sprintf("what it reads has another version: %s → %s", brief(a.Outside), brief(b.Outside)))
 	}
 	if len(why) == 0 {
 		why = []string{"its inputs are connected otherwise"}

@@ -190,7 +190,7 @@ func (r *runner) dispatch(ctx context.Context) {
 		}
 		w := r.looked[s]
 		delete(r.looked, s)
-		if !r.mayStart(w) {
+		if !r.mayStart(ctx, w) {
 			continue
 		}
 		r.running[s], w.took = w, true

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pipe/artifacts"
+	"pipe/dag/text"
 )
 
 // recording keeps the events of a run.
@@ -386,6 +387,68 @@ func TestFlippedBitInAJournalIsFound(t *testing.T) {
 			if err := ReadJournal(dir, nothing); err == nil {
 				t.Fatalf("bit %d of byte %d was flipped unseen", bit, i)
 			}
+		}
+	}
+}
+
+// restlessKind reads what has a version and is no file.
+type restlessKind struct {
+	Told bool `yaml:"told" doc:"whether anything tells the version"`
+}
+
+// outsideIs is the version, and after what a run finds it to be at its end.
+var outsideIs, afterwards string
+
+func (k *restlessKind) Ports() (in, out []Port) {
+	return nil, []Port{{Name: Out, Type: artifacts.File}}
+}
+func (k *restlessKind) Check(c *Check) {}
+func (k *restlessKind) Run(ctx context.Context, env *Env) error {
+	if afterwards != "" {
+		outsideIs, afterwards = afterwards, ""
+	}
+	w, err := env.CreateFile(Out, artifacts.File, "txt")
+	if err == nil {
+		_, err = w.Write([]byte("rows"))
+	}
+	return err
+}
+func (k *restlessKind) OutsideVersion(context.Context, time.Time) (string, bool, error) {
+	return outsideIs, k.Told, nil
+}
+
+// TestVersionOutside: the version is in the key, one that changes meanwhile keeps
+// nothing, and where nothing tells, the stage runs each time.
+func TestVersionOutside(t *testing.T) {
+	kinds := NewKinds(Info{Name: "restless", Version: 1, New: func() Kind { return &restlessKind{} }})
+	s := testStore(t)
+	run := func(told bool) string {
+		t.Helper()
+		p, err := Load(context.Background(), &text.File{Name: "p.yaml", Data: fmt.Appendf(nil, "pipeline: p\nstages: { a: { uses: restless, with: { told: %v } } }\n", told)}, LoadOptions{Kinds: kinds})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := &recording{}
+		res, err := Run(context.Background(), p, RunOptions{ID: "r", Store: s, Sink: rec, Jobs: 1})
+		if res == nil || err != nil && len(res.Failures) == 0 {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(rec.ends(), res.Failures)
+	}
+	outsideIs = "1"
+	for _, c := range []struct {
+		told        bool
+		is, becomes string
+		want        string
+	}{
+		{true, "1", "", "a=finished[]"}, {true, "1", "", "a=cached[]"}, {true, "2", "", "a=finished[]"},
+		{true, "3", "4", `a=failed[stage "a": what the stage reads changed meanwhile, so its outputs are not kept: its version was 3 and is 4]`},
+		{true, "3", "", "a=finished[]"},
+		{false, "", "", "a=finished[]"}, {false, "", "", "a=finished[]"},
+	} {
+		outsideIs, afterwards = c.is, c.becomes
+		if got := run(c.told); got != c.want {
+			t.Errorf("%+v: %s", c, got)
 		}
 	}
 }

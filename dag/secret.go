@@ -34,6 +34,9 @@ func markOf(name string) string { return "__secret." + name + "__" }
 // be known only when the stage runs.
 func HoldsSecret(s string) bool { return secretMark.MatchString(s) }
 
+// ShowSecrets writes each secret of a value as the pipeline does, ${secret.NAME}.
+func ShowSecrets(s string) string { return secretMark.ReplaceAllString(s, "$${secret.$1}") }
+
 // secret gives the mark for an expression that names a secret; known tells that
 // the expression is about one, well-formed or not.
 func (l *loader) secret(n *text.Node, p templatePart) (mark string, known bool) {

@@ -28,6 +28,7 @@ type described struct {
 	key         artifacts.Key
 	description json.RawMessage
 	externals   []artifacts.Fingerprint
+	outside     outsideVersion
 }
 
 // outcome is what a worker sends back.
@@ -60,12 +61,12 @@ type worker struct {
 }
 
 // describe fingerprints the files that a stage reads and composes its key.
-func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref, labels map[string][][]Label) (*Description, []artifacts.Fingerprint, error) {
+func (w *worker) describe(ctx context.Context, s *Stage, inputs map[string][]artifacts.Ref, labels map[string][][]Label) (d *Description, prints []artifacts.Fingerprint, outside outsideVersion, err error) {
 	config, err := canonicalConfig(s.Kind)
 	if err != nil {
-		return nil, nil, fmt.Errorf("describe the configuration of %s: %w", s.Info.Name, err)
+		return nil, nil, outside, fmt.Errorf("describe the configuration of %s: %w", s.Info.Name, err)
 	}
-	d := &Description{Format: keyFormat, Kind: s.Info.Name, Version: s.Info.Version, Config: config, Labels: labels, Secrets: w.secrets.fingerprints(s.Secrets)}
+	d = &Description{Format: keyFormat, Kind: s.Info.Name, Version: s.Info.Version, Config: config, Labels: labels, Secrets: w.secrets.fingerprints(s.Secrets)}
 	if s.Info.Seeded {
 		d.Seed = &w.seed
 	}
@@ -85,21 +86,22 @@ func (w *worker) describe(s *Stage, inputs map[string][]artifacts.Ref, labels ma
 			}
 		}
 	}
-	prints, err := w.fingerprint(s.Kind, d)
-	if err != nil {
-		return nil, nil, err
+	if prints, err = w.fingerprint(s.Kind, d); err != nil {
+		return nil, nil, outside, err
 	}
-	return d, prints, nil
+	outside, err = w.outside(ctx, s, w.now())
+	d.Outside = outside.is
+	return d, prints, outside, err
 }
 
 // key describes a stage and hashes that.
-func (w *worker) key(x *work) (*described, error) {
-	d, prints, err := w.describe(x.stage, x.inputs, x.labels)
+func (w *worker) key(ctx context.Context, x *work) (*described, error) {
+	d, prints, outside, err := w.describe(ctx, x.stage, x.inputs, x.labels)
 	if err != nil {
 		return nil, err
 	}
 	key, description, err := d.Key()
-	return &described{key, description, prints}, err
+	return &described{key, description, prints, outside}, err
 }
 
 // fingerprint adds the files outside the store to a description.
@@ -148,13 +150,13 @@ func (w *worker) do(ctx context.Context, x *work, scratch func(artifacts.Key) st
 	}()
 	s := x.stage
 	if x.about == nil {
-		if x.about, o.err = w.key(x); o.err != nil {
+		if x.about, o.err = w.key(ctx, x); o.err != nil {
 			return o
 		}
 	}
 	key, prints := x.about.key, x.about.externals
 	o.key, o.externals = key, prints
-	cacheable := !s.Info.Effect && !s.NoCache
+	cacheable := !s.Info.Effect && !s.NoCache && !x.about.outside.restless
 	var stored *outcome
 	if cacheable {
 		unlock, hit, err := w.look(ctx, key, &o)
@@ -185,6 +187,9 @@ func (w *worker) do(ctx context.Context, x *work, scratch func(artifacts.Key) st
 			return o
 		}
 	}
+	if o.err = w.sameOutside(ctx, s, x.about.outside); o.err != nil {
+		return o
+	}
 	if stored != nil {
 		o.err = sameOutputs(stored.outputs, o.outputs)
 	} else if cacheable {
@@ -204,12 +209,15 @@ func (w *worker) hit(x *work) bool {
 	if _, external := s.Kind.(External); external {
 		return false
 	}
+	if _, versioned := s.Kind.(Versioned); versioned {
+		return false
+	}
 	if _, files := paths(s.Kind); len(files) > 0 {
 		return false
 	}
 	started := w.now()
 	var err error
-	if x.about, err = w.key(x); err != nil {
+	if x.about, err = w.key(context.Background(), x); err != nil {
 		x.about = nil
 		return false
 	}

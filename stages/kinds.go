@@ -49,6 +49,7 @@ func Kinds(more ...dag.Info) *dag.Kinds {
 		sourceIDXKind,
 		sourceJSONLKind,
 		sourceParquetKind,
+		sourceSQLKind,
 		sourceTSVKind,
 		sourceTablesKind,
 		sourceURLKind,

@@ -105,6 +105,15 @@ func recorded(columns []fetch.Column) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
+// lockColumns writes a schema as the lock has it.
+func lockColumns(s *arrow.Schema) []fetch.Column {
+	columns := make([]fetch.Column, s.NumFields())
+	for i, f := range s.Fields() {
+		columns[i] = fetch.Column{Name: f.Name, Type: table.TypeName(f.Type)}
+	}
+	return columns
+}
+
 // declared is the schema of the columns that are chosen, where all have a type.
 func (k *SourceURL) declared() *arrow.Schema {
 	if len(k.Columns) == 0 {
@@ -156,10 +165,7 @@ func (k *SourceURL) remember(a *fetch.Address, file string) error {
 	if err != nil {
 		return err
 	}
-	var columns []fetch.Column
-	for _, f := range s.Fields() {
-		columns = append(columns, fetch.Column{Name: f.Name, Type: table.TypeName(f.Type)})
-	}
+	columns := lockColumns(s)
 	return fetch.Remember(fetch.LockName, a, func(e *fetch.Entry) {
 		if e.SHA256 == "" {
 			return // the sha256 stands in the pipeline and the file was in the store

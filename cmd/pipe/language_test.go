@@ -16,10 +16,14 @@ import (
 
 var languageBlock = regexp.MustCompile("(?s)```yaml\n# ([a-z]+\\.yaml)\n(.*?)```")
 
-// TestLanguagePage checks every example of docs/language.md, and that the page
+// TestLanguagePage checks every example of docs/language.md and docs/sources.md, and that the first
 // names every key of the language.
 func TestLanguagePage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := os.ReadFile("../../docs/sources.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +36,7 @@ func TestLanguagePage(t *testing.T) {
 	if err := os.WriteFile("tickets.csv", data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	blocks := languageBlock.FindAllStringSubmatch(string(page), -1)
+	blocks := append(languageBlock.FindAllStringSubmatch(string(page), -1), languageBlock.FindAllStringSubmatch(string(sources), -1)...)
 	if len(blocks) < strings.Count(string(page), "```yaml") || len(blocks) < 10 {
 		t.Fatalf("%d of %d examples have a name", len(blocks), strings.Count(string(page), "```yaml"))
 	}

@@ -33,34 +33,39 @@ type Column struct {
 }
 
 type lockFile struct {
-	Version int              `json:"version"`
-	Fetched map[string]Entry `json:"fetched"`
+	Version int                 `json:"version"`
+	Fetched map[string]Entry    `json:"fetched,omitempty"`
+	Queried map[string][]Column `json:"queried,omitempty"` // the columns that queries to databases gave
 }
 
 const lockVersion = 1
 
 // ReadLock gives the entries of a lock file; none where there is no file.
 func ReadLock(path string) (map[string]Entry, error) {
+	l, err := readLock(path)
+	return l.Fetched, err
+}
+
+func readLock(path string) (l lockFile, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return l, nil
 	}
 	if err != nil {
-		return nil, err
+		return l, err
 	}
-	var l lockFile
 	if err := json.Unmarshal(b, &l); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return lockFile{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if l.Version != lockVersion {
-		return nil, fmt.Errorf("%s has version %d and this pipe reads %d", path, l.Version, lockVersion)
+		return lockFile{}, fmt.Errorf("%s has version %d and this pipe reads %d", path, l.Version, lockVersion)
 	}
 	for address, e := range l.Fetched {
 		if !ValidSHA256(e.SHA256) {
-			return nil, fmt.Errorf("%s: the sha256 of %q is %q, which is none", path, address, e.SHA256)
+			return lockFile{}, fmt.Errorf("%s: the sha256 of %q is %q, which is none", path, address, e.SHA256)
 		}
 	}
-	return l.Fetched, nil
+	return l, nil
 }
 
 // writing lets the stages of a run, which fetch at once, write one after the
@@ -70,26 +75,49 @@ var writing sync.Mutex
 // Remember enters what was found into a lock file; an entry that says it
 // already stays as it is.
 func Remember(path string, a *Address, change func(e *Entry)) error {
+	return changeLock(path, func(l *lockFile) {
+		if l.Fetched == nil {
+			l.Fetched = map[string]Entry{}
+		}
+		e := l.Fetched[a.lockKey()]
+		change(&e)
+		l.Fetched[a.lockKey()] = e
+	})
+}
+
+// Queried gives the columns that a query gave when it was last asked.
+func Queried(path, query string) ([]Column, error) {
+	l, err := readLock(path)
+	return l.Queried[query], err
+}
+
+// RememberQuery enters the columns that a query gave.
+func RememberQuery(path, query string, columns []Column) error {
+	return changeLock(path, func(l *lockFile) {
+		if l.Queried == nil {
+			l.Queried = map[string][]Column{}
+		}
+		l.Queried[query] = columns
+	})
+}
+
+func changeLock(path string, change func(l *lockFile)) error {
 	writing.Lock()
 	defer writing.Unlock()
-	entries, err := ReadLock(path)
+	l, err := readLock(path)
 	if err != nil {
 		return err
 	}
-	if entries == nil {
-		entries = map[string]Entry{}
-	}
-	before, err := json.Marshal(entries)
+	l.Version = lockVersion
+	before, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
-	e := entries[a.lockKey()]
-	change(&e)
-	entries[a.lockKey()] = e
-	if after, err := json.Marshal(entries); err != nil || bytes.Equal(before, after) {
+	change(&l)
+	if after, err := json.Marshal(l); err != nil || bytes.Equal(before, after) {
 		return err
 	}
-	b, err := json.MarshalIndent(lockFile{lockVersion, entries}, "", "  ")
+	b, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return err
 	}
