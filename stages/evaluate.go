@@ -17,12 +17,13 @@ import (
 
 var evaluateKind = dag.Info{
 	Name:    "evaluate",
-	Version: 2,
+	Version: 3,
 	Doc: `Measures a model on rows whose answer is known. It gives the metrics (as scikit-learn defines them, with
 zero_division=0), every row with its prediction, and a report to look at. For labels the metrics are accuracy,
 log_loss, precision, recall and f1 averaged over the classes (f1_macro, f1_weighted, …), roc_auc and
-average_precision; with two classes also precision, recall and f1 of the positive one. For numbers they are mse,
-rmse, mae and r2. A label that the model has no class for counts as wrong and is reported.`,
+average_precision; with more than five classes top_5_accuracy; with two also precision, recall and f1 of the positive one. For numbers they are mse,
+rmse, mae and r2. A label that the model has no class for counts as wrong and is reported. For pictures the report shows by Grad-CAM
+which places of some right and wrong ones spoke for the answer.`,
 	Example: `evaluate: { uses: evaluate, in: { model: train, data: split.test } }`,
 	New:     func() dag.Kind { return &Evaluate{} },
 }
@@ -32,6 +33,7 @@ type Evaluate struct {
 	Target   string   `yaml:"target" doc:"the column with the truth; by default the one that the model learnt to predict"`
 	Positive string   `yaml:"positive" doc:"of two classes, the one that precision, recall, f1, roc_auc and average_precision are about; by default the second in sorted order"`
 	Columns  []string `yaml:"columns" doc:"the columns of the data that the table of predictions keeps; by default all"`
+	Top      int      `yaml:"top" doc:"adds a column top to the predictions: so many labels, the most probable first" default:"0" min:"0"`
 	Mistakes int      `yaml:"mistakes" doc:"how many of the worst mistakes the report shows" default:"25" min:"0" max:"1000"`
 }
 
@@ -54,13 +56,15 @@ func (e *Evaluate) Check(c *dag.Check) {
 	if s := c.In["model"].Signature; s != nil {
 		metrics.Metrics = score.Names(s.Task)
 		checkInputs(c, s, "data")
-		predictions.Table = predictionsSchema(c, s, e.Columns)
+		predictions.Table = predictionsSchema(c, s, e.output())
 	}
 	if e.Target != "" {
 		c.Column("data", "target", e.Target)
 	}
 	c.Out[dag.Out], c.Out["predictions"], c.Out["report"] = metrics, predictions, dag.Schema{Type: artifacts.Report}
 }
+
+func (e *Evaluate) output() model.Output { return model.Output{Columns: e.Columns, Top: e.Top} }
 
 // Run implements dag.Kind.
 func (e *Evaluate) Run(ctx context.Context, env *dag.Env) error {
@@ -85,7 +89,7 @@ func (e *Evaluate) Run(ctx context.Context, env *dag.Env) error {
 		return fmt.Errorf("data has no column %q to compare with (its columns: %s)", x.target, text.List(dag.ColumnNames(r.Schema())))
 	}
 	total := max(r.Rows(), 0)
-	_, err = m.PredictTable(ctx, r, e.Columns, func(s *arrow.Schema) (table.Writer, error) {
+	_, err = m.PredictTable(ctx, r, e.output(), func(s *arrow.Schema) (table.Writer, error) {
 		return env.CreateTable("predictions", s, table.Parquet)
 	}, func(batch arrow.RecordBatch, first int64, p *model.Predictions) error {
 		env.Progress(first-1+batch.NumRows(), total, "rows")
@@ -137,5 +141,9 @@ func (e *Evaluate) write(env *dag.Env, m *model.Model, x *examination, r *score.
 	if w, err = env.CreateFile("report", artifacts.Report, "html"); err != nil {
 		return err
 	}
-	return report.Write(w, reportPage(m, ref.Digest, x, r))
+	page := reportPage(m, ref.Digest, x, r)
+	if page.Pictures, err = x.gallery.explained(m); err != nil {
+		return err
+	}
+	return report.Write(w, page)
 }

@@ -2,6 +2,7 @@ package stages
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"pipe/stages/model"
 	"pipe/stages/report"
@@ -26,6 +28,7 @@ type examination struct {
 	numbers *score.Regressor  // of a regression
 	worst   worst
 	sample  sample
+	gallery *gallery // of a model that reads pictures
 }
 
 func newExamination(m *model.Model, e *Evaluate) (*examination, error) {
@@ -38,6 +41,7 @@ func newExamination(m *model.Model, e *Evaluate) (*examination, error) {
 	for k, c := range m.Classes() {
 		x.index[c] = k
 	}
+	x.gallery = newGallery(m)
 	var err error
 	x.classes, err = score.NewClassifier(m.Classes(), e.Positive)
 	return x, err
@@ -91,6 +95,9 @@ func (x *examination) label(batch arrow.RecordBatch, label string, i int, row in
 	} else {
 		x.classes.AddUnknown(strings.Clone(label), best, p)
 	}
+	if g := x.gallery; g != nil && g.takes(known && k == best, best, p[best]) {
+		g.add(batch, i, exhibit{truth: strings.Clone(label), predicted: x.model.Classes()[best], class: best, probability: p[best]})
+	}
 	if known && k == best {
 		return
 	}
@@ -104,7 +111,11 @@ func (x *examination) input(batch arrow.RecordBatch, i int) string {
 	columns := x.model.Signature().Inputs
 	parts := make([]string, len(columns))
 	for j, c := range columns {
-		value, _ := model.Label(batch.Column(batch.Schema().FieldIndices(c.Name)[0]), i)
+		column := batch.Column(batch.Schema().FieldIndices(c.Name)[0])
+		value, _ := model.Label(column, i)
+		if file, ok := column.(*array.Binary); ok { // its bytes tell a reader nothing
+			value = cmp.Or(transform.PathBeside(batch, i), fmt.Sprintf("a file of %d bytes", len(file.Value(i))))
+		}
 		value = firstBytes(value, 4000)
 		parts[j] = strings.Clone(value)
 		if len(columns) > 1 {

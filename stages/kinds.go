@@ -25,6 +25,7 @@ func Kinds(more ...dag.Info) *dag.Kinds {
 		fetchKind,
 		filterKind,
 		gatherKind,
+		imageCleanKind,
 		imagePixelsKind,
 		imputeKind,
 		joinKind,

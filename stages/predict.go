@@ -24,6 +24,7 @@ Memory is bounded by the batch.`,
 // Predict is the configuration of predict.
 type Predict struct {
 	Columns []string `yaml:"columns" doc:"the columns of the table that stay; by default all" example:"[id, text]"`
+	Top     int      `yaml:"top" doc:"adds a column top: so many labels, the most probable first" default:"0" min:"0"`
 }
 
 // Ports implements dag.Kind.
@@ -41,30 +42,32 @@ func (p *Predict) Check(c *dag.Check) {
 	out := dag.Schema{Type: artifacts.Table}
 	if s := c.In["model"].Signature; s != nil {
 		checkInputs(c, s, "data")
-		out.Table = predictionsSchema(c, s, p.Columns)
+		out.Table = predictionsSchema(c, s, p.output())
 	}
 	c.Out[dag.Out] = out
 }
 
 // predictionsSchema says what the table on the port data becomes; nil where
 // that is not known or not possible.
-func predictionsSchema(c *dag.Check, s *dag.Signature, kept []string) *arrow.Schema {
+func predictionsSchema(c *dag.Check, s *dag.Signature, o model.Output) *arrow.Schema {
 	data := c.Columns("data")
 	if data == nil || len(s.Outputs) == 0 {
 		return nil
 	}
-	for _, name := range kept {
+	for _, name := range o.Columns {
 		if _, ok := c.Column("data", "columns", name); !ok {
 			return nil
 		}
 	}
-	schema, err := model.Schema(data, kept, s.Task, s.Outputs[0].Type)
+	schema, err := model.Schema(data, o, s.Task, s.Outputs[0].Type)
 	if err != nil {
 		c.Errorf("columns", "%v", err)
 		return nil
 	}
 	return schema
 }
+
+func (p *Predict) output() model.Output { return model.Output{Columns: p.Columns, Top: p.Top} }
 
 // Run implements dag.Kind.
 func (p *Predict) Run(ctx context.Context, env *dag.Env) error {
@@ -82,7 +85,7 @@ func (p *Predict) Run(ctx context.Context, env *dag.Env) error {
 	}
 	defer r.Close()
 	total := max(r.Rows(), 0)
-	rows, err := m.PredictTable(ctx, r, p.Columns, func(s *arrow.Schema) (table.Writer, error) {
+	rows, err := m.PredictTable(ctx, r, p.output(), func(s *arrow.Schema) (table.Writer, error) {
 		return env.CreateTable(dag.Out, s, table.Parquet)
 	}, func(batch arrow.RecordBatch, first int64, _ *model.Predictions) error {
 		env.Progress(first-1+batch.NumRows(), total, "rows")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 func (a *app) predictCommand() *cobra.Command {
 	var in, out string
 	var asJSON bool
+	var top int
 	c := &cobra.Command{
 		Use:   "predict MODEL [TEXT…]",
 		Short: "Use a registered model: raw input in, labels and probabilities out",
@@ -38,6 +40,8 @@ func (a *app) predictCommand() *cobra.Command {
 				return usageError{fmt.Errorf("give texts or --in, not both")}
 			case in == "" && len(args) == 1:
 				return usageError{fmt.Errorf("nothing to predict: give a text, or a table with --in")}
+			case top < 0:
+				return usageError{fmt.Errorf("--top is how many labels are shown, not %d", top)}
 			case out != "" && in == "":
 				return usageError{fmt.Errorf("--out goes with --in")}
 			}
@@ -51,7 +55,7 @@ func (a *app) predictCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return predictTable(ctx, cmd, m, in, out)
+				return predictTable(ctx, cmd, m, in, out, top)
 			}
 			served, v, err := w.ServedModel(ctx, args[0])
 			if err != nil {
@@ -64,16 +68,17 @@ func (a *app) predictCommand() *cobra.Command {
 			if !ok {
 				return fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, &model.TaskError{Has: served.Signature().Task})
 			}
-			return predictTexts(ctx, cmd.OutOrStdout(), m, v, args[1:], asJSON)
+			return predictTexts(ctx, cmd.OutOrStdout(), m, v, args[1:], top, asJSON)
 		},
 	}
 	c.Flags().StringVar(&in, "in", "", "a table: CSV, TSV, JSON Lines, Parquet or Arrow")
 	c.Flags().StringVar(&out, "out", "", "write a table with the answers here, in the format that the name tells")
+	c.Flags().IntVar(&top, "top", 0, "show so many of the labels, the most probable first (4 where it is not given); with --in, as a column top")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.ModelVersion, texts []string, asJSON bool) error {
+func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.ModelVersion, texts []string, top int, asJSON bool) error {
 	enc := json.NewEncoder(w)
 	for _, t := range texts {
 		answer, err := predictOne(ctx, m, t)
@@ -91,7 +96,7 @@ func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.M
 			}
 			continue
 		}
-		fmt.Fprintln(w, answerText(answer))
+		fmt.Fprintln(w, answerText(answer, cmp.Or(top, 4)))
 	}
 	return nil
 }
@@ -143,7 +148,7 @@ func askQuestions(ctx context.Context, w io.Writer, m *model.Answers, v registry
 }
 
 // answerText writes "archive  94.1%  (bufio 2.0%, io 1.1%)".
-func answerText(a *model.Answer) string {
+func answerText(a *model.Answer, top int) string {
 	if len(a.Probabilities) == 0 {
 		return fmt.Sprint(a.Prediction)
 	}
@@ -156,13 +161,16 @@ func answerText(a *model.Answer) string {
 		return p[a] > p[b] || p[a] == p[b] && a < b
 	})
 	var next []string
-	for _, l := range labels[1:min(len(labels), 4)] {
+	for _, l := range labels[1:min(len(labels), top)] {
 		next = append(next, fmt.Sprintf("%s %.1f%%", l, 100*a.Probabilities[l]))
+	}
+	if len(next) == 0 {
+		return fmt.Sprintf("%v  %.1f%%", a.Prediction, 100*a.Probability)
 	}
 	return fmt.Sprintf("%v  %.1f%%  (then %s)", a.Prediction, 100*a.Probability, strings.Join(next, ", "))
 }
 
-func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, out string) error {
+func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, out string, top int) error {
 	options, err := declaredTypes(in, m.Signature())
 	if err != nil {
 		return err
@@ -174,7 +182,7 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, o
 	defer r.Close()
 	if out == "" {
 		var w table.Writer
-		_, err := m.PredictTable(ctx, r, nil, func(s *arrow.Schema) (_ table.Writer, err error) {
+		_, err := m.PredictTable(ctx, r, model.Output{Top: top}, func(s *arrow.Schema) (_ table.Writer, err error) {
 			w, err = table.NewJSONLWriter(cmd.OutOrStdout(), s)
 			return w, err
 		}, nil)
@@ -185,7 +193,7 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, o
 	}
 	var f *table.File
 	lists := 0
-	rows, err := m.PredictTable(ctx, r, nil, func(s *arrow.Schema) (_ table.Writer, err error) {
+	rows, err := m.PredictTable(ctx, r, model.Output{Top: top}, func(s *arrow.Schema) (_ table.Writer, err error) {
 		flat := flatColumns(out, s)
 		lists = s.NumFields() - flat.NumFields()
 		f, err = table.Create(out, flat)

@@ -35,10 +35,9 @@ var labelTypes = map[string]arrow.DataType{
 	"uint8": arrow.PrimitiveTypes.Int64, "uint16": arrow.PrimitiveTypes.Int64, "uint32": arrow.PrimitiveTypes.Int64, "uint64": arrow.PrimitiveTypes.Uint64,
 }
 
-// Schema is that of a table with the predictions added; kept are the columns
-// of the table that stay, nil for all.
-func Schema(in *arrow.Schema, kept []string, task, target string) (*arrow.Schema, error) {
-	added := Fields(task, target)
+// Schema is that of a table with the predictions added.
+func Schema(in *arrow.Schema, o Output, task, target string) (*arrow.Schema, error) {
+	added, kept := o.fields(task, target), o.Columns
 	var fields []arrow.Field
 	for _, f := range in.Fields() {
 		if kept != nil && !slices.Contains(kept, f.Name) {
@@ -100,14 +99,13 @@ func appendLabel(b array.Builder, v any) {
 	}
 }
 
-// PredictTable answers every row of r and writes the kept columns (nil for all)
-// with the predictions beside them to the writer that create makes. Memory is
-// bounded by the batch. After each batch seen, which may be nil, is shown its
+// PredictTable answers every row of r and writes what o says to the writer that
+// create makes. Memory is bounded by the batch. After each batch seen, which may be nil, is shown its
 // rows, the number of the first of them and the predictions. The writer stays
 // open.
-func (m *Model) PredictTable(ctx context.Context, r table.Reader, kept []string, create func(*arrow.Schema) (table.Writer, error),
+func (m *Model) PredictTable(ctx context.Context, r table.Reader, o Output, create func(*arrow.Schema) (table.Writer, error),
 	seen func(batch arrow.RecordBatch, first int64, p *Predictions) error) (rows int64, err error) {
-	schema, err := Schema(r.Schema(), kept, m.manifest.Task, m.manifest.Target.Type)
+	schema, err := Schema(r.Schema(), o, m.manifest.Task, m.manifest.Target.Type)
 	if err != nil {
 		return 0, err
 	}
@@ -123,7 +121,7 @@ func (m *Model) PredictTable(ctx context.Context, r table.Reader, kept []string,
 		if err := m.Predict(ctx, batch, rows+1, &p); err != nil {
 			return rows, err
 		}
-		if err := m.writeBatch(w, schema, batch, &p); err != nil {
+		if err := m.writeBatch(w, o, schema, batch, &p); err != nil {
 			return rows, err
 		}
 		if seen != nil {
@@ -136,8 +134,11 @@ func (m *Model) PredictTable(ctx context.Context, r table.Reader, kept []string,
 	return rows, nil
 }
 
-func (m *Model) writeBatch(w table.Writer, schema *arrow.Schema, batch arrow.RecordBatch, p *Predictions) error {
+func (m *Model) writeBatch(w table.Writer, o Output, schema *arrow.Schema, batch arrow.RecordBatch, p *Predictions) error {
 	added := m.Columns(p)
+	if o.Top > 0 && m.manifest.Task != score.Regression {
+		added = append(added, m.top(p, o.Top))
+	}
 	columns := make([]arrow.Array, 0, schema.NumFields())
 	for _, f := range schema.Fields()[:schema.NumFields()-len(added)] {
 		columns = append(columns, batch.Column(batch.Schema().FieldIndices(f.Name)[0]))

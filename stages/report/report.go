@@ -5,6 +5,7 @@ package report
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -24,6 +25,7 @@ type Page struct {
 	History  *History  // nil for a model that tells nothing of its training
 	Layers   []Layer   // nil for a model without a network
 	Mistakes []Mistake // the worst ones first
+	Pictures []Picture // of a model that reads pictures: some, explained
 	Points   []Point   // of a regression: a sample of the rows
 	Facts    []Fact    // about model and data, in the order shown
 }
@@ -51,6 +53,15 @@ type Mistake struct {
 	Probability float64
 }
 
+// Picture is a row whose input is a picture, and which of its places spoke for the
+// answer; both are PNG files.
+type Picture struct {
+	File, Heat       []byte
+	Name             string
+	Truth, Predicted string
+	Probability      float64
+}
+
 // Point is one row of a regression.
 type Point struct{ Truth, Predicted float64 }
 
@@ -70,6 +81,9 @@ var page = sync.OnceValue(func() *template.Template {
 		"short":   short,
 		"clip":    clip,
 		"name":    name,
+		"png": func(file []byte) template.URL {
+			return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(file))
+		},
 	}).Parse(pageHTML))
 })
 

@@ -16,6 +16,7 @@ type Classifier struct {
 	classes   []string
 	positive  int // of a two-class task, else -1
 	rows      int64
+	top       int64 // whose true class is among the five most probable
 	confusion [][]int64
 	loss      float64
 
@@ -26,6 +27,9 @@ type Classifier struct {
 	truth  []int32     // by row; -1 for an unknown label
 	scores [][]float32 // by class, then row
 }
+
+// topClasses is how many answers top_5_accuracy looks at.
+const topClasses = 5
 
 // maxScores bounds what is kept for the ranking metrics to 1 GiB; a larger
 // evaluation goes without them.
@@ -61,6 +65,15 @@ func NewClassifier(classes []string, positive string) (*Classifier, error) {
 func (c *Classifier) Add(truth, predicted int, probabilities []float32) {
 	c.confusion[truth][predicted]++
 	c.calibration.add(probabilities[predicted], truth == predicted)
+	before := 0
+	for k, p := range probabilities {
+		if p > probabilities[truth] || p == probabilities[truth] && k < truth {
+			before++
+		}
+	}
+	if before < topClasses {
+		c.top++
+	}
 	c.add(truth, clip(probabilities[truth]), probabilities)
 }
 
@@ -116,6 +129,9 @@ func (c *Classifier) Result() *Result {
 		right += c.confusion[k][k]
 	}
 	r.Metrics["accuracy"] = dag.Float(float64(right) / float64(c.rows))
+	if len(c.classes) > topClasses {
+		r.Metrics["top_5_accuracy"] = dag.Float(float64(c.top) / float64(c.rows))
+	}
 	r.Metrics["log_loss"] = dag.Float(c.loss / float64(c.rows))
 	r.Calibration = c.calibration.bins()
 	r.Metrics["calibration_error"] = dag.Float(c.calibration.err())

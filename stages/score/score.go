@@ -91,7 +91,7 @@ var (
 	classificationNames = []string{
 		"accuracy", "average_precision", "calibration_error", "f1", "f1_macro", "f1_weighted", "log_loss",
 		"precision", "precision_macro", "precision_weighted",
-		"recall", "recall_macro", "recall_weighted", "roc_auc", "rows", "unknown_rows",
+		"recall", "recall_macro", "recall_weighted", "roc_auc", "rows", "top_5_accuracy", "unknown_rows",
 	}
 	regressionNames = []string{"mae", "mse", "r2", "rmse", "rows"}
 )

@@ -165,3 +165,21 @@ func TestCalibration(t *testing.T) {
 		t.Errorf("calibration error %v", e)
 	}
 }
+
+func TestTopFiveLooksAtFiveAnswers(t *testing.T) {
+	c, err := NewClassifier([]string{"a", "b", "c", "d", "e", "f"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := []float32{0.3, 0.2, 0.2, 0.1, 0.1, 0.1}
+	for truth := range 6 { // of equally probable ones the first counts first, so f is sixth
+		c.Add(truth, 0, p)
+	}
+	c.AddUnknown("g", 0, p)
+	if got := float64(c.Result().Metrics["top_5_accuracy"]); got != 5.0/7 {
+		t.Errorf("top_5_accuracy is %v, want 5/7", got)
+	}
+	if c, _ := NewClassifier([]string{"a", "b", "c", "d", "e"}, ""); c.Result().Metrics["top_5_accuracy"] != 0 {
+		t.Error("five answers of five classes are measured")
+	}
+}

@@ -98,17 +98,21 @@ func eachFile(column string, batch arrow.RecordBatch, first int64, f func(data [
 			return &RowError{first + int64(i), column, "the file is null; drop such rows with clean's drop_null"}
 		}
 		if err := f(col.Value(i)); err != nil {
-			return &RowError{first + int64(i), column, nameOf(batch, i) + err.Error()}
+			msg := err.Error()
+			if path := PathBeside(batch, i); path != "" {
+				msg = path + ": " + msg
+			}
+			return &RowError{first + int64(i), column, msg}
 		}
 	}
 	return nil
 }
 
-// nameOf is the path that stands beside a file, for messages.
-func nameOf(batch arrow.RecordBatch, i int) string {
+// PathBeside is the path that stands in the row of a file; empty where there is none.
+func PathBeside(batch arrow.RecordBatch, i int) string {
 	if at := batch.Schema().FieldIndices("path"); len(at) > 0 {
 		if col, ok := batch.Column(at[0]).(*array.String); ok && !col.IsNull(i) {
-			return col.Value(i) + ": "
+			return col.Value(i)
 		}
 	}
 	return ""
@@ -155,20 +159,28 @@ func dataURL(s string) int {
 	return 0
 }
 
-func (p *Pictures) add(dst *Input, data []byte) error {
+// Seen gives a picture file in the size that the network reads, in its colours.
+func (p *Pictures) Seen(data []byte) (*image.Picture, error) {
 	pic, err := image.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	switch c := &p.config; c.Fit {
+	case "stretch":
+		return pic.Resize(c.Width, c.Height), nil
+	case "contain":
+		return pic.Contain(c.Width, c.Height), nil
+	default:
+		return pic.Cover(c.Width, c.Height), nil
+	}
+}
+
+func (p *Pictures) add(dst *Input, data []byte) error {
+	pic, err := p.Seen(data)
 	if err != nil {
 		return err
 	}
 	c := &p.config
-	switch c.Fit {
-	case "stretch":
-		pic = pic.Resize(c.Width, c.Height)
-	case "contain":
-		pic = pic.Contain(c.Width, c.Height)
-	default:
-		pic = pic.Cover(c.Width, c.Height)
-	}
 	of := func(v []float32, i int, missing float32) float32 {
 		switch len(v) {
 		case 0:

@@ -46,6 +46,9 @@ def classification(name, classes, labels, p):
             auc.append(per_class[k]["roc_auc"])
             ap.append(per_class[k]["average_precision"])
     known = np.isin(truth, classes)
+    if len(classes) > 5:
+        top = m.top_k_accuracy_score(truth[known], p[known], k=5, labels=classes)
+        want["top_5_accuracy"] = top * known.mean()
     if len(classes) == 2:
         k = per_class[1]
         want |= {"precision": k["precision"], "recall": k["recall"], "f1": k["f1"]}
