@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"runtime"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type queue struct {
 
 	waiting []*job
 	rows    int
+	gathers bool // one of the waiting has a place, and looks who else comes
 	listed  bool // in the pool's turns
 	armed   bool // the timer runs
 	late    bool // the timer has run out: what is there goes
@@ -40,10 +42,7 @@ func (q *queue) do(j *job) error {
 	p.mu.Lock()
 	if q.rows == 0 && p.free > 0 && (q.maxDelay == 0 || len(j.rows) >= q.maxRows) {
 		p.free--
-		p.mu.Unlock()
-		q.run([]*job{j})
-		p.release()
-		return j.err
+		return q.gather(j)
 	}
 	if q.rows > 0 && q.rows+len(j.rows) > q.limit {
 		waiting := q.rows
@@ -51,10 +50,16 @@ func (q *queue) do(j *job) error {
 		return &fullError{waiting}
 	}
 	j.done = make(chan struct{})
-	q.waiting = append(q.waiting, j)
-	q.rows += len(j.rows)
-	q.due()
+	q.add(j)
+	if !q.gathers {
+		q.due()
+	}
 	p.mu.Unlock()
+	return q.wait(j)
+}
+
+// wait returns when j is answered or its caller is gone.
+func (q *queue) wait(j *job) error {
 	select {
 	case <-j.done:
 		return j.err
@@ -62,6 +67,39 @@ func (q *queue) do(j *job) error {
 		q.forget(j)
 		return context.Cause(j.ctx)
 	}
+}
+
+func (q *queue) add(j *job) {
+	q.waiting = append(q.waiting, j)
+	q.rows += len(j.rows)
+}
+
+// gather computes j, which is alone in the queue, on a place that is taken for it.
+// Requests that have arrived with it are read first, so that they make a batch with
+// it and do not wait behind it; nobody is waited for. With the lock held, which it
+// gives back.
+func (q *queue) gather(j *job) error {
+	p := q.pool
+	q.add(j)
+	q.gathers = true
+	p.mu.Unlock()
+	runtime.Gosched()
+	p.mu.Lock()
+	q.gathers = false
+	batch := q.take()
+	if len(q.waiting) > 0 {
+		q.list()
+	}
+	if len(batch) == 1 {
+		p.mu.Unlock()
+		q.run(batch)
+		p.release()
+		return j.err
+	}
+	j.done = make(chan struct{})
+	p.mu.Unlock()
+	go p.work(q, batch)
+	return q.wait(j)
 }
 
 // due lets the queue have its turn, or waits for more rows. With the lock held.
@@ -76,7 +114,7 @@ func (q *queue) due() {
 			q.pool.mu.Lock()
 			defer q.pool.mu.Unlock()
 			q.armed = false
-			if len(q.waiting) > 0 {
+			if len(q.waiting) > 0 && !q.gathers {
 				q.late = true
 				q.list()
 			}

@@ -33,6 +33,7 @@ func TestRequestsThatWaitBecomeABatch(t *testing.T) {
 	const requests = 18
 	for i := range requests {
 		ask(i)
+		b.busy(m, i+1)
 	}
 	q := b.queueOf("m")
 	b.until("16 rows wait", func() bool { return q.depth() == requests-2 })
@@ -65,6 +66,7 @@ func TestBadRowFailsOnlyItsRequest(t *testing.T) {
 				failed.Add(1)
 			}
 		})
+		b.busy(m, i+1)
 	}
 	b.until("8 rows wait", func() bool { return b.queueOf("m").depth() == 8 })
 	for range 30 {
@@ -81,12 +83,13 @@ func TestFullQueueIsRefusedWithRetryAfter(t *testing.T) {
 	m := &fake{gate: make(chan struct{}, 100)}
 	b.served("m", `{"queue":3}`, m)
 	var wait sync.WaitGroup
-	for range 5 {
+	for i := range 5 {
 		wait.Go(func() {
 			if status, _, body := b.do("POST", "/predict/m", asJSON, `{"text":"x"}`); status != 200 {
 				t.Error(status, body)
 			}
 		})
+		b.busy(m, i+1)
 	}
 	b.until("3 rows wait", func() bool { return b.queueOf("m").depth() == 3 })
 	status, h, body := b.do("POST", "/predict/m", asJSON, `{"text":"one too many"}`)
@@ -123,10 +126,10 @@ func TestAbandonedRequestsAreForgotten(t *testing.T) {
 	b.served("m", "", m)
 	ctx, leave := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
-	for range 2 {
+	for i := range 2 {
 		wait.Go(func() { b.do("POST", "/predict/m", asJSON, `{"text":"stays"}`) })
+		b.busy(m, i+1)
 	}
-	b.until("both places are busy", func() bool { return m.calls.Load() == 3 }) // with the smoke test
 	for range 5 {
 		wait.Go(func() {
 			r, _ := http.NewRequestWithContext(ctx, "POST", b.web.URL+"/predict/m", strings.NewReader(`{"text":"leaves"}`))
@@ -210,6 +213,13 @@ func (b *bench) queueOf(name string) *queue {
 		b.t.Fatal(err)
 	}
 	return e.route.Load().main.queue
+}
+
+// busy waits until each of the first requests is being computed by itself: those that
+// come together would be a batch.
+func (b *bench) busy(m *fake, requests int) {
+	b.t.Helper()
+	b.until("the places are busy", func() bool { return m.calls.Load() >= int64(1+min(requests, b.o.Workers)) }) // with the smoke test
 }
 
 func (b *bench) until(what string, holds func() bool) {
