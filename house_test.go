@@ -66,7 +66,7 @@ var mayImport = map[string][]string{
 	"server/auth":      {"registry", "server/admit"},
 	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/monitor", "stages/policy", "stages/sound", "stages/transform"},
 	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
-	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "schedule", "server/auth", "server/inference", "stages/profile", "workspace"},
+	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "schedule", "server/auth", "server/inference", "stages/monitor", "stages/profile", "workspace"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
 	"schedule":         {"artifacts", "artifacts/table", "dag", "dag/cron", "dag/text", "notify", "registry", "stages/drift", "stages/rows", "workspace"},
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},

@@ -2,6 +2,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,8 +37,9 @@ func TestBrowser(t *testing.T) {
 	}
 	b := &stage{t: t, dir: t.TempDir()}
 	open, closed := b.open(), b.closed()
+	picture := filepath.Join(b.dir, "open", "shades", "bright-1.png")
 	c := exec.Command(node, "testdata/browser/journeys.mjs")
-	c.Env = append(os.Environ(), "BASE="+open, "CLOSED="+closed, "CHROMIUM="+chromium, "MODULES="+modules, "SHOTS="+t.ArtifactDir())
+	c.Env = append(os.Environ(), "BASE="+open, "PICTURE="+picture, "CLOSED="+closed, "CHROMIUM="+chromium, "MODULES="+modules, "SHOTS="+t.ArtifactDir())
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -106,6 +111,10 @@ func (b *stage) open() string {
 		"release.yaml": "pipeline: release\nstages:\n  rows: { uses: source.csv, with: { path: tickets.csv } }\n" +
 			"  publish: { uses: exec, in: { rows: rows }, with: { run: \"echo published\" }, approval: \"Release it to the shop?\\nLook at the report first.\" }\n" +
 			"  refund: { uses: exec, in: { rows: rows }, with: { run: \"echo refunded\" }, approval: true }\n",
+		"shades.yaml": "pipeline: shades\nstages:\n  pictures: { uses: source.files, with: { path: shades, include: [\"*.png\"], pattern: \"(?P<label>dark|bright)\" } }\n" +
+			"  pixels: { uses: image.pixels, with: { height: 8, width: 8, gray: true } }\n" +
+			"  train: { uses: nn.train, in: { train: pictures, transform: pixels }, with: { target: label, layers: [flatten, { dense: { units: classes, activation: softmax } }], loss: categorical_crossentropy, epochs: 8 } }\n" +
+			"  release: { uses: register, in: { model: train }, with: { model: shades, alias: champion } }\n",
 		"fails.yaml": "pipeline: fails\nstages:\n  good: { uses: exec, with: { run: \"echo fine\" } }\n  bad: { uses: exec, with: { run: \"echo the disk is on fire >&2; exit 3\" } }\n",
 	})
 	slow := filepath.Join(dir, "slow.yaml")
@@ -123,8 +132,36 @@ func (b *stage) open() string {
 	b.pipe(dir, "", true, "run", "fails.yaml", "-q", "--name", "the one that fails")
 	b.pipe(dir, "", false, "run", "release.yaml", "-q", "--name", "release of May")
 	b.pipe(dir, "", false, "models", "deploy", "tickets@champion", "--policy", `{"log":{"sample":1}}`)
+	b.shades(filepath.Join(dir, "shades"))
+	b.pipe(dir, "", false, "run", "shades.yaml", "-q")
+	b.pipe(dir, "", false, "models", "deploy", "shades@champion")
 	b.pipe(dir, "", false, "schedule", "add", "nightly.yaml")
 	return b.up(dir)
+}
+
+// shades makes pictures that are dark or bright.
+func (b *stage) shades(dir string) {
+	b.t.Helper()
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		b.t.Fatal(err)
+	}
+	for i := range 24 {
+		name, y := "dark", uint8(40+i)
+		if i%2 == 1 {
+			name, y = "bright", uint8(200+i)
+		}
+		m := image.NewGray(image.Rect(0, 0, 8, 8))
+		for k := range m.Pix {
+			m.Pix[k] = y + uint8(k%16)
+		}
+		var picture bytes.Buffer
+		if err := png.Encode(&picture, m); err != nil {
+			b.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, i)), picture.Bytes(), 0o666); err != nil {
+			b.t.Fatal(err)
+		}
+	}
 }
 
 // closed is a folder that has users.

@@ -217,6 +217,20 @@ func TestSessions(t *testing.T) {
 	}); status != 200 {
 		t.Errorf("form: %d", status)
 	}
+	for form, want := range map[string]int{
+		"--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + csrf + "\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n" + strings.Repeat("x", 10_000) + "\r\n--b--\r\n": 200,
+		"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + csrf + "\r\n--b--\r\n":                                                   403, // not the first
+		"--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nwrong\r\n--b--\r\n":                                                                                                                        403,
+		"--b": 403,
+	} {
+		if status, _, _ := s.call("POST", "/x", func(r *http.Request) {
+			r.AddCookie(c)
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
+		}); status != want {
+			t.Errorf("a form with files gives %d, want %d:\n%.200q", status, want, form)
+		}
+	}
 	if status, _, _ := s.call("POST", SignOutPath, with("")); status != 403 {
 		t.Errorf("sign-out without the token: %d", status)
 	}

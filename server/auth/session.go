@@ -1,10 +1,14 @@
 package auth
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -120,14 +124,40 @@ func checkCSRF(p *Principal, r *http.Request) error {
 		return nil
 	}
 	got := r.Header.Get("X-CSRF-Token")
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); got == "" && err == nil && kind == "application/x-www-form-urlencoded" {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case got != "" || err != nil:
+	case kind == "application/x-www-form-urlencoded":
 		r.Body = http.MaxBytesReader(nil, r.Body, 1<<20)
 		got = r.PostFormValue("csrf")
+	case kind == "multipart/form-data":
+		got = firstPart(r, params["boundary"])
 	}
 	if subtle.ConstantTimeCompare([]byte(got), []byte(p.CSRF)) != 1 {
 		return errors.New("the request lacks the page's CSRF token: load the page again")
 	}
 	return nil
+}
+
+// firstPart is the token of a form with files, which pages put first, so that what
+// follows need not be read here.
+func firstPart(r *http.Request, boundary string) string {
+	const enough = 4 << 10
+	body := bufio.NewReaderSize(r.Body, enough)
+	begin, _ := body.Peek(enough) // a short body has less, and is enough, too
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, r.Body}
+	part, err := multipart.NewReader(bytes.NewReader(begin), boundary).NextPart()
+	if err != nil || part.FormName() != "csrf" || part.FileName() != "" {
+		return ""
+	}
+	token, err := io.ReadAll(part)
+	if err != nil {
+		return ""
+	}
+	return string(token)
 }
 
 // localPath is where to go after signing in: a path of this server, never

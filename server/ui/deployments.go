@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"pipe/registry"
 	"pipe/server/auth"
@@ -19,7 +18,7 @@ import (
 func (s *Server) deploymentRoutes() {
 	s.get("/deployments", s.deploymentsPage)
 	s.get("/deployments/{name}", s.deploymentPage)
-	s.post("/deployments/{name}/try", s.tryModel)
+	s.handle("POST /deployments/{name}/try", s.tryModel)
 	s.post("/deployments/{name}/edit", s.editDeployment)
 	s.post("/deployments", s.deploy)
 }
@@ -77,6 +76,7 @@ func (s *Server) deploymentsPage(w http.ResponseWriter, r *http.Request) error {
 // tried is the answer to a form that tries a model.
 type tried struct {
 	Given  map[string]string
+	Files  []triedFile
 	Status int
 	Answer string // JSON, or the sentence of an error
 	Logged string // the request, where the log has it
@@ -104,6 +104,7 @@ type deploymentData struct {
 	Curl     string
 	Before   bool // there is a version to go back to
 	Keeps    bool // requests are logged
+	Drift    []driftView
 	Status   inference.Status
 }
 
@@ -120,6 +121,7 @@ func (s *Server) deploymentOf(r *http.Request) (*deploymentData, error) {
 	d := &deploymentData{deploymentRow: row, CanTry: s.opt.Models != nil && row.Version != nil}
 	if s.opt.Models != nil {
 		d.Status, _ = s.opt.Models.Status(found.Name)
+		d.Drift = s.driftOf(found.Name, driftShown)
 	}
 	d.Keeps = keepsLog(found.Policy)
 	var policy bytes.Buffer
@@ -203,6 +205,14 @@ func (s *Server) verdict(ctx context.Context, v *registry.ModelVersion) string {
 
 // curlOf is how a program asks the same.
 func curlOf(r *http.Request, name string, inputs []signatureColumn) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	address := scheme + "://" + r.Host + "/predict/" + url.PathEscape(name)
+	if slices.ContainsFunc(inputs, signatureColumn.IsFile) {
+		return curlOfFile(address, inputs)
+	}
 	row := map[string]any{}
 	for _, c := range inputs {
 		row[c.Name] = example(c.Type)
@@ -211,11 +221,7 @@ func curlOf(r *http.Request, name string, inputs []signatureColumn) string {
 	if err != nil {
 		return ""
 	}
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	return "curl " + shell(scheme+"://"+r.Host+"/predict/"+url.PathEscape(name)) + " -H 'Content-Type: application/json' -d " + shell(string(body))
+	return "curl " + shell(address) + " -H 'Content-Type: application/json' -d " + shell(string(body))
 }
 
 func example(typ string) any {
@@ -236,47 +242,6 @@ func (s *Server) deploymentPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.render(w, r, http.StatusOK, "deployment", &frame{Title: d.Name, Room: "deployments"}, d)
-	return nil
-}
-
-// tryModel asks the deployment as any client would, with the fields of a form.
-func (s *Server) tryModel(w http.ResponseWriter, r *http.Request) error {
-	d, err := s.deploymentOf(r)
-	if err != nil {
-		return err
-	}
-	if !d.CanTry {
-		return &problem{http.StatusServiceUnavailable, "No version answers here now."}
-	}
-	row, given := map[string]any{}, map[string]string{}
-	for _, c := range d.Inputs {
-		text := r.PostFormValue("in." + c.Name)
-		given[c.Name] = text
-		row[c.Name] = valueOf(text, c.Type)
-	}
-	body, err := json.Marshal(row)
-	if err != nil {
-		return &problem{http.StatusBadRequest, "These values cannot be sent: " + err.Error()}
-	}
-	ask := r.Clone(r.Context())
-	ask.Method, ask.URL = http.MethodPost, &url.URL{Path: "/predict/" + d.Name}
-	ask.Header = http.Header{"Content-Type": {"application/json"}}
-	ask.Body, ask.ContentLength = readCloser{bytes.NewReader(body)}, int64(len(body))
-	ask.Form, ask.PostForm = nil, nil
-	answer := &captured{header: http.Header{}, status: http.StatusOK}
-	begin := time.Now()
-	s.opt.Models.ServeHTTP(answer, ask)
-	d.Tried = &tried{Given: given, Status: answer.status, Took: duration(time.Since(begin))}
-	d.Tried.read(answer.body.Bytes())
-	id := answer.header.Get("Pipe-Request")
-	if rows, err := s.opt.Models.Logged(d.Name, inference.LoggedQuery{Request: id}); err == nil && len(rows) > 0 {
-		d.Tried.Logged = id
-	}
-	status := http.StatusOK
-	if answer.status >= 400 {
-		status = answer.status
-	}
-	s.render(w, r, status, "deployment", &frame{Title: d.Name, Room: "deployments"}, d)
 	return nil
 }
 

@@ -217,6 +217,7 @@ type signatureColumn struct {
 	Name  string `json:"name"`
 	Type  string `json:"type"`
 	Shape any    `json:"shape"`
+	Doc   string `json:"doc"`
 }
 
 func (s *Server) versionPage(w http.ResponseWriter, r *http.Request) error {

@@ -14,6 +14,7 @@ import (
 
 func (s *Server) predictionRoutes() {
 	s.get("/deployments/{name}/predictions", s.predictionsPage)
+	s.get("/deployments/{name}/drift", s.driftPage)
 	s.get("/predictions/{request}", s.predictionPage)
 }
 

@@ -35,6 +35,7 @@ type Launcher interface {
 type Models interface {
 	http.Handler // of POST /predict/NAME
 	Status(deployment string) (inference.Status, bool)
+	Drift(deployment string) (*inference.DriftReport, bool)
 	Logged(deployment string, q inference.LoggedQuery) ([]inference.LoggedRow, error)
 }
 
@@ -92,7 +93,7 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // policy allows what the server itself sends and nothing inline.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // Open are the paths that the page to sign in at needs.
 var Open = []string{"/static/"}

@@ -22,6 +22,8 @@ import (
 	"pipe/registry"
 	"pipe/schedule"
 	"pipe/server/inference"
+	"pipe/stages/drift"
+	"pipe/stages/monitor"
 	"pipe/workspace"
 )
 
@@ -41,7 +43,11 @@ type site struct {
 	table     artifacts.Ref
 	runs      [3]string
 	logged    []inference.LoggedRow
+	drift     inference.DriftReport
 }
+
+// Drift implements Models.
+func (x *site) Drift(string) (*inference.DriftReport, bool) { return &x.drift, true }
 
 // asked is the id of a request that is in the log.
 var asked = strings.Repeat("5", 32)
@@ -71,7 +77,7 @@ func (x *site) Status(string) (inference.Status, bool) {
 // ServeHTTP implements Models: it answers with what it was asked.
 func (x *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(r.Body)
-	if err != nil || r.URL.Path != "/predict/texts" || bytes.Contains(b, []byte("refuse")) {
+	if err != nil || r.URL.Path != "/predict/texts" && r.URL.Path != "/predict/pictures" || bytes.Contains(b, []byte("refuse")) {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintf(w, `{"error":"refused %s"}`, r.URL.Path)
 		return
@@ -163,10 +169,27 @@ func (x *site) fill(ctx context.Context, name func(string) string) {
 	x.logged = []inference.LoggedRow{{Request: asked, Deployment: "texts", Time: noon.Add(-time.Minute), Took: 3 * time.Millisecond, Model: name("textclass"), Version: 2, Digest: string(versions[1].Digest), Role: "main",
 		Inputs: []inference.LoggedInput{{Name: name("text"), Value: name("a text\nof two lines")}}, Prediction: name("sport"), Probability: 0.75},
 		{Deployment: "texts", Time: noon.Add(-time.Hour), Took: time.Millisecond, Version: 1, Role: "canary", Prediction: name("old"), Probability: math.NaN()}}
+	x.drift = drifts(name)
 	x.must(reg.DescribeModel(ctx, name("textclass"), name("says what a text is about")))
 	x.must(reg.SetAlias(ctx, name("textclass"), "champion", 1, registry.Audit{Who: name("ada"), Why: name("it is better")}))
 	_, err = reg.SetDeployment(ctx, registry.Deployment{Name: "texts", Model: name("textclass"), Target: "@champion", Policy: json.RawMessage(`{"max_batch":8,"log":{"sample":1}}`)}, registry.Audit{Who: name("ada"), Why: name("first")})
 	x.must(err)
+}
+
+// drifts is a report of a version that has drifted, and of one that nothing is known
+// of.
+func drifts(name func(string) string) inference.DriftReport {
+	at := func(v float64) *float64 { return &v }
+	bins := []drift.Bin{{Name: name("low"), Reference: 0.5, Current: 0.1}, {Name: name("high"), Reference: 0.5, Current: 0.9}}
+	st := &monitor.Status{WindowSeconds: 3600, Limits: monitor.Limits{PSI: 0.2, Change: 0.1, MinRows: 200}, Rows: 1000, Enough: true, Drifted: 1,
+		History: monitor.History{Times: []int64{noon.Add(-time.Hour).Unix(), noon.Add(-30 * time.Minute).Unix(), noon.Unix()}}}
+	st.Features = []*monitor.FeatureStatus{
+		{Result: drift.Result{Name: name("length"), Kind: "numbers", PSI: at(0.05), Bins: bins, Missing: 0.25}, Role: monitor.Input, Of: "length", History: []*float64{at(0.01), nil, at(0.05)}},
+		{Result: drift.Result{Name: name("unknown"), Kind: "rate"}, Role: monitor.Input, Of: "unknown", Rate: at(0.3), ReferenceRate: at(0.05), History: []*float64{nil, at(0.2), at(0.3)}},
+		{Result: drift.Result{Name: name("prediction"), Kind: "categories", PSI: at(0.9), Drifted: true, Why: []string{name("the index is 0.9")}, Bins: bins, NewShare: 0.1}, Role: monitor.Prediction, Of: "label", History: []*float64{at(0.1), at(0.5), at(0.9)}},
+		{Result: drift.Result{Name: name("score"), Kind: "numbers", PSI: at(0.1), Bins: bins}, Role: monitor.Prediction, Of: "probability"},
+	}
+	return inference.DriftReport{Deployment: "texts", Rollback: 0.95, Versions: []inference.DriftOf{{Version: 1, Role: "main", Status: st}, {Version: 2, Role: "canary", Note: name("nothing has been compared yet")}}}
 }
 
 func mustJSON(v any) json.RawMessage {
@@ -209,7 +232,7 @@ func (x *site) paths(name func(string) string) map[string]string {
 		"run-files": "/runs/" + x.runs[2] + "/artifacts", "run-file": "/runs/" + x.runs[2] + "/files/notes.txt", "run-file-table": "/runs/" + x.runs[2] + "/files/data.csv",
 		"run-pipeline": run + "/pipeline", "stage": run + "/stages/" + url.PathEscape(name("train")), "artifact": "/artifacts/" + string(x.table.Digest), "artifact-stats": "/artifacts/" + string(x.table.Digest) + "/stats",
 		"artifact-external": "/artifacts/" + strings.Repeat("a", 64), "compare": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1] + "&run=" + x.runs[2], "compare-two": "/compare?run=" + x.runs[0] + "&run=" + x.runs[1],
-		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "deployments": "/deployments", "deployment": "/deployments/texts", "predictions": "/deployments/texts/predictions", "prediction": "/predictions/" + asked, "prediction-none": "/predictions/" + strings.Repeat("0", 32), "schedules": "/schedules", "schedule": "/schedules/nightly", "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
+		"models": "/models", "model": model, "version": model + "/2", "pipelines": "/pipelines", "pipeline": "/pipelines/" + url.PathEscape(name("textclass")), "deployments": "/deployments", "deployment": "/deployments/texts", "drift": "/deployments/texts/drift", "predictions": "/deployments/texts/predictions", "prediction": "/predictions/" + asked, "prediction-none": "/predictions/" + strings.Repeat("0", 32), "schedules": "/schedules", "schedule": "/schedules/nightly", "missing": "/runs/ffffffff", "nowhere": "/runs/x/y/z",
 	}
 }
 

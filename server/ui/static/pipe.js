@@ -21,6 +21,26 @@ for (const b of $$("[data-copy]")) {
   };
 }
 
+// a file is seen or heard before it is sent
+for (const input of $$("input[data-preview]")) {
+  const box = document.createElement("div");
+  box.className = "asked";
+  input.after(box);
+  input.onchange = () => {
+    box.replaceChildren();
+    const file = input.files[0], tag = { image: "img", audio: "audio" }[file?.type.split("/")[0]];
+    if (!tag) return;
+    const reader = new FileReader();
+    reader.onload = () => {
+      const e = document.createElement(tag);
+      e.src = reader.result;
+      tag === "img" ? (e.alt = "the chosen picture") : Object.assign(e, { controls: true, ariaLabel: "the chosen recording" });
+      box.replaceChildren(e);
+    };
+    reader.readAsDataURL(file);
+  };
+}
+
 // parts that cost something are loaded when they are near the screen
 const near = new IntersectionObserver((seen) => {
   for (const e of seen) {

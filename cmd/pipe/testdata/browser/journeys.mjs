@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
-const { BASE, CLOSED, CHROMIUM, MODULES, SHOTS, ONLY } = process.env; // ONLY: a pattern of the names to try
+const { BASE, PICTURE, CLOSED, CHROMIUM, MODULES, SHOTS, ONLY } = process.env; // ONLY: a pattern of the names to try
 const require = createRequire(MODULES + "/x.js");
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -151,6 +151,16 @@ const journeys = {
     await page.waitForSelector("#answer");
     wrong(await page.locator("#answer table tr").count() > 1, "no probabilities are shown");
   },
+  async "try a model of pictures"(page, act) {
+    await page.goto(BASE + "/deployments/shades");
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), act.press(page, page.locator("input[type=file]"))]);
+    await chooser.setFiles(PICTURE);
+    await page.waitForFunction(() => document.querySelector("form .asked img")?.naturalWidth === 8);
+    await act.press(page, button(page, "Ask"));
+    await page.waitForSelector("#answer");
+    wrong(/^\s*bright-1.png.*\n+bright in/.test(await page.locator("#answer").innerText()), "the answer is " + await page.locator("#answer").innerText());
+    wrong(await page.locator("#answer img").evaluate((i) => i.naturalWidth) === 8, "the page does not repeat the picture");
+  },
   async "pause a schedule"(page, act) {
     await page.goto(BASE + "/schedules");
     await act.press(page, link(page, "nightly"));
@@ -240,7 +250,7 @@ for (const [way, act] of Object.entries({ mouse, keyboard })) {
 }
 
 // every page: readable without scripts, judged by axe, nothing sticks out
-const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", schedules: "/schedules", schedule: "/schedules/nightly", approvals: "/approvals", predictions: "/deployments/tickets/predictions", missing: "/runs/ffffffff" };
+const pages = { runs: "/runs", none: "/runs?q=nothing-has-this-name", wrong: "/runs?q=metrics.x+%3E", groups: "/runs?group=params.epochs", models: "/models", model: "/models/tickets", version: "/models/tickets/1", pipelines: "/pipelines", pipeline: "/pipelines/tickets", deployments: "/deployments", deployment: "/deployments/tickets", schedules: "/schedules", schedule: "/schedules/nightly", approvals: "/approvals", pictures: "/deployments/shades", drift: "/deployments/tickets/drift", predictions: "/deployments/tickets/predictions", missing: "/runs/ffffffff" };
 await attempt("all pages have their data without scripts", { javaScriptEnabled: false }, async (page) => {
   await page.goto(BASE + "/runs?q=training");
   const runs = await page.locator("#runs tbody a").evaluateAll((list) => list.map((a) => a.getAttribute("href")));
