@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"dag/layout":       {},
 	"dag/draw":         {"dag", "dag/layout"},
 	"notify":           {"dag", "dag/text"},
+	"tracing":          {"dag"},
 	"dag/dagtest":      {"artifacts", "artifacts/table", "dag", "dag/text"},
 	"stages/nn/kernel": {},
 	"stages/nn":        {"stages/nn/kernel"},
@@ -72,7 +73,7 @@ var mayImport = map[string][]string{
 	"workspace":        {"artifacts", "artifacts/remote", "artifacts/table", "dag", "dag/text", "registry", "stages/all", "stages/mlmodel", "stages/model"},
 	"cmd/pipe/view":    {"artifacts", "dag"},
 	"cmd/pipe": {"artifacts", "artifacts/remote", "artifacts/table", "cmd/pipe/view", "dag", "dag/cron", "dag/draw", "dag/text", "notify", "registry", "schedule", "server", "server/auth", "server/inference", "server/mlflow", "server/takeover", "server/ui", "stages", "stages/all", "stages/model", "stages/monitor", "stages/nn",
-		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "stages/sound", "workspace"},
+		"stages/nn/onnx", "stages/nn/roofline", "stages/policy", "stages/score", "stages/sound", "tracing", "workspace"},
 }
 
 func TestImports(t *testing.T) {

@@ -37,6 +37,9 @@ type Options struct {
 	Made mlflow.Made
 	// Rooms are what is answered beside MLflow's API.
 	Rooms []Room
+	// Trace wraps what a pattern leads to, so that its requests become spans; nil:
+	// nothing is traced.
+	Trace func(http.Handler) http.Handler
 	// Alone leaves MLflow's API away: the rooms are all that is answered, and
 	// /health and /version.
 	Alone bool
@@ -88,7 +91,7 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 		rest = probes
 	}
 	rooms := append([]Room{{Name: "auth", Patterns: auth.Patterns, Handler: gate, Judges: true}}, o.Rooms...)
-	handler := admit.Handler(hostRules(o), gate.Handler(route(rest, rooms)))
+	handler := admit.Handler(hostRules(o), gate.Handler(route(rest, rooms, o.Trace)))
 	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	if o.Log != nil {
 		s.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
@@ -121,16 +124,19 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 }
 
 // route gives each room what its patterns name, and MLflow's API the rest.
-func route(api http.Handler, rooms []Room) http.Handler {
+func route(api http.Handler, rooms []Room, trace func(http.Handler) http.Handler) http.Handler {
+	if trace == nil {
+		trace = func(h http.Handler) http.Handler { return h }
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/", api)
+	mux.Handle("/", trace(api))
 	for _, r := range rooms {
 		for _, p := range r.Patterns {
 			h := r.Handler
 			if !r.Judges {
 				h = auth.Require(h)
 			}
-			mux.Handle(p, h)
+			mux.Handle(p, trace(h))
 		}
 	}
 	return mux

@@ -116,9 +116,16 @@ func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.W
 	if r.Sink != nil {
 		o.Sink = dag.Sinks{v, r.Sink}
 	}
+	tracer, end, err := traces(cmd)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if t := tracer.Run(); t != nil {
+		o.Sink = dag.Sinks{o.Sink, t}
+	}
 	var id string
 	var res *dag.Result
-	var err error
 	if r.continues != "" {
 		id, res, err = w.ContinueWith(ctx, r.continues, p, o)
 	} else {

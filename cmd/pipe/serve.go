@@ -55,6 +55,12 @@ no failed request. docs/serving.md lists the protocols.`,
 				return err
 			}
 			defer models.Close()
+			tracer, end, err := traces(cmd)
+			if err != nil {
+				return err
+			}
+			defer end()
+			o.Trace = tracer.Handler
 			o.Alone, o.Rooms = true, []server.Room{inferenceRoom(models)}
 			o.Ready = func(addr string) {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s%s answers at %s://%s/predict/%s\n", d.Model, d.Target, scheme(o), addr, d.Name)

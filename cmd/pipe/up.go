@@ -49,6 +49,12 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 				return err
 			}
 			defer models.Close()
+			tracer, end, err := traces(cmd)
+			if err != nil {
+				return err
+			}
+			defer end()
+			o.Trace = tracer.Handler
 			o.Made = workspace.NewOutputs(w, mlflow.Release)
 			o.Rooms = append(o.Rooms, inferenceRoom(models))
 			rooms, service, err := scheduleRooms(cmd.Context(), w, schedules, o.Log)

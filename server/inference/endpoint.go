@@ -100,9 +100,11 @@ func (s *Server) compute(a *arm, batch []*job) {
 		return
 	}
 	a.stats.batch(rows)
+	end := spanOfBatch(a, live, rows)
 	if len(live) == 1 {
 		j := live[0]
 		j.answers, j.err = s.predict(j.ctx, a, j.rows)
+		end(j.err)
 		return
 	}
 	all := make([]map[string]any, 0, rows)
@@ -110,6 +112,7 @@ func (s *Server) compute(a *arm, batch []*job) {
 		all = append(all, j.rows...)
 	}
 	answers, err := s.predict(s.life, a, all)
+	end(err)
 	if err != nil {
 		for _, j := range live {
 			j.answers, j.err = s.predict(j.ctx, a, j.rows)

@@ -52,6 +52,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, e *endpoint) (*re
 	}
 	q.arm = route.choose(key, draw)
 	q.ctx, q.cancel = context.WithTimeoutCause(r.Context(), time.Duration(route.policy.Timeout), errDeadline)
+	q.tell()
 	q.mark(w.Header())
 	r.Body = http.MaxBytesReader(w, r.Body, route.policy.MaxBody)
 	return q, nil
@@ -149,8 +150,11 @@ func (q *request) loaded() (*loaded, error) {
 // predict answers rows that have been checked.
 func (q *request) predict(rows []map[string]any) ([]*model.Answer, error) {
 	q.rows = rows
-	j := &job{ctx: q.ctx, rows: rows}
-	if err := q.arm.queue.do(j); err != nil {
+	ctx, end := spanOfRows(q.ctx, len(rows))
+	j := &job{ctx: ctx, rows: rows}
+	err := q.arm.queue.do(j)
+	end(err)
+	if err != nil {
 		return nil, err
 	}
 	q.answers = j.answers
