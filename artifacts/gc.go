@@ -247,6 +247,9 @@ func (c *collector) sweep(ctx context.Context) error {
 		c.report.RemovedObjects++
 		c.report.RemovedBytes += size
 	}
+	if err := c.remove(ctx, filepath.Join(c.store.dir, memosDir)); err != nil {
+		return err
+	}
 	return c.sweepQuarantine(ctx)
 }
 

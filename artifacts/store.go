@@ -10,6 +10,7 @@
 //	keys/ab/cdef…     what the stage with that key produced (see Record)
 //	stat              digests of outside files, by path and stat
 //	records           what was last looked up, by key and stat
+//	memos/            what callers can make anew (see Store.KeepMemo)
 //	quarantine/       objects that were found damaged, kept for a look
 //	locks/            locked files: sessions, gc, gc-turn, stat, records, keys
 //	tmp/<session>/    a live process's unfinished files and leases

@@ -42,7 +42,7 @@ type VerifyProgress struct {
 // ctx or of the file system; findings are no error.
 func (s *Store) Verify(ctx context.Context, progress func(VerifyProgress)) ([]Finding, error) {
 	v := &verifier{store: s, ctx: ctx, report: progress, objects: make(map[Digest]int64)}
-	for _, step := range []func() error{v.measure, v.verifyObjects, v.verifyRecords, v.verifyStats} {
+	for _, step := range []func() error{v.measure, v.verifyObjects, v.verifyRecords, v.verifyStats, v.verifyMemos} {
 		if err := step(); err != nil {
 			return v.findings, fmt.Errorf("verify: %w", err)
 		}

@@ -27,7 +27,7 @@ func (c *Concurrency) DecodeNode(d *text.Decoder, n *text.Node) {
 	} else {
 		d.Known(n, (*plain)(c), "concurrency")
 	}
-	if c.Group != "" && !stageName.MatchString(c.Group) {
+	if c.Group != "" && !stageName().MatchString(c.Group) {
 		d.Errorf(n, "name", "concurrency group %q: a name has letters, digits, _ and -, and begins with a letter", c.Group)
 	}
 }

@@ -44,7 +44,7 @@ func (l *loader) loadStages(p *Pipeline, sp *space, n *text.Node, sc *scope, wit
 		l.errorf(n, "missing-key", "stages: there is no stage")
 	}
 	for i, k := range n.Keys {
-		if !stageName.MatchString(k.Raw) {
+		if !stageName().MatchString(k.Raw) {
 			l.errorf(k, "name", "stage %q: a name has letters, digits, _ and -, and begins with a letter", k.Raw)
 		}
 		at := place{space: sp, key: k, label: k.Raw, name: sp.prefix + k.Raw, within: within}

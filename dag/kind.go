@@ -134,6 +134,10 @@ type Versioned interface {
 	OutsideVersion(ctx context.Context, now time.Time) (version string, ok bool, err error)
 }
 
+// Pinned is implemented by kinds whose Check completes the configuration from a
+// file that is in no key, such as the digests of pipe.lock.
+type Pinned interface{ Pinned() }
+
 // Surrounded is implemented by kinds whose outputs depend on variables of the
 // environment; their values are part of the key.
 type Surrounded interface{ Environment() []string }

@@ -22,7 +22,7 @@ func LanguageSchema(kinds *Kinds) JSON {
 	b.set(properties, "seed", JSON{"type": "integer", "minimum": 0})
 	s["patternProperties"] = JSON{"^x-": JSON{"description": "a place of the writer's own, for anchors"}}
 	param := b.Struct(reflect.TypeFor[paramForm]())
-	b.set(properties, "params", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier.String()},
+	b.set(properties, "params", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier().String()},
 		"additionalProperties": JSON{"anyOf": []any{param, JSON{"type": written}}}})
 	b.set(properties, "schedule", listOf(b.Of(reflect.TypeFor[Schedule]())))
 	b.set(properties, "stages", b.stages(kinds))
@@ -33,15 +33,15 @@ func LanguageSchema(kinds *Kinds) JSON {
 	b.set(properties, "include", listOf(JSON{"type": "string"}))
 	b.set(properties, "defaults", b.Struct(reflect.TypeFor[defaultsForm]()))
 	input := JSON{"anyOf": []any{JSON{"enum": words(strings.Split("table,transform,model,metrics,report,file", ","))}, b.Struct(reflect.TypeFor[inputForm]())}}
-	b.set(properties, "inputs", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier.String()}, "additionalProperties": input})
-	b.set(properties, "outputs", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier.String()}, "additionalProperties": JSON{"type": "string"}})
+	b.set(properties, "inputs", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier().String()}, "additionalProperties": input})
+	b.set(properties, "outputs", JSON{"type": "object", "propertyNames": JSON{"pattern": identifier().String()}, "additionalProperties": JSON{"type": "string"}})
 	return s
 }
 
 // stages is the schema of a map of stages: each is one of a kind, one that uses
 // a pipeline, or a group.
 func (b *SchemaBuilder) stages(kinds *Kinds) JSON {
-	return JSON{"type": "object", "minProperties": 1, "propertyNames": JSON{"pattern": stageName.String()},
+	return JSON{"type": "object", "minProperties": 1, "propertyNames": JSON{"pattern": stageName().String()},
 		"additionalProperties": JSON{"if": JSON{"type": "object", "required": []any{"stages"}}, "then": b.Def("group", func() JSON { return b.group(kinds) }),
 			"else": JSON{"if": JSON{"properties": JSON{"uses": JSON{"pattern": `\.ya?ml$`}}, "required": []any{"uses"}}, "then": b.Def("part", b.part),
 				"else": b.Def("stage", func() JSON { return b.stage(kinds) })}}}

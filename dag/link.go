@@ -68,7 +68,7 @@ func findPort(ports []Port, name string) (Port, bool) {
 		if p.Name == name {
 			return p, true
 		}
-		if p.Name == Wildcard && identifier.MatchString(name) {
+		if p.Name == Wildcard && identifier().MatchString(name) {
 			p.Name = name
 			return p, true
 		}

@@ -14,9 +14,9 @@ import (
 )
 
 // identifier is what params, stages and ports may be called.
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
-var stageName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+var stageName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`) })
 
 // LoadOptions are what a pipeline's meaning depends on beside its text.
 type LoadOptions struct {
@@ -118,7 +118,7 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	var form fileForm
 	l.decoder().Decode(root, &form)
 	p := &Pipeline{Name: form.Pipeline, Description: form.Description, Experiment: form.Experiment, Tags: form.Tags, File: f, Concurrency: form.Concurrency}
-	if p.Name != "" && !stageName.MatchString(p.Name) {
+	if p.Name != "" && !stageName().MatchString(p.Name) {
 		l.errorf(root.Get("pipeline"), "name", "pipeline %q: a name has letters, digits, _ and -, and begins with a letter", p.Name)
 	}
 	before := l.problems.Len()

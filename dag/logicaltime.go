@@ -65,7 +65,15 @@ func (p *Pipeline) defaultMoment(now time.Time) Moment {
 			return MomentAt(tt, at)
 		}
 	}
-	return day(now.UTC().Truncate(24 * time.Hour))
+	return Yesterday(now)
+}
+
+// Yesterday is the logical time of a run by hand where there is no schedule.
+func Yesterday(now time.Time) Moment { return day(now.UTC().Truncate(24 * time.Hour)) }
+
+// Equal tells whether two moments are the same.
+func (m Moment) Equal(o Moment) bool {
+	return m.At.Equal(o.At) && m.Start.Equal(o.Start) && m.End.Equal(o.End) && m.Zone == o.Zone
 }
 
 // momentAt is the logical time of a run that is to be for a given moment.

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 
 	"pipe/dag/text"
 )
@@ -23,11 +24,11 @@ type Resources struct {
 // Bytes is an amount of memory: 512MiB, 4GB, 1000000.
 type Bytes int64
 
-var bytesForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT]i?)?B?$`)
+var bytesForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT]i?)?B?$`) })
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (b *Bytes) UnmarshalText(s []byte) error {
-	m := bytesForm.FindStringSubmatch(string(s))
+	m := bytesForm().FindStringSubmatch(string(s))
 	if m == nil {
 		return fmt.Errorf("%q is no amount of memory, such as 512MiB or 4GB", s)
 	}

@@ -26,7 +26,7 @@ func (l *loader) checkTrigger(n *text.Node, t *Trigger) {
 	if t.Alias != "" && !strings.Contains(t.Alias, "@") {
 		l.errorf(n.At("alias"), "value", "schedule: on.alias: %q is no alias of a model, such as textclass@champion", t.Alias)
 	}
-	if t.Webhook != "" && !identifier.MatchString(t.Webhook) {
+	if t.Webhook != "" && !identifier().MatchString(t.Webhook) {
 		l.errorf(n.At("webhook"), "name", "schedule: on.webhook: %q is no name of an environment variable; the secret itself does not belong into the file", t.Webhook)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"pipe/dag/text"
 )
@@ -20,29 +21,29 @@ import (
 
 // secretMark is what stands for a secret until the stage runs; it is made of
 // characters that an address may have in every part.
-var secretMark = regexp.MustCompile(`__secret\.([A-Za-z][A-Za-z0-9_]*?)__`)
+var secretMark = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`__secret\.([A-Za-z][A-Za-z0-9_]*?)__`) })
 
 // secretName is what ${…} holds for one.
-var secretName = regexp.MustCompile(`^\s*secret\.([A-Za-z][A-Za-z0-9_]*)\s*$`)
+var secretName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*secret\.([A-Za-z][A-Za-z0-9_]*)\s*$`) })
 
 // mentionsSecret finds an expression that would compute with a secret.
-var mentionsSecret = regexp.MustCompile(`(^|[^A-Za-z0-9_.'"])secret\s*[.\[]`)
+var mentionsSecret = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(^|[^A-Za-z0-9_.'"])secret\s*[.\[]`) })
 
 func markOf(name string) string { return "__secret." + name + "__" }
 
 // HoldsSecret tells whether a value has a secret in it, so that what it is will
 // be known only when the stage runs.
-func HoldsSecret(s string) bool { return secretMark.MatchString(s) }
+func HoldsSecret(s string) bool { return secretMark().MatchString(s) }
 
 // ShowSecrets writes each secret of a value as the pipeline does, ${secret.NAME}.
-func ShowSecrets(s string) string { return secretMark.ReplaceAllString(s, "$${secret.$1}") }
+func ShowSecrets(s string) string { return secretMark().ReplaceAllString(s, "$${secret.$1}") }
 
 // secret gives the mark for an expression that names a secret; known tells that
 // the expression is about one, well-formed or not.
 func (l *loader) secret(n *text.Node, p templatePart) (mark string, known bool) {
-	m := secretName.FindStringSubmatch(p.text)
+	m := secretName().FindStringSubmatch(p.text)
 	switch {
-	case m == nil && !mentionsSecret.MatchString(p.text):
+	case m == nil && !mentionsSecret().MatchString(p.text):
 		return "", false
 	case m == nil:
 		l.problems.Add(&text.Problem{Code: "secret", Pos: n.Pos, Text: "${" + strings.TrimSpace(p.text) + "}: nothing is computed with a secret", Hint: "write ${secret.NAME} by itself; it may stand inside of other text"})
@@ -70,7 +71,7 @@ func secretsIn(n *text.Node) (names []string) {
 		return nil
 	}
 	if s, ok := n.Value.(string); ok && strings.Contains(s, "__secret.") {
-		for _, m := range secretMark.FindAllStringSubmatch(s, -1) {
+		for _, m := range secretMark().FindAllStringSubmatch(s, -1) {
 			names = append(names, m[1])
 		}
 	}
@@ -150,7 +151,7 @@ func (x Secrets) reveal(s *Stage) (Kind, error) {
 
 func (x Secrets) putIn(n *text.Node) {
 	if s, ok := n.Value.(string); ok && strings.Contains(s, "__secret.") {
-		n.Value = secretMark.ReplaceAllStringFunc(s, func(mark string) string { return x.Values[secretMark.FindStringSubmatch(mark)[1]] })
+		n.Value = secretMark().ReplaceAllStringFunc(s, func(mark string) string { return x.Values[secretMark().FindStringSubmatch(mark)[1]] })
 	}
 	for _, it := range n.Items {
 		x.putIn(it)

@@ -15,13 +15,13 @@ import (
 // they say.
 var (
 	aliasName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\w\-]{1,255}$`) })
-	aliasVersion = regexp.MustCompile(`^[vV]\d+$`)
+	aliasVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[vV]\d+$`) })
 )
 
 // SetAlias lets an alias point to a version and records the move in the audit
 // log. A move to where it points already is not a change and not recorded.
 func (r *Registry) SetAlias(ctx context.Context, model, alias string, version int, why Audit) error {
-	if !aliasName().MatchString(alias) || aliasVersion.MatchString(alias) || strings.EqualFold(alias, "latest") {
+	if !aliasName().MatchString(alias) || aliasVersion().MatchString(alias) || strings.EqualFold(alias, "latest") {
 		return invalid("alias", alias, "alias %q must be letters, digits, _ and -, and neither \"latest\" nor like \"v3\"", alias)
 	}
 	return r.update(ctx, func(t *tx) error {

@@ -11,13 +11,14 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"pipe/artifacts"
 )
 
 // runID is what MLflow accepts as the id of a run.
-var runID = regexp.MustCompile(`^[a-zA-Z0-9][\w\-]*$`)
+var runID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][\w\-]*$`) })
 
 // CreateRun adds a run, in state Running unless n says otherwise. The
 // experiment must exist and not be deleted. An id that is taken gives
@@ -29,7 +30,7 @@ func (r *Registry) CreateRun(ctx context.Context, n NewRun) (run Run, err error)
 		}
 	}
 	switch {
-	case len(n.ID) > 256 || !runID.MatchString(n.ID):
+	case len(n.ID) > 256 || !runID().MatchString(n.ID):
 		return Run{}, invalid("run", n.ID, "run id %q must be letters, digits, _ and -, and begin with a letter or digit", n.ID)
 	case n.Status == "":
 		n.Status = Running

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -175,6 +176,7 @@ func (w *writer) loop() {
 	r := w.r
 	defer close(r.stopped)
 	defer w.conn.Close()
+	defer w.shorten()
 	group := make([]*job, 0, maxGroup)
 	for {
 		group = group[:0]
@@ -192,6 +194,20 @@ func (w *writer) loop() {
 		group = r.gather(group)
 		w.write(group)
 	}
+}
+
+// longLog is the length of the log that Close leaves to the next Open, which
+// reads it all; what is longer is copied into the file.
+const longLog = 1 << 20
+
+// shorten empties a long log. Where others use the file, it stays: they have to
+// do without nothing.
+func (w *writer) shorten() {
+	info, err := os.Stat(w.r.path + "-wal")
+	if err != nil || info.Size() <= longLog {
+		return
+	}
+	_, _ = w.conn.ExecContext(context.Background(), "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 // gather takes what waits now.

@@ -68,10 +68,10 @@ func (d *Deploy) Check(c *dag.Check) {
 	switch {
 	case d.Model == "":
 		c.Errorf("model", "a deployment needs a model")
-	case !modelName.MatchString(model) || !policy.ValidTarget(target):
+	case !modelName().MatchString(model) || !policy.ValidTarget(target):
 		c.Errorf("model", "a model is named as textclass@champion, textclass/3 or textclass, not %q", d.Model)
 	}
-	if d.Name != "" && !modelName.MatchString(d.Name) {
+	if d.Name != "" && !modelName().MatchString(d.Name) {
 		c.Errorf("name", "a name has letters, digits, _, . and - and begins with none of the last two; it is %q", d.Name)
 	}
 	if d.Canary != nil && !policy.ValidTarget(d.Canary.Target) {

@@ -67,9 +67,9 @@ func (r *Register) Ports() (in, out []dag.Port) {
 // The names that a registry takes, so that a wrong one is refused before the
 // training and not after it. Aliases follow MLflow's rule.
 var (
-	modelName  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+	modelName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`) })
 	aliasName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`) })
-	aliasTaken = regexp.MustCompile(`^(?i:latest|v[0-9]+)$`)
+	aliasTaken = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?i:latest|v[0-9]+)$`) })
 )
 
 // Check implements dag.Kind.
@@ -77,14 +77,14 @@ func (r *Register) Check(c *dag.Check) {
 	switch {
 	case r.Model == "":
 		c.Errorf("model", "a model needs a name")
-	case !modelName.MatchString(r.Model):
+	case !modelName().MatchString(r.Model):
 		c.Errorf("model", "a name has letters, digits, _, . and - and begins with none of the last two; it is %q", r.Model)
 	}
 	switch {
 	case r.Alias == "":
 	case !aliasName().MatchString(r.Alias):
 		c.Errorf("alias", "an alias has letters, digits, _ and -, at most 255 of them; it is %q", r.Alias)
-	case aliasTaken.MatchString(r.Alias):
+	case aliasTaken().MatchString(r.Alias):
 		c.Errorf("alias", "%q would be mistaken for a version; an alias is neither latest nor like v3", r.Alias)
 	}
 	if r.When == "" {

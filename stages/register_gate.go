@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"pipe/dag"
 	"pipe/dag/expr"
@@ -91,13 +92,13 @@ func values(metrics map[string]float64) map[string]any {
 	return out
 }
 
-var metricInExpression = regexp.MustCompile(`metrics\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)`)
+var metricInExpression = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`metrics\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)`) })
 
 // verdict tells the values that decided: "accuracy is 0.8123, champion version
 // 2 has 0.79; the condition holds".
 func verdict(when string, holds bool, alias string, metrics map[string]float64, champion *dag.ModelVersion) string {
 	var names []string
-	for _, m := range metricInExpression.FindAllStringSubmatch(when, -1) {
+	for _, m := range metricInExpression().FindAllStringSubmatch(when, -1) {
 		if !slices.Contains(names, m[1]) {
 			names = append(names, m[1])
 		}

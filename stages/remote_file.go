@@ -24,6 +24,9 @@ type RemoteFile struct {
 // in the store.
 const filePort = "file"
 
+// Pinned implements dag.Pinned.
+func (r *RemoteFile) Pinned() {}
+
 // locked reads the address and the lock file. A digest from the lock becomes part
 // of the configuration and so of the key.
 func (r *RemoteFile) locked(c *dag.Check) (a *fetch.Address, known fetch.Entry) {

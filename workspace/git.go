@@ -2,7 +2,9 @@ package workspace
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"pipe/registry"
@@ -12,6 +14,9 @@ import (
 // or a machine without it, has none: that is no error. One call tells all, for
 // a run with nothing to do is over before two of them.
 func gitState(ctx context.Context) registry.Git {
+	if !inGit() {
+		return registry.Git{}
+	}
 	out, err := exec.CommandContext(ctx, "git", "status", "--porcelain=v2", "--branch", "--untracked-files=no").Output()
 	if err != nil {
 		return registry.Git{}
@@ -31,4 +36,24 @@ func gitState(ctx context.Context) registry.Git {
 		return registry.Git{}
 	}
 	return g
+}
+
+// inGit tells whether git could find a repository from here, by its own rules:
+// to ask it costs more than a small run.
+func inGit() bool {
+	if os.Getenv("GIT_DIR") != "" {
+		return true
+	}
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Lstat(filepath.Join(dir, ".git")); missing == nil {
+			return true
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return false
+		}
+		dir = above
+	}
+	return true
 }

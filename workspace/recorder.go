@@ -52,12 +52,12 @@ const (
 	gatherMax = 250
 )
 
-func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
+func (w *Workspace) record(a *about, id string, o RunOptions) *recorder {
 	self := registry.Self()
 	r := &recorder{
-		registry: w.Registry, store: w.Store, exp: p.ExperimentName(), goesOn: o.ID != "",
-		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: p.Name, PipelineText: string(p.File.Data), User: username(),
-			Params: params(p), Tags: registry.Pairs(tags(p, o)), Process: &self},
+		registry: w.Registry, store: w.Store, exp: a.Experiment, goesOn: o.ID != "",
+		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: a.Pipeline, PipelineText: string(a.text), User: username(),
+			Params: a.Params, Tags: registry.Pairs(tags(a, o)), Process: &self},
 		pending: map[string]*registry.StageRecord{}, stages: map[string]registry.Stage{},
 		wake: make(chan struct{}, 1), many: make(chan struct{}, 1), flushed: make(chan chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -66,9 +66,9 @@ func (w *Workspace) record(p *dag.Pipeline, id string, o RunOptions) *recorder {
 }
 
 // tags joins the pipeline's tags with the run's own, which win.
-func tags(p *dag.Pipeline, o RunOptions) map[string]string {
-	all := make(map[string]string, len(p.Tags)+len(o.Tags))
-	maps.Copy(all, p.Tags)
+func tags(a *about, o RunOptions) map[string]string {
+	all := make(map[string]string, len(a.Tags)+len(o.Tags))
+	maps.Copy(all, a.Tags)
 	maps.Copy(all, o.Tags)
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"pipe/dag"
+	"pipe/registry"
 )
 
 // RunOptions say how a pipeline is run here.
@@ -27,6 +28,7 @@ type RunOptions struct {
 	Sink      dag.Sink                // sees the events beside the journal and the registry
 	Remote    string                  // the address of a remote that results are taken from and given to; "" for none
 	Warn      func(error)             // is told what is wrong with the remote, which fails no run
+	Memo      *Memo                   // where the run leaves a memo; nil for nowhere
 }
 
 // Request is what was asked for when a run began. It is kept in the run's
@@ -66,32 +68,65 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 			return "", nil, err
 		}
 	}
-	journal, err := dag.CreateJournal(w.RunDir(id), p.File.Data)
-	if err != nil {
-		return "", nil, err
-	}
-	if err := w.keepRequest(id, p, o.Selection); err != nil {
-		return "", nil, errors.Join(err, journal.Close())
-	}
 	shared := w.share(ctx, o)
-	rec := w.record(p, id, o)
+	if shared != nil {
+		defer shared.close()
+	}
+	memoist := o.Memo.memoist(p)
+	a := aboutOf(p, o.Selection)
+	res, err = w.tell(id, a, o, func(told dag.Sinks, rec *recorder) (*dag.Result, error) {
+		run := dag.RunOptions{
+			ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: told,
+			Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets, Decisions: o.Decisions,
+		}
+		if shared != nil {
+			run.Remote = shared
+		}
+		if memoist != nil {
+			run.Sink = append(told, memoist)
+		}
+		return dag.Run(ctx, p, run)
+	})
+	if err == nil && memoist != nil {
+		w.keepMemo(o.Memo, a, memoist.Memo())
+	}
+	return id, res, err
+}
+
+// about is what is written down of a run beside its events.
+type about struct {
+	Experiment string
+	Pipeline   string
+	Params     []registry.Pair
+	Tags       map[string]string
+	Request    Request
+	text       []byte // of the pipeline
+}
+
+func aboutOf(p *dag.Pipeline, sel dag.Selection) *about {
+	return &about{Experiment: p.ExperimentName(), Pipeline: p.Name, Params: params(p), Tags: p.Tags, Request: requestOf(p, sel), text: p.File.Data}
+}
+
+// tell writes a run down, in its folder and in the registry, while carry out
+// sends its events.
+func (w *Workspace) tell(id string, a *about, o RunOptions, carryOut func(dag.Sinks, *recorder) (*dag.Result, error)) (*dag.Result, error) {
+	journal, err := dag.CreateJournal(w.RunDir(id), a.text)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.keepRequest(id, &a.Request); err != nil {
+		return nil, errors.Join(err, journal.Close())
+	}
+	rec := w.record(a, id, o)
 	sinks := dag.Sinks{journal, rec}
 	if o.Sink != nil {
 		sinks = append(sinks, o.Sink)
 	}
-	run := dag.RunOptions{
-		ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: sinks,
-		Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets, Decisions: o.Decisions,
-	}
-	if shared != nil {
-		run.Remote = shared
-		defer shared.close()
-	}
-	res, err = dag.Run(ctx, p, run)
-	return id, res, errors.Join(err, rec.Close(), journal.Close())
+	res, err := carryOut(sinks, rec)
+	return res, errors.Join(err, rec.Close(), journal.Close())
 }
 
-func (w *Workspace) keepRequest(id string, p *dag.Pipeline, sel dag.Selection) error {
+func requestOf(p *dag.Pipeline, sel dag.Selection) Request {
 	r := Request{File: p.File.Name, Selection: sel, Params: map[string]string{}, Moment: p.Moment}
 	for _, q := range p.Params {
 		if q.Set {
@@ -104,6 +139,10 @@ func (w *Workspace) keepRequest(id string, p *dag.Pipeline, sel dag.Selection) e
 			r.Files[f.Name] = string(f.Data)
 		}
 	}
+	return r
+}
+
+func (w *Workspace) keepRequest(id string, r *Request) error {
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(w.RunDir(id), requestFile), b, 0o666)

@@ -48,14 +48,17 @@ func Open(ctx context.Context, dir string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
+	return open(ctx, dir, store)
+}
+
+// open is Open for a store that is open; it is closed where the error is not
+// nil.
+func open(ctx context.Context, dir string, store *artifacts.Store) (*Workspace, error) {
+	// Runs whose process was killed are told apart from those that go on.
 	reg, err := registry.Open(ctx, filepath.Join(dir, "registry.db"))
 	if err != nil {
 		store.Close()
 		return nil, err
-	}
-	// Runs whose process was killed are told apart from those that go on.
-	if _, err := reg.Reap(ctx); err != nil {
-		return nil, errors.Join(err, reg.Close(), store.Close())
 	}
 	w := &Workspace{Dir: dir, Store: store, Registry: reg, Kinds: all.Kinds()}
 	if w.Lost, err = w.countLost(ctx); err != nil {
@@ -111,23 +114,29 @@ func OpenExisting(ctx context.Context, dir string) (*Workspace, error) {
 }
 
 // OpenMeanwhile opens a folder that is there while load does something else,
-// and one that is not there after it: a pipeline that turns out to be wrong
-// leaves no folder behind. The error is load's, if it has one.
-func OpenMeanwhile(ctx context.Context, dir string, load func() error) (*Workspace, error) {
-	open := sync.OnceValues(func() (*Workspace, error) { return Open(ctx, dir) })
-	_, missing := os.Stat(dir)
-	if missing == nil {
-		go open()
+// which may look into its store; and one that is not there after it, with no
+// store for load: a pipeline that turns out to be wrong leaves no folder behind.
+// The error is load's, if it has one.
+func OpenMeanwhile(ctx context.Context, dir string, load func(*artifacts.Store) error) (*Workspace, error) {
+	if _, err := os.Stat(dir); err != nil {
+		if err := load(nil); err != nil {
+			return nil, err
+		}
+		return Open(ctx, dir)
 	}
-	if err := load(); err != nil {
-		if missing == nil {
-			if w, openErr := open(); openErr == nil {
-				err = errors.Join(err, w.Close())
-			}
+	store, err := artifacts.Open(dir)
+	if err != nil {
+		return nil, errors.Join(load(nil), err)
+	}
+	opened := sync.OnceValues(func() (*Workspace, error) { return open(ctx, dir, store) })
+	go opened()
+	if err := load(store); err != nil {
+		if w, openErr := opened(); openErr == nil {
+			err = errors.Join(err, w.Close())
 		}
 		return nil, err
 	}
-	return open()
+	return opened()
 }
 
 // Close closes both.

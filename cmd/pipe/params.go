@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,26 +40,50 @@ func (p *params) momentFlag(f *pflag.FlagSet) {
 
 // load reads and checks a pipeline file with these params.
 func (p *params) load(ctx context.Context, file string) (*dag.Pipeline, error) {
+	o, err := p.options()
+	if err != nil {
+		return nil, err
+	}
+	return workspace.LoadFile(ctx, file, o)
+}
+
+// options are what a pipeline is loaded with.
+func (p *params) options() (dag.LoadOptions, error) {
 	o := dag.LoadOptions{Params: map[string]string{}, Lookup: paramOfEnvironment, Moment: p.moment}
 	for _, g := range p.given {
 		name, value, ok := strings.Cut(g, "=")
 		if !ok || name == "" {
-			return nil, usageError{fmt.Errorf("-p takes name=value, not %q", g)}
+			return o, usageError{fmt.Errorf("-p takes name=value, not %q", g)}
 		}
 		o.Params[name] = value
 	}
 	var err error
 	if o.At, err = dag.ParseInstant(p.at, time.UTC); err != nil {
-		return nil, usageError{fmt.Errorf("--at: %w", err)}
+		return o, usageError{fmt.Errorf("--at: %w", err)}
 	}
 	if p.file != "" {
 		data, err := os.ReadFile(p.file)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("read the params: %w", err)}
+			return o, usageError{fmt.Errorf("read the params: %w", err)}
 		}
 		o.ParamsFile = &text.File{Name: p.file, Data: data}
 	}
-	return workspace.LoadFile(ctx, file, o)
+	return o, nil
+}
+
+// setBy is all that options takes the values of params from, as one list.
+func (p *params) setBy(o dag.LoadOptions) []string {
+	var file string
+	if o.ParamsFile != nil {
+		file = string(o.ParamsFile.Data)
+	}
+	all := append([]string{file}, p.given...)
+	for _, v := range slices.Sorted(slices.Values(os.Environ())) {
+		if strings.HasPrefix(v, paramVariable) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 func paramOfEnvironment(name string) (string, bool) {

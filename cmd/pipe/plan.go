@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/workspace"
 )
@@ -22,7 +23,7 @@ func (a *app) planCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			var p *dag.Pipeline
-			w, err := workspace.OpenMeanwhile(ctx, a.store, func() (err error) {
+			w, err := workspace.OpenMeanwhile(ctx, a.store, func(*artifacts.Store) (err error) {
 				p, err = set.load(ctx, args[0])
 				return err
 			})

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"pipe/artifacts"
 	"pipe/cmd/pipe/view"
 	"pipe/dag"
 	"pipe/workspace"
@@ -80,15 +81,24 @@ func (r *runner) checkFlags() error {
 	return nil
 }
 
-// once loads the file and runs it.
+// once loads the file and runs it; where a memo knows that nothing has changed,
+// it is not even read.
 func (r *runner) once(cmd *cobra.Command, file string) error {
 	if err := r.checkFlags(); err != nil {
 		return err
 	}
 	ctx := cmd.Context()
+	how, err := r.params.options()
+	if err != nil {
+		return err
+	}
+	r.Memo = nil
+	if r.plain(how) {
+		r.Memo = workspace.FindMemo(r.app.store, file, r.params.setBy(how))
+	}
 	var p *dag.Pipeline
-	w, err := workspace.OpenMeanwhile(ctx, r.app.store, func() (err error) {
-		if p, err = r.params.load(ctx, file); err != nil {
+	load := func() (err error) {
+		if p, err = workspace.LoadFile(ctx, file, how); err != nil {
 			return err
 		}
 		r.reads = r.reads[:0]
@@ -96,20 +106,46 @@ func (r *runner) once(cmd *cobra.Command, file string) error {
 			r.reads = append(r.reads, f.Name)
 		}
 		return p.CheckSelection(r.Selection)
+	}
+	var unchanged []dag.Event
+	w, err := workspace.OpenMeanwhile(ctx, r.app.store, func(store *artifacts.Store) error {
+		if unchanged = r.Memo.Recall(store); unchanged != nil {
+			return nil
+		}
+		return load()
 	})
 	if err != nil {
 		return err
 	}
 	defer w.Close()
+	if unchanged != nil {
+		return r.repeat(ctx, cmd, w, unchanged)
+	}
 	if r.dryRun {
 		return showPlan(cmd, w, p, dag.PlanOptions{Selection: r.Selection}, r.json)
 	}
 	return r.execute(ctx, cmd, w, p)
 }
 
+// plain tells whether a run is of a whole pipeline, now, with nothing asked for
+// beside what is not up to date.
+func (r *runner) plain(how dag.LoadOptions) bool {
+	return len(r.Targets)+len(r.From)+len(r.Force) == 0 && !r.Verify && !r.dryRun && !r.watch && r.Remote == "" && r.continues == "" && how.At.IsZero() && how.Moment.At.IsZero()
+}
+
+// repeat is execute for a pipeline that has not changed.
+func (r *runner) repeat(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, events []dag.Event) error {
+	v := newView(cmd.OutOrStdout(), view.Memorized(r.Memo.Stages()), r.json, r.quiet)
+	o := r.RunOptions
+	o.Sink = v
+	id, res, err := w.Repeat(ctx, events, o)
+	v.Close()
+	return r.summarize(cmd, id, res, err)
+}
+
 // execute runs a checked pipeline and shows how it goes.
 func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, p *dag.Pipeline) error {
-	v := newView(cmd.OutOrStdout(), p, r.json, r.quiet)
+	v := newView(cmd.OutOrStdout(), view.Rows(p), r.json, r.quiet)
 	o := r.RunOptions
 	o.Sink = v
 	o.Warn = func(err error) { fmt.Fprintln(cmd.ErrOrStderr(), "pipe:", err) }
@@ -132,6 +168,11 @@ func (r *runner) execute(ctx context.Context, cmd *cobra.Command, w *workspace.W
 		id, res, err = w.Run(ctx, p, o)
 	}
 	v.Close()
+	return r.summarize(cmd, id, res, err)
+}
+
+// summarize tells what a run came to.
+func (r *runner) summarize(cmd *cobra.Command, id string, res *dag.Result, err error) error {
 	if r.json || res == nil {
 		return shown(err, r.json)
 	}
@@ -159,15 +200,15 @@ func shown(err error, was bool) error {
 	return errors.Join(errShown, err)
 }
 
-func newView(out io.Writer, p *dag.Pipeline, asJSON, quiet bool) view.View {
+func newView(out io.Writer, rows []view.Row, asJSON, quiet bool) view.View {
 	if asJSON {
 		return view.NewJSON(out)
 	}
 	if quiet {
-		return view.NewPlain(io.Discard, p)
+		return view.NewPlain(io.Discard, rows)
 	}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		return view.NewLive(out, p, os.Getenv("NO_COLOR") == "", func() (int, int) {
+		return view.NewLive(out, rows, os.Getenv("NO_COLOR") == "", func() (int, int) {
 			columns, rows, err := term.GetSize(int(f.Fd()))
 			if err != nil || columns <= 0 || rows <= 0 {
 				return 80, 24
@@ -175,5 +216,5 @@ func newView(out io.Writer, p *dag.Pipeline, asJSON, quiet bool) view.View {
 			return columns, rows
 		})
 	}
-	return view.NewPlain(out, p)
+	return view.NewPlain(out, rows)
 }

@@ -115,7 +115,7 @@ var base = sync.OnceValues(func() (*cel.Env, error) {
 	)
 })
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
 // NewScope prepares expressions over vars. A variable whose name is no CEL
 // identifier (a column "unit price") is left out: it is reached through a map.
@@ -127,7 +127,7 @@ func NewScope(vars Vars) (*Scope, error) {
 	objects := provider{Provider: b.CELTypeProvider(), fields: map[string]Vars{}}
 	opts := []cel.EnvOption{}
 	for _, name := range vars.Names() {
-		if identifier.MatchString(name) {
+		if identifier().MatchString(name) {
 			opts = append(opts, cel.Variable(name, vars[name].cel))
 			objects.add(vars[name])
 		}
@@ -219,21 +219,21 @@ func (s *Scope) Compile(source string, want ...Type) (*Program, error) {
 }
 
 var (
-	undeclared = regexp.MustCompile(`undeclared reference to '([^']+)'`)
-	noField    = regexp.MustCompile(`undefined field '([^']+)'`)
-	suffix     = regexp.MustCompile(` \(in container '[^']*'\)`)
+	undeclared = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`undeclared reference to '([^']+)'`) })
+	noField    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`undefined field '([^']+)'`) })
+	suffix     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` \(in container '[^']*'\)`) })
 )
 
 // explain turns CEL's first complaint into ours, with a near name where the
 // mistake is one of spelling.
 func (s *Scope) explain(source string, issues *cel.Issues) error {
 	first := issues.Errors()[0]
-	e := &Error{Line: first.Location.Line(), Col: first.Location.Column() + 1, Text: suffix.ReplaceAllString(first.Message, "")}
-	if m := undeclared.FindStringSubmatch(first.Message); m != nil {
+	e := &Error{Line: first.Location.Line(), Col: first.Location.Column() + 1, Text: suffix().ReplaceAllString(first.Message, "")}
+	if m := undeclared().FindStringSubmatch(first.Message); m != nil {
 		name := strings.TrimPrefix(m[1], ".")
 		e.Text = fmt.Sprintf("nothing is named %q here", name)
 		e.Hint = s.near(name, append(s.vars.Names(), s.functions...))
-	} else if m := noField.FindStringSubmatch(first.Message); m != nil {
+	} else if m := noField().FindStringSubmatch(first.Message); m != nil {
 		e.Col++ // CEL points at the dot
 		e.Text = fmt.Sprintf("there is no field %q", m[1])
 		e.Hint = s.near(m[1], s.fieldsOf(source, first.Location.Line(), first.Location.Column()))

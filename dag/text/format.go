@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Format writes a pipeline file in one way, line by line, so that comments, the
@@ -50,7 +51,7 @@ func same(a, b *Node) bool {
 }
 
 // blockScalar ends a line that text follows whose every character counts.
-var blockScalar = regexp.MustCompile(`(^|[:\-] |[:\-] *[&!][^ ]* )[|>][0-9+-]*\s*(#.*)?$`)
+var blockScalar = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(^|[:\-] |[:\-] *[&!][^ ]* )[|>][0-9+-]*\s*(#.*)?$`) })
 
 // level is an indentation as it was and as it is to be.
 type level struct{ old, new int }
@@ -201,7 +202,7 @@ func (f *formatter) content(body string, old int) {
 	}
 	f.put(body, new)
 	f.scan(body)
-	if f.depth == 0 && f.quote == 0 && blockScalar.MatchString(body) {
+	if f.depth == 0 && f.quote == 0 && blockScalar().MatchString(body) {
 		f.inBlock, f.block = true, old
 	}
 }

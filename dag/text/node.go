@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -103,7 +104,7 @@ func Word(s string, at Pos) *Node {
 	switch {
 	case s == "":
 		n.Value = nil
-	case wordNumber.MatchString(s):
+	case wordNumber().MatchString(s):
 		n.Value = Plain(s, "!!float")
 		if v, err := strconv.ParseInt(s, 10, 64); err == nil {
 			n.Value = v
@@ -114,7 +115,9 @@ func Word(s string, at Pos) *Node {
 	return n
 }
 
-var wordNumber = regexp.MustCompile(`^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`)
+var wordNumber = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`)
+})
 
 // What names the node's shape for messages.
 func (n *Node) What() string {
@@ -198,21 +201,23 @@ func parseYAML(data []byte) (doc *yaml.Node, err error) {
 	return doc, nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?(.*)$`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?(.*)$`)
+})
 
-var parserError = regexp.MustCompile(`^did not find expected ('|node content|key|<)`)
+var parserError = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^did not find expected ('|node content|key|<)`) })
 
 func syntaxProblem(f *File, err error) *Problem {
 	msg := strings.ReplaceAll(err.Error(), "\n", " ")
 	line := 1
-	if m := yamlLine.FindStringSubmatch(msg); m != nil {
+	if m := yamlLine().FindStringSubmatch(msg); m != nil {
 		if m[1] != "" {
 			line, _ = strconv.Atoi(m[1])
 		}
 		msg = m[2]
 		// The library counts the lines of its parser's errors, not those of its
 		// scanner's, from zero.
-		if parserError.MatchString(msg) {
+		if parserError().MatchString(msg) {
 			line++
 		}
 	}

@@ -105,7 +105,7 @@ func (s *Server) mayModels(ctx context.Context, metrics ...registry.Metric) erro
 // mayFile is may for a file of the artifact proxy, which belongs to the
 // experiment that its path begins with.
 func (s *Server) mayFile(ctx context.Context, need auth.Level, path string) error {
-	if m := madeModel.FindStringSubmatch(path); m != nil && need == auth.Read {
+	if m := madeModel().FindStringSubmatch(path); m != nil && need == auth.Read {
 		return s.mayMade(ctx, m[1])
 	}
 	first, _, _ := strings.Cut(path, "/")

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // local are the schemes that name something on the server's own machine, or
@@ -11,14 +12,14 @@ import (
 // do.
 var local = map[string]bool{"file": true, "sqlite": true, "local": true, "data": true, "javascript": true, "jar": true}
 
-var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.\-]*:`)
+var scheme = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.\-]*:`) })
 
 // checkLocation refuses what points, or might point after one more decoding,
 // into the server's own file system: no scheme, file:, a ".." however encoded,
 // backslashes, and the parts of a URI that stores ignore or misread (query,
 // fragment, parameters).
 func checkLocation(uri, what string) error {
-	prefix := strings.ToLower(strings.TrimSuffix(scheme.FindString(uri), ":"))
+	prefix := strings.ToLower(strings.TrimSuffix(scheme().FindString(uri), ":"))
 	switch {
 	case prefix == "" || local[prefix] || len(prefix) == 1:
 		return invalid("Invalid %s: '%s'. To use a local path as a model version source or artifact location, it would have to be on the client's machine; this server serves none of its own files. Use mlflow-artifacts: or the URI of a store.", what, clip(uri))
@@ -50,7 +51,7 @@ func hasControl(s string) bool {
 
 // drive is a Windows drive letter, and scheme a URI: neither is a relative
 // path to everybody who reads it.
-var drive = regexp.MustCompile(`^[A-Za-z]:`)
+var drive = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]:`) })
 
 // checkPath accepts a relative path of an artifact: no absolute or empty
 // segment, no "." or "..", no backslash, scheme or control character, in any
@@ -61,7 +62,7 @@ func checkPath(path string) error {
 	}
 	for s, i := path, 0; ; i++ {
 		if i == 8 || strings.ContainsAny(s, "\\\x00") || hasControl(s) || hasDots(s) || strings.HasPrefix(s, "/") ||
-			drive.MatchString(s) || strings.Contains(s, "://") || strings.HasPrefix(strings.ToLower(s), "file:") {
+			drive().MatchString(s) || strings.Contains(s, "://") || strings.HasPrefix(strings.ToLower(s), "file:") {
 			return invalid("Invalid path")
 		}
 		once, err := url.PathUnescape(s)

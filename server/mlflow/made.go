@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"sync"
 
 	"pipe/registry"
 	"pipe/server/auth"
@@ -24,8 +25,8 @@ type Made interface {
 const modelsFolder = "models/"
 
 var (
-	madeModel = regexp.MustCompile(`^models/([0-9a-f]{64})(?:/(.*))?$`)
-	madeRun   = regexp.MustCompile(`^[0-9]+/([0-9a-f]{32})/artifacts(?:/(.*))?$`)
+	madeModel = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^models/([0-9a-f]{64})(?:/(.*))?$`) })
+	madeRun   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+/([0-9a-f]{32})/artifacts(?:/(.*))?$`) })
 )
 
 // made finds the file system that a path of the proxy lies in, and the path
@@ -34,10 +35,10 @@ func (s *Server) made(ctx context.Context, p string) (fsys fs.FS, rest string, e
 	if s.opt.Made == nil {
 		return nil, "", nil
 	}
-	if m := madeModel.FindStringSubmatch(p); m != nil {
+	if m := madeModel().FindStringSubmatch(p); m != nil {
 		fsys, err = s.opt.Made.Model(ctx, m[1])
 		rest = m[2]
-	} else if m := madeRun.FindStringSubmatch(p); m != nil {
+	} else if m := madeRun().FindStringSubmatch(p); m != nil {
 		fsys, err = s.opt.Made.Run(ctx, m[1])
 		rest = m[2]
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"pipe/registry"
 	"pipe/server/auth"
@@ -113,11 +114,11 @@ func (s *Server) aliasRoutes() {
 	})
 }
 
-var aliasName = regexp.MustCompile(`^[\w\-]*$`)
+var aliasName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\w\-]*$`) })
 
 func checkAlias(alias string) error {
 	switch {
-	case !aliasName.MatchString(alias):
+	case !aliasName().MatchString(alias):
 		return invalid("Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", clip(alias))
 	case len(alias) > 255:
 		return tooManyCharacters("Registered model alias name", 255)

@@ -96,7 +96,7 @@ func execute(page, name string, data any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-var postForm = regexp.MustCompile(`<form [^>]*method="post"[^>]*>`)
+var postForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`<form [^>]*method="post"[^>]*>`) })
 
 // withToken puts the session's token into every form that changes something, so
 // that no template can forget it. What people wrote cannot look like a form: a
@@ -106,7 +106,7 @@ func withToken(body []byte, token string) []byte {
 		return body
 	}
 	field := []byte(`<input type="hidden" name="csrf" value="` + template.HTMLEscapeString(token) + `">`)
-	return postForm.ReplaceAllFunc(body, func(form []byte) []byte { return append(form[:len(form):len(form)], field...) })
+	return postForm().ReplaceAllFunc(body, func(form []byte) []byte { return append(form[:len(form):len(form)], field...) })
 }
 
 // part writes a named piece of a page, for the script to put in.

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -193,9 +194,9 @@ func (d *download) size() int64 {
 }
 
 // ValidSHA256 tells whether s is a digest as sha256sum prints it.
-func ValidSHA256(s string) bool { return sha256Form.MatchString(s) }
+func ValidSHA256(s string) bool { return sha256Form().MatchString(s) }
 
-var sha256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var sha256Form = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
 
 // from opens the part to append to; what says which version of the file it
 // belongs to. A part of another version is thrown away.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -42,11 +43,11 @@ func (k *SQL) Ports() (in, out []dag.Port) {
 		[]dag.Port{{Name: dag.Out, Type: artifacts.Table, Doc: "the rows of the result"}}
 }
 
-var memoryLimit = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?(KiB|MiB|GiB|TiB|KB|MB|GB|TB)$`)
+var memoryLimit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+(\.[0-9]+)?(KiB|MiB|GiB|TiB|KB|MB|GB|TB)$`) })
 
 // Check implements dag.Kind: DuckDB binds the query to empty views.
 func (k *SQL) Check(c *dag.Check) {
-	if !memoryLimit.MatchString(k.MemoryLimit) {
+	if !memoryLimit().MatchString(k.MemoryLimit) {
 		c.Errorf("memory_limit", "must be a number with a unit, as 512MiB or 2GiB, is %q", k.MemoryLimit)
 		return
 	}

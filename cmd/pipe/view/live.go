@@ -29,12 +29,12 @@ type Live struct {
 
 // NewLive makes a view for a terminal of the given size and starts to draw,
 // with colours or (https://no-color.org) without.
-func NewLive(w io.Writer, p *dag.Pipeline, colour bool, size func() (columns, rows int)) *Live {
+func NewLive(w io.Writer, rows []Row, colour bool, size func() (columns, rows int)) *Live {
 	v := &Live{w: w, colour: colour, size: size, now: time.Now, byName: map[string]*stage{}, stop: make(chan struct{})}
-	for _, s := range p.Order {
-		st := &stage{name: s.Name, kind: s.Info.Name, effect: s.Info.Effect}
+	for _, r := range rows {
+		st := &stage{name: r.Name, kind: r.Kind, effect: r.Effect}
 		v.stages = append(v.stages, st)
-		v.byName[s.Name] = st
+		v.byName[r.Name] = st
 	}
 	v.stopped.Add(1)
 	go v.loop()

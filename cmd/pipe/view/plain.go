@@ -17,14 +17,12 @@ type Plain struct {
 	width  int // of the longest stage name
 }
 
-// NewPlain makes a line-by-line view of a pipeline's run; the pipeline only
-// lends the width of its stages' names and may be nil.
-func NewPlain(w io.Writer, p *dag.Pipeline) *Plain {
+// NewPlain makes a line-by-line view of a run; the rows only lend the width of
+// their names and may be nil.
+func NewPlain(w io.Writer, rows []Row) *Plain {
 	v := &Plain{w: w, stages: map[string]*stage{}}
-	if p != nil {
-		for _, s := range p.Stages {
-			v.width = max(v.width, len(s.Name))
-		}
+	for _, r := range rows {
+		v.width = max(v.width, len(r.Name))
 	}
 	return v
 }

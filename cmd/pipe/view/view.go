@@ -14,6 +14,30 @@ import (
 	"pipe/dag"
 )
 
+// Row is what a view shows of a stage before anything has happened to it.
+type Row struct {
+	Name, Kind string
+	Effect     bool
+}
+
+// Rows are the stages of a pipeline, each after its inputs.
+func Rows(p *dag.Pipeline) []Row {
+	rows := make([]Row, len(p.Order))
+	for i, s := range p.Order {
+		rows[i] = Row{Name: s.Name, Kind: s.Info.Name, Effect: s.Info.Effect}
+	}
+	return rows
+}
+
+// Memorized are the same of a memo.
+func Memorized(stages []dag.MemoStage) []Row {
+	rows := make([]Row, len(stages))
+	for i, s := range stages {
+		rows[i] = Row{Name: s.Name, Kind: s.Kind}
+	}
+	return rows
+}
+
 // stage is what a view knows of one stage.
 type stage struct {
 	name, kind string
