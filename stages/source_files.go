@@ -114,7 +114,7 @@ func (s *SourceFiles) Run(ctx context.Context, env *dag.Env) error {
 	}
 	place, name := string(s.Path), string(s.Path)
 	if env.Has("in") {
-		if place, err = s.unstore(env); err != nil {
+		if place, err = unstore(env, "in"); err != nil {
 			return err
 		}
 		name = "the input"
@@ -197,25 +197,25 @@ func (s *SourceFiles) Run(ctx context.Context, env *dag.Env) error {
 	return nil
 }
 
-// unstore makes the input a folder or an archive of the file system.
-func (s *SourceFiles) unstore(env *dag.Env) (string, error) {
+// unstore makes the folder or the file on a port one of the file system.
+func unstore(env *dag.Env, port string) (string, error) {
 	dir, err := env.Temp()
 	if err != nil {
 		return "", err
 	}
-	place := filepath.Join(dir, "in")
-	ref, err := env.Input("in")
+	place := filepath.Join(dir, port)
+	ref, err := env.Input(port)
 	if err != nil {
 		return "", err
 	}
 	if ref.IsFolder() {
-		folder, err := env.Folder("in")
+		folder, err := env.Folder(port)
 		if err != nil {
 			return "", err
 		}
 		return place, folder.Extract(place)
 	}
-	object, err := env.OpenFile("in")
+	object, err := env.OpenFile(port)
 	if err != nil {
 		return "", err
 	}
