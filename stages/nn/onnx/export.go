@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,8 @@ const (
 )
 
 // Export writes the network as an ONNX model that computes what Predict does. The
-// batch is a free dimension; all others are those of the network. Errors name the
+// batch is a free dimension; all others are those of the network. Its description is
+// kept in metadata_props beside the given ones, for Import. Errors name the
 // layer. Equal networks and options give equal bytes.
 func Export(w io.Writer, net *nn.Network, o Options) error {
 	m, err := NewModel(net, o)
@@ -69,7 +71,13 @@ func NewModel(net *nn.Network, o Options) (*Model, error) {
 		return nil, fmt.Errorf("onnx: the exported form gives %v and the network %v", x.shape, net.OutShape())
 	}
 	g.nodes = append(g.nodes, &Node{Name: Output, Op: "Identity", Inputs: []string{x.name}, Outputs: []string{Output}})
-	return g.model(input, x, o), nil
+	m := g.model(input, x, o)
+	description, err := json.Marshal(net)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	m.Metadata = append(m.Metadata, Property{networkProperty, string(description)})
+	return m, nil
 }
 
 // inputOf describes what goes into a network.

@@ -12,8 +12,9 @@ import (
 	"pipe/stages/nn"
 )
 
-// Import reads a model of size bytes as a network. It knows the operators of
-// networks of convolutions and dense layers, with residual connections and
+// Import reads a model of size bytes as a network. What Export has written comes
+// back as it was, whatever its layers. Of other models it knows the operators of
+// networks of convolutions, dense and recurrent layers, with residual connections and
 // branches, as this package and PyTorch write them; unknown operators are all
 // named in one error. Whatever layout the model reads, the network reads images as
 // (height, width, channels) and sequences as (time, channels). The batch must be
@@ -31,6 +32,9 @@ func Import(r io.ReaderAt, size int64) (*nn.Network, error) {
 }
 
 func (m *Model) network() (*nn.Network, error) {
+	if net := m.own(); net != nil {
+		return net, nil
+	}
 	if err := m.Graph.unknown(); err != nil {
 		return nil, err
 	}

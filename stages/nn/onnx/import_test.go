@@ -7,14 +7,15 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"pipe/stages/nn"
 )
 
-// importable are the cases that come back from ONNX; the others have operators
-// that Import does not know.
+// importable are the cases that come back by their operators, without the network's
+// description.
 var importable = []networkCase{
 	{"dense", numbers, `{"dense":{"units":5,"activation":"relu"}},{"dense":{"units":3,"use_bias":false}},{"batch_norm":{}},{"dense":{"units":"classes","activation":"softmax"}}`},
 	{"dense_time", steps, `{"dense":{"units":5,"activation":"tanh"}},{"dense":{"units":3,"use_bias":false}},{"flatten":{}},{"dense":{"units":2,"activation":"sigmoid"}}`},
@@ -50,13 +51,66 @@ func predictions(t *testing.T, net *nn.Network, e *example) []float32 {
 }
 
 func TestImportReadsWhatExportWrites(t *testing.T) {
-	for _, c := range importable {
+	for _, c := range allCases() {
 		e := newExample(t, c.name, c.input, c.layers)
 		var b bytes.Buffer
-		if err := Export(&b, e.net, Options{}); err != nil {
+		if err := Export(&b, e.net, Options{Metadata: map[string]string{"a": "b"}}); err != nil {
 			t.Fatal(err)
 		}
 		net, err := Import(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if !slices.Equal(predictions(t, net, e), e.out) {
+			t.Errorf("%s: outputs differ", c.name)
+		}
+		want, _ := json.Marshal(e.net)
+		if got, _ := json.Marshal(net); !bytes.Equal(got, want) {
+			t.Errorf("%s: the network is\n%s\nwant\n%s", c.name, got, want)
+		}
+	}
+}
+
+// TestImportDoesNotBelieveADescription changes a graph behind its description.
+func TestImportDoesNotBelieveADescription(t *testing.T) {
+	e := newExample(t, "dense", numbers, `{"dense":{"units":6,"activation":"relu"}},{"dense":{"units":6,"activation":"relu"}}`)
+	for name, change := range map[string]func(*Model){
+		"another operator":  func(m *Model) { m.Graph.Nodes[1].Op = "Tanh" },
+		"other wires":       func(m *Model) { m.Graph.Nodes[1].Inputs[0] = m.Graph.Nodes[1].Outputs[0] },
+		"another attribute": func(m *Model) { m.Graph.Nodes[0].Attributes[0].Int = 0 },
+		"a tensor":          func(m *Model) { m.Graph.Nodes[0].Attributes[0].Type = TensorAttribute },
+		"another shape":     func(m *Model) { m.Graph.Inputs[0].Dims[1].Size = 7 },
+		"fewer numbers":     func(m *Model) { m.Graph.Initializers[0].Raw = m.Graph.Initializers[0].Raw[4:] },
+		"one node less":     func(m *Model) { m.Graph.Nodes = m.Graph.Nodes[1:] },
+		"no network":        func(m *Model) { m.Metadata[0].Value = "{" },
+		"a huge network": func(m *Model) {
+			m.Metadata[0].Value = strings.Replace(m.Metadata[0].Value, `"units":6`, `"units":1000000000`, 1)
+		},
+	} {
+		m, err := NewModel(e.net, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.own() == nil {
+			t.Fatal("the model is not known as our own")
+		}
+		change(m)
+		if m.own() != nil {
+			t.Errorf("%s: the description is believed", name)
+		}
+	}
+}
+
+func TestImportReadsOperators(t *testing.T) {
+	for _, c := range importable {
+		e := newExample(t, c.name, c.input, c.layers)
+		m, err := NewModel(e.net, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Metadata = nil
+		net, err := importModel(m)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue

@@ -1,6 +1,10 @@
 package onnx
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // message is a protobuf message under construction: pieces of bytes, so that the
 // weights are not copied into every message around them.
@@ -12,6 +16,11 @@ type message struct {
 func (m *message) append(b []byte) {
 	m.pieces = append(m.pieces, b)
 	m.size += len(b)
+}
+
+// equal reports whether two messages have the same bytes.
+func (m *message) equal(other *message) bool {
+	return m.size == other.size && bytes.Equal(bytes.Join(m.pieces, nil), bytes.Join(other.pieces, nil))
 }
 
 // varint writes a field, and nothing for 0, which is the default of proto3.
