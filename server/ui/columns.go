@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ func newColumn(id string) column {
 const (
 	defaultMetrics = 4
 	defaultParams  = 4
-	offered        = 200 // how many are offered for choice; others can be typed
+	offered        = 60 // how many are offered for choice; others are searched for
 )
 
 // columnsOf chooses the columns of a table from the first of its runs: metrics
@@ -57,9 +58,9 @@ func columnsOf(v runsView, runs []registry.Run) (shown, offers []column) {
 		}
 	}
 	byUse := func(uses map[string]int, rank func(string) int) []string {
-		return slices.SortedFunc(maps.Keys(uses), func(a, b string) int {
-			return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(uses[b], uses[a]), cmp.Compare(a, b))
-		})
+		names := slices.SortedFunc(maps.Keys(uses), func(a, b string) int { return cmp.Or(cmp.Compare(uses[b], uses[a]), cmp.Compare(a, b)) })
+		ranked(names, rank)
+		return names
 	}
 	metricNames := byUse(metrics, telling)
 	differs := func(param string) bool { return len(values[param]) > 1 || params[param] < len(runs) }
@@ -98,6 +99,23 @@ func columnsOf(v runsView, runs []registry.Run) (shown, offers []column) {
 	add("attributes.user_id")
 	add("attributes.git_commit")
 	return shown, offers
+}
+
+// ranked sorts a list by a rank that is asked of each element once, as there may be
+// thousands; of equal ones the order stays.
+func ranked[T any](list []T, rank func(T) int) {
+	type place struct {
+		rank int
+		item T
+	}
+	places := make([]place, len(list))
+	for i, x := range list {
+		places[i] = place{rank(x), x}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.rank, b.rank) })
+	for i, p := range places {
+		list[i] = p.item
+	}
 }
 
 // telling ranks names of metrics: what models are judged by, before what
@@ -199,4 +217,32 @@ func metricOf(list []registry.Metric, key string) (registry.Metric, bool) {
 		return registry.Metric{}, false
 	}
 	return list[i], true
+}
+
+// foundColumns are how many a search for columns lists.
+const foundColumns = 40
+
+// runColumns finds columns by a part of their name, among all that any run has:
+// tables do not list what may be thousands.
+func (s *Server) runColumns(w http.ResponseWriter, r *http.Request) error {
+	find := strings.TrimSpace(r.URL.Query().Get("find"))
+	chosen := r.URL.Query()["col"]
+	var found []column
+	for _, kind := range []string{"metrics", "params", "tags"} {
+		name := find
+		if k, rest, ok := strings.Cut(find, "."); ok && k == kind {
+			name = rest
+		}
+		names, err := s.w.Registry.Names(r.Context(), kind, name, foundColumns+len(chosen))
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if c := newColumn(kind + "." + n); len(found) < foundColumns && !slices.Contains(chosen, c.ID) && !strings.HasPrefix(n, "mlflow.") {
+				c.Shown = false
+				found = append(found, c)
+			}
+		}
+	}
+	return s.part(w, r, "runs", "offers", found)
 }

@@ -31,6 +31,8 @@ type compareData struct {
 	Scatter  *scatter
 	Keys     []string // what the axes of the scatter may be
 	X, Y     string
+	Find     string // what the names of listed metrics contain
+	Left     int    // metrics that are not listed
 	DiffURL  string // of what differs in the data of two runs
 	Query    url.Values
 }
@@ -61,7 +63,7 @@ func (s *Server) comparePage(w http.ResponseWriter, r *http.Request) error {
 	if len(ids) > compareRuns {
 		return &problem{http.StatusBadRequest, "At most " + strconv.Itoa(compareRuns) + " runs are put side by side; group the runs to compare more."}
 	}
-	d := &compareData{All: q.Get("all") == "1", X: q.Get("x"), Y: q.Get("y"), Query: q}
+	d := &compareData{All: q.Get("all") == "1", X: q.Get("x"), Y: q.Get("y"), Find: strings.TrimSpace(q.Get("find")), Query: q}
 	var details []registry.RunDetail
 	for i, id := range ids {
 		run, err := s.w.Registry.Run(r.Context(), id)
@@ -170,7 +172,7 @@ func (d *compareData) metricNames() []string {
 		}
 	}
 	keys := sortedKeys(names)
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(telling(a), telling(b)) })
+	ranked(keys, telling)
 	return keys
 }
 
@@ -187,7 +189,12 @@ func smaller(name string) bool {
 
 func (d *compareData) metrics() {
 	d.Keys = d.metricNames()
-	rows := d.table(d.Keys[:min(listed, len(d.Keys))], func(r *registry.Run, name string) (compareCell, bool) {
+	found := d.Keys
+	if find := strings.ToLower(d.Find); find != "" {
+		found = slices.DeleteFunc(slices.Clone(found), func(name string) bool { return !strings.Contains(strings.ToLower(name), find) })
+	}
+	d.Left = max(0, len(found)-listed)
+	rows := d.table(found[:min(listed, len(found))], func(r *registry.Run, name string) (compareCell, bool) {
 		m, ok := metricOf(r.Metrics, name)
 		return compareCell{Text: number(m.Value), Title: strconv.FormatFloat(m.Value, 'g', -1, 64), Num: true}, ok
 	})

@@ -26,6 +26,9 @@ func TestHostileNames(t *testing.T) {
 	paths["find"] = "/runs/" + x.runs[0] + "/metrics?find=" + url.QueryEscape(evil("train"))
 	paths["axes"] = paths["compare"] + "&x=" + url.QueryEscape(evil("x")) + "&all=1"
 	paths["diff"] = paths["compare-two"] + "&part=diff"
+	paths["columns"] = "/runs/columns?find=" + url.QueryEscape("alert(1)")
+	paths["run-find"] = "/runs/" + x.runs[0] + "?find=" + url.QueryEscape(evil("x"))
+	paths["compare-find"] = paths["compare"] + "&find=" + url.QueryEscape(evil("x"))
 	paths["search"] = "/models?q=" + url.QueryEscape(evil("x"))
 	for name, path := range paths {
 		res := x.do(httptest.NewRequest("GET", path, nil))

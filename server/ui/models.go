@@ -128,7 +128,7 @@ func metricKeys(versions []registry.ModelVersion) []string {
 		}
 	}
 	keys := sortedKeys(uses)
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(telling(a), telling(b)) })
+	ranked(keys, telling)
 	return keys[:min(versusColumns, len(keys))]
 }
 

@@ -119,7 +119,8 @@ type overview struct {
 	Gantt   *ganttView
 	Metrics []metricRow
 	Top     []metricRow
-	More    int // metrics beyond those that are listed
+	Find    string // what the names of listed metrics contain
+	More    int    // metrics beyond those that are listed
 	Asked   []approval
 }
 
@@ -152,11 +153,13 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) error {
 	for i := range o.Asked {
 		o.Asked[i].Metrics = nil // the page has them
 	}
-	if o.More = len(o.Metrics) - listed; o.More > 0 {
-		o.Metrics = o.Metrics[:listed]
-	} else {
-		o.More = 0
+	if o.Find = strings.TrimSpace(r.URL.Query().Get("find")); o.Find != "" {
+		o.Metrics = slices.DeleteFunc(o.Metrics, func(m metricRow) bool {
+			return !strings.Contains(strings.ToLower(m.Key), strings.ToLower(o.Find))
+		})
 	}
+	o.More = max(0, len(o.Metrics)-listed)
+	o.Metrics = o.Metrics[:len(o.Metrics)-o.More]
 	f := s.frameOf(d)
 	s.render(w, r, http.StatusOK, "run", f, o)
 	return nil
@@ -179,7 +182,7 @@ func (s *Server) metricsBeside(ctx context.Context, d *runData) (all, top []metr
 		all = append(all, row)
 	}
 	top = slices.Clone(all)
-	slices.SortStableFunc(top, func(a, b metricRow) int { return cmp.Compare(telling(a.Key), telling(b.Key)) })
+	ranked(top, func(m metricRow) int { return telling(m.Key) })
 	return all, top[:min(6, len(top))]
 }
 

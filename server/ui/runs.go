@@ -13,6 +13,7 @@ func (s *Server) runRoutes() {
 	s.get("/runs", s.runsPage)
 	s.get("/runs/rows", s.runRows)
 	s.get("/runs/stamp", s.runsStamp)
+	s.get("/runs/columns", s.runColumns)
 	s.get("/runs.csv", s.runsCSV)
 	s.post("/runs/bulk", s.bulk)
 	s.get("/runs/{id}", s.runPage)

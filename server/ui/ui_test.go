@@ -272,3 +272,34 @@ func TestPages(t *testing.T) {
 		})
 	}
 }
+
+// TestThousandsOfMetrics: what a run measures may be more than a page can list; no
+// page lists all, and all are found by a part of their name.
+func TestThousandsOfMetrics(t *testing.T) {
+	x := newSite(t, plain)
+	var points []registry.Metric
+	for i := range 3000 {
+		points = append(points, registry.Metric{Key: fmt.Sprintf("unit_%04d", i), Value: float64(i), Time: noon})
+	}
+	x.must(x.w.Registry.LogMetrics(t.Context(), x.runs[0], points))
+	x.must(x.w.Registry.LogMetrics(t.Context(), x.runs[1], points))
+	two := "run=" + x.runs[0] + "&run=" + x.runs[1]
+	for path, last := range map[string]string{"/runs": "", "/runs/" + x.runs[0]: "/runs/" + x.runs[0] + "?find=_2999", "/compare?" + two: "/compare?" + two + "&find=_2999"} {
+		_, body := x.get(path)
+		if n := strings.Count(body, "unit_"); n > 700 {
+			t.Errorf("%s names %d metrics", path, n)
+		}
+		if last == "" {
+			continue
+		}
+		if _, body := x.get(last); !strings.Contains(body, "unit_2999") {
+			t.Errorf("%s does not find the metric", last)
+		}
+	}
+	if _, body := x.get("/runs/columns?find=UNIT_29&col=metrics.unit_2900"); strings.Count(body, "<label>") != foundColumns || strings.Contains(body, "unit_2900") || !strings.Contains(body, "unit_2901") {
+		t.Errorf("the search finds:\n%s", body)
+	}
+	if _, body := x.get("/runs/columns?find=metrics.unit_2999"); strings.Count(body, "<label>") != 1 {
+		t.Errorf("the search finds:\n%s", body)
+	}
+}

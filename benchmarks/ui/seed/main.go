@@ -20,14 +20,15 @@ func main() {
 	dir := flag.String("store", ".pipe", "the folder to fill")
 	n := flag.Int("n", 30, "how many runs")
 	seed := flag.Uint64("seed", 1, "of the random numbers")
+	wide := flag.Int("metrics", 0, "how many other metrics there are: each run has a fiftieth of them, the newest two have all")
 	odd := flag.Bool("odd", false, "give long and hostile names, too")
 	flag.Parse()
-	if err := fill(context.Background(), *dir, *n, *seed, *odd); err != nil {
+	if err := fill(context.Background(), *dir, *n, *seed, *wide, *odd); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func fill(ctx context.Context, dir string, n int, seed uint64, odd bool) error {
+func fill(ctx context.Context, dir string, n int, seed uint64, wide int, odd bool) error {
 	w, err := workspace.Open(ctx, dir)
 	if err != nil {
 		return err
@@ -63,6 +64,11 @@ func fill(ctx context.Context, dir string, n int, seed uint64, odd bool) error {
 		for k, v := range map[string]float64{"accuracy": accuracy, "f1": accuracy - 0.02, "precision": accuracy + 0.01, "recall": accuracy - 0.01, "auc": (1 + accuracy) / 2,
 			"loss": 1.4 - accuracy, "seconds": 60 + 30*rng.Float64(), "rows": 100_000, "memory": 2e9 * rng.Float64(), "latency": 0.001 + 0.002*rng.Float64()} {
 			points = append(points, registry.Metric{Key: k, Value: v, Time: at.Add(time.Minute)})
+		}
+		for k := range wide {
+			if k%50 == i%50 || i >= n-2 {
+				points = append(points, registry.Metric{Key: fmt.Sprintf("layer_%03d/unit_%05d", k/100, k), Value: rng.Float64(), Time: at.Add(time.Minute)})
+			}
 		}
 		if i%100 == 0 || n < 100 {
 			for step := range 1000 {

@@ -63,6 +63,26 @@ document.addEventListener("keydown", (ev) => {
   }
 });
 
+// columns are found by a part of their name: there may be thousands
+for (const input of $$("input[data-find]")) {
+  const found = $("#found"), name = input.name;
+  let waits = 0;
+  input.name = ""; // what is typed is searched for; what is ticked is shown
+  input.oninput = () => {
+    clearTimeout(waits);
+    waits = setTimeout(async () => {
+      for (const box of $$("input:checked", found)) $("#offers").prepend(box.closest("label"));
+      const find = input.value.trim();
+      found.hidden = !find;
+      if (!find) return found.replaceChildren();
+      const q = new URLSearchParams({ find });
+      for (const box of $$("#offers input:checked")) q.append(name, box.value);
+      const html = await part(input.dataset.find + "?" + q).catch((err) => { say(err.message); return ""; });
+      if (find === input.value.trim()) found.innerHTML = html;
+    }, 150);
+  };
+}
+
 // The table of runs: every hundred rows are a tbody. Those that are far from the
 // screen are one empty row of the same height.
 const table = $("#runs");

@@ -190,6 +190,16 @@ const journeys = {
     await act.press(page, page.locator("main").getByRole("link", { name: /^run [0-9a-f]{8}$/ }).first());
     await page.waitForSelector("text=decided by " + way);
   },
+  async "find a column by a part of its name"(page, act) {
+    await page.goto(BASE + "/runs?q=training");
+    await act.press(page, page.locator("summary", { hasText: "Columns" }));
+    await act.write(page, page.getByLabel("Find a column"), "log_l");
+    await act.press(page, page.locator("#found").getByRole("checkbox", { name: "metrics.evaluate.log_loss" }));
+    await act.press(page, button(page, "Show"));
+    await page.waitForURL(/col=/);
+    wrong(await page.getByRole("columnheader", { name: /log_loss/ }).count() === 1, "the table has no such column");
+    wrong(!(await page.locator("summary", { hasText: "Columns" }).evaluate((s) => s.parentElement.open)), "the panel is open");
+  },
   async "note, tag and find again"(page, act, way) {
     await page.goto(BASE + "/runs?q=short");
     await act.press(page, link(page, "short training"));
