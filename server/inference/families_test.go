@@ -68,6 +68,18 @@ func (teller) Generate(ctx context.Context, p model.Prompt, emit func(model.Piec
 	return g, nil
 }
 
+// Detokenize knows the tokens 0 to 7.
+func (teller) Detokenize(ids []int32) (string, error) {
+	var b strings.Builder
+	for i, id := range ids {
+		if int(id) >= len(numbers) {
+			return "", fmt.Errorf("token %d is %d", i, id)
+		}
+		b.WriteString(numbers[id])
+	}
+	return b.String(), nil
+}
+
 // ear tells how long a sound is.
 type ear struct{ textIn }
 

@@ -54,7 +54,7 @@ func FuzzScoring(f *testing.F) {
 }
 
 func FuzzCompletions(f *testing.F) {
-	fuzzBodies(f, "/v1/completions", asJSON, nil, `{"model":"gpt","prompt":["a"],"stop":["x"],"n":2,"logprobs":3}`, `{"model":"topics","prompt":"x","stream":true}`, `{"model":"gpt","max_tokens":-1}`)
+	fuzzBodies(f, "/v1/completions", asJSON, nil, `{"model":"gpt","prompt":["a"],"stop":["x"],"n":2,"logprobs":3}`, `{"model":"topics","prompt":"x","stream":true}`, `{"model":"gpt","max_tokens":-1}`, `{"model":"gpt","prompt":[1,2]}`, `{"model":"gpt","prompt":[[1],[2]]}`)
 }
 
 func FuzzChat(f *testing.F) {

@@ -145,7 +145,7 @@ func oneOrMany(raw json.RawMessage, field string) ([]string, error) {
 	for i, v := range many {
 		s, ok := v.(string)
 		if !ok {
-			return nil, badRequest(field, "%q: element %d is %s; it must be a text (token numbers depend on the model's vocabulary, which clients do not have)", field, i, found(v))
+			return nil, badRequest(field, "%q: element %d is %s; it must be a text", field, i, found(v))
 		}
 		out[i] = s
 	}

@@ -121,10 +121,10 @@ func (s *Server) openaiCompletions(w http.ResponseWriter, r *http.Request) {
 		s.openaiRefuse(w, r, err)
 		return
 	}
-	prompts := []string{""}
+	prompts := []prompt{{}}
 	err = in.check()
 	if err == nil && len(in.Prompt) > 0 && string(in.Prompt) != "null" {
-		prompts, err = oneOrMany(in.Prompt, "prompt")
+		prompts, err = q.prompts(in.Prompt)
 	}
 	in.logprobs = -1
 	if in.Logprobs != nil {
@@ -142,7 +142,7 @@ func (s *Server) openaiCompletions(w http.ResponseWriter, r *http.Request) {
 	}
 	echo := ""
 	if in.Echo && len(prompts) == 1 {
-		echo = prompts[0]
+		echo = prompts[0].text
 	}
 	s.openaiWrite(w, r, q, &completions, &in.writing, prompts, echo)
 }
@@ -162,7 +162,7 @@ func (s *Server) openaiChat(w http.ResponseWriter, r *http.Request) {
 		s.openaiRefuse(w, r, err)
 		return
 	}
-	prompt := ""
+	text := ""
 	err = in.check()
 	in.logprobs = -1
 	if in.Logprobs {
@@ -177,21 +177,21 @@ func (s *Server) openaiChat(w http.ResponseWriter, r *http.Request) {
 	default:
 		messages := make([]model.Message, len(in.Messages))
 		for i, m := range in.Messages {
-			var text string
-			if text, err = contentText(m.Content, i); err != nil {
+			var content string
+			if content, err = contentText(m.Content, i); err != nil {
 				break
 			}
-			messages[i] = model.Message{Role: m.Role, Content: text}
+			messages[i] = model.Message{Role: m.Role, Content: content}
 		}
 		if err == nil {
-			prompt, err = q.chatPrompt(messages)
+			text, err = q.chatPrompt(messages)
 		}
 	}
 	if err != nil {
 		q.end(s.openaiRefuse(w, r, err))
 		return
 	}
-	s.openaiWrite(w, r, q, &chats, &in.writing, []string{prompt}, "")
+	s.openaiWrite(w, r, q, &chats, &in.writing, []prompt{{text: text}}, "")
 }
 
 // contentText reads a message's content: a text, or a list of parts of text.
@@ -243,7 +243,7 @@ func (q *request) chatPrompt(messages []model.Message) (string, error) {
 }
 
 // openaiWrite writes n texts for each prompt, at once or as a stream.
-func (s *Server) openaiWrite(w http.ResponseWriter, r *http.Request, q *request, d *dialect, in *writing, prompts []string, echo string) {
+func (s *Server) openaiWrite(w http.ResponseWriter, r *http.Request, q *request, d *dialect, in *writing, prompts []prompt, echo string) {
 	var id [12]byte
 	rand.Read(id[:]) // never fails
 	head := func(object string) map[string]any {
@@ -287,7 +287,7 @@ func (s *Server) openaiWrite(w http.ResponseWriter, r *http.Request, q *request,
 
 // openaiStream writes texts as server-sent events. The deadline of the policy
 // holds for the first token; a text that goes on may take its time.
-func (s *Server) openaiStream(w http.ResponseWriter, r *http.Request, q *request, d *dialect, in *writing, prompts []string, n int, echo string,
+func (s *Server) openaiStream(w http.ResponseWriter, r *http.Request, q *request, d *dialect, in *writing, prompts []prompt, n int, echo string,
 	head func(string) map[string]any) {
 	flush := http.NewResponseController(w)
 	begun := false

@@ -67,8 +67,8 @@ func (w *writing) check() error {
 }
 
 // prompt makes the model's request for choice i.
-func (w *writing) prompt(text string, i, standard int) model.Prompt {
-	p := model.Prompt{Text: text, MaxTokens: standard, Temperature: 1, TopP: 1, TopK: w.TopK, Logprobs: max(w.logprobs, 0)}
+func (w *writing) prompt(of prompt, i, standard int) model.Prompt {
+	p := model.Prompt{Text: of.text, Tokens: of.tokens, MaxTokens: standard, Temperature: 1, TopP: 1, TopK: w.TopK, Logprobs: max(w.logprobs, 0)}
 	for _, n := range []*int{w.MaxTokens, w.MaxNew} {
 		if n != nil {
 			p.MaxTokens = *n

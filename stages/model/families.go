@@ -61,6 +61,9 @@ type Message struct {
 // Prompt asks for the continuation of a text.
 type Prompt struct {
 	Text string
+	// Tokens are what the text is cut into, where the caller knows it; nil: the
+	// model cuts it.
+	Tokens []int32
 	// MaxTokens bounds the new tokens.
 	MaxTokens int
 	// Temperature 0 takes the likeliest token.

@@ -20,7 +20,10 @@ func (m *LanguageModel) Generate(ctx context.Context, p Prompt, emit func(Piece)
 	if err := g.Check(); err != nil {
 		return Generated{}, err
 	}
-	tokens := m.prompt(p.Text)
+	tokens := slices.Clone(p.Tokens)
+	if len(tokens) == 0 {
+		tokens = m.prompt(p.Text)
+	}
 	if len(tokens) == 0 {
 		return Generated{}, &transform.RowError{Row: 1, Column: "prompt", Msg: "there is no token in it to begin with"}
 	}

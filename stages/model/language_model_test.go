@@ -114,6 +114,25 @@ func TestGenerateEdges(t *testing.T) {
 	}
 }
 
+// The tokens of a text are continued as the text is.
+func TestTokensAsPrompt(t *testing.T) {
+	m := babbler(t)
+	ids := m.prompt("the cat")
+	a, _ := write1(t, m, Prompt{Text: "the cat", MaxTokens: 12})
+	b, _ := write1(t, m, Prompt{Tokens: ids, MaxTokens: 12})
+	if a != b || a == "" {
+		t.Errorf("%q of the text, %q of its tokens", a, b)
+	}
+	if text, err := m.Detokenize(ids); err != nil || strings.TrimSpace(text) != "the cat" {
+		t.Errorf("%q %v", text, err)
+	}
+	for _, bad := range []int32{-1, 1 << 30} {
+		if _, err := m.Detokenize([]int32{ids[0], bad}); err == nil || !strings.Contains(err.Error(), "token 1 is") {
+			t.Errorf("%d: %v", bad, err)
+		}
+	}
+}
+
 func TestLanguageModelsAreKeptWhole(t *testing.T) {
 	m := babbler(t)
 	files := folder{}
