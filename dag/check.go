@@ -3,6 +3,7 @@ package dag
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,12 @@ import (
 
 // checkStages lets schemas flow along the edges.
 func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
+	shared := map[string]io.Closer{}
+	defer func() {
+		for _, v := range shared {
+			_ = v.Close()
+		}
+	}()
 	for _, s := range append(slices.Clone(p.Order), p.Hooks.All()...) {
 		if ctx.Err() != nil {
 			return
@@ -20,15 +27,15 @@ func (l *loader) checkStages(ctx context.Context, p *Pipeline) {
 		for _, o := range s.Outputs {
 			s.Schemas[o.Name] = Schema{Type: o.Type, Origin: s.label + "." + o.Name}
 		}
-		if s.Kind == nil {
+		if s.Kind == nil || s.blind {
 			continue
 		}
-		l.checkStage(s)
+		l.checkStage(s, shared)
 	}
 }
 
-func (l *loader) checkStage(s *Stage) {
-	c := &Check{In: make(map[string]Schema, len(s.In)), InMany: map[string][]Schema{}, Labels: map[string][][]Label{}, Out: make(map[string]Schema, len(s.Outputs)), cache: &l.cache}
+func (l *loader) checkStage(s *Stage, shared map[string]io.Closer) {
+	c := &Check{In: make(map[string]Schema, len(s.In)), InMany: map[string][]Schema{}, Labels: map[string][][]Label{}, Out: make(map[string]Schema, len(s.Outputs)), cache: &l.cache, shared: shared}
 	ports, _ := s.Kind.Ports()
 	for _, e := range s.In {
 		schema := e.From.Schemas[e.FromPort]

@@ -3,6 +3,7 @@ package dag
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ type Check struct {
 
 	report func(code, field, message, hint string)
 	cache  *expr.Cache
+	shared map[string]io.Closer // nil outside of a pipeline
 	// port and column are what the problem is about that is being reported.
 	port, column string
 }
@@ -48,6 +50,23 @@ func (c *Check) Errorf(field, format string, args ...any) {
 // Hintf reports a problem with a code and with what to do.
 func (c *Check) Hintf(code, field, hint, format string, args ...any) {
 	c.report(code, field, fmt.Sprintf(format, args...), hint)
+}
+
+// Shared gives what the checks of one pipeline share because it is dear to make,
+// such as a database in which queries are bound. Who asked calls release when it
+// is done with it; it is closed when the last stage has been checked.
+func (c *Check) Shared(name string, open func() (io.Closer, error)) (v io.Closer, release func(), err error) {
+	if v, ok := c.shared[name]; ok {
+		return v, func() {}, nil
+	}
+	if v, err = open(); err != nil {
+		return nil, nil, err
+	}
+	if c.shared == nil {
+		return v, func() { _ = v.Close() }, nil
+	}
+	c.shared[name] = v
+	return v, func() {}, nil
 }
 
 // Columns gives the schema of a table input, or nil where it is not known.

@@ -28,6 +28,6 @@ func (c *Concurrency) DecodeNode(d *text.Decoder, n *text.Node) {
 		d.Known(n, (*plain)(c), "concurrency")
 	}
 	if c.Group != "" && !stageName().MatchString(c.Group) {
-		d.Errorf(n, "name", "concurrency group %q: a name has letters, digits, _ and -, and begins with a letter", c.Group)
+		d.Errorf(n, "name", "concurrency group %q: a name has letters (a to z, A to Z), digits, _ and -, and begins with a letter", c.Group)
 	}
 }

@@ -45,7 +45,7 @@ func (l *loader) loadStages(p *Pipeline, sp *space, n *text.Node, sc *scope, wit
 	}
 	for i, k := range n.Keys {
 		if !stageName().MatchString(k.Raw) {
-			l.errorf(k, "name", "stage %q: a name has letters, digits, _ and -, and begins with a letter", k.Raw)
+			l.errorf(k, "name", "stage %q: a name has letters (a to z, A to Z), digits, _ and -, and begins with a letter", k.Raw)
 		}
 		at := place{space: sp, key: k, label: k.Raw, name: sp.prefix + k.Raw, within: within}
 		l.loadEntry(p, sp.add(k.Raw), at, n.Items[i], sc)
@@ -54,7 +54,9 @@ func (l *loader) loadStages(p *Pipeline, sp *space, n *text.Node, sc *scope, wit
 
 // loadEntry loads what stands under one name.
 func (l *loader) loadEntry(p *Pipeline, e *entry, at place, n *text.Node, sc *scope) {
+	before := l.problems.Len()
 	variants, many := l.variants(n, sc, filepath.Dir(at.within[len(at.within)-1]))
+	e.failed = many && len(variants) == 0 && l.problems.Len() > before
 	if !many {
 		m := &member{}
 		e.members = []*member{m}

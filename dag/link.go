@@ -21,7 +21,9 @@ func (l *loader) link(p *Pipeline) {
 		} else {
 			ports, _ = s.Info.New().Ports()
 		}
+		before := l.problems.Len()
 		l.linkStage(s, in, ports)
+		s.blind = s.blind || l.problems.Len() > before
 		slices.SortStableFunc(s.In, func(a, b Edge) int { return strings.Compare(a.Port, b.Port) })
 	}
 }
@@ -103,6 +105,7 @@ func (l *loader) connect(s *Stage, port Port, n *text.Node) {
 			continue
 		}
 		edges := l.follow(s.space, r, s.label, port)
+		s.blind = s.blind || len(edges) == 0
 		if len(edges) > 1 && !port.Many {
 			l.problems.Add(&text.Problem{Code: "variants", Pos: r.Pos, Text: fmt.Sprintf("stage %q: input %q takes one artifact, and %q stands for %d variants", s.label, port.Name, r.Text(), len(edges)),
 				Hint: fmt.Sprintf("name one of them, such as %q, or bring them together with a kind that takes many, such as gather", edges[0].From.Name)})

@@ -119,7 +119,7 @@ func Load(ctx context.Context, f *text.File, o LoadOptions) (*Pipeline, error) {
 	l.decoder().Decode(root, &form)
 	p := &Pipeline{Name: form.Pipeline, Description: form.Description, Experiment: form.Experiment, Tags: form.Tags, File: f, Concurrency: form.Concurrency}
 	if p.Name != "" && !stageName().MatchString(p.Name) {
-		l.errorf(root.Get("pipeline"), "name", "pipeline %q: a name has letters, digits, _ and -, and begins with a letter", p.Name)
+		l.errorf(root.Get("pipeline"), "name", "pipeline %q: a name has letters (a to z, A to Z), digits, _ and -, and begins with a letter", p.Name)
 	}
 	before := l.problems.Len()
 	p.Params = l.loadParams(form.Params.Node, l.readGiven(&o))

@@ -68,7 +68,7 @@ func (l *loader) loadParams(n *text.Node, given *givenParams) []Param {
 func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 	p := Param{Name: k.Raw}
 	if !identifier().MatchString(p.Name) {
-		l.errorf(k, "name", "param %q: a name has letters, digits and _, and begins with a letter", p.Name)
+		l.errorf(k, "name", "param %q: a name has letters (a to z, A to Z), digits and _, and begins with a letter", p.Name)
 		return p, false
 	}
 	form := paramForm{}

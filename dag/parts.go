@@ -166,7 +166,7 @@ func (l *loader) declareOutputs(m *member, n *text.Node, path string, uses *text
 	m.outputs = n
 	for i, k := range n.Keys {
 		if !identifier().MatchString(k.Raw) {
-			l.errorf(k, "name", "output %q: a name has letters, digits and _, and begins with a letter", k.Raw)
+			l.errorf(k, "name", "output %q: a name has letters (a to z, A to Z), digits and _, and begins with a letter", k.Raw)
 		}
 		l.checkOutput(m.inside, k, n.Items[i])
 	}

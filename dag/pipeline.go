@@ -64,6 +64,7 @@ type Stage struct {
 	label string // the name in the file, for messages
 	scope *scope
 	space *space
+	blind bool // an input is not known, which has been reported: nothing is checked against it
 	hook  bool // it runs after the others, and nothing waits for it
 
 	with  *text.Node // its configuration, with marks where secrets are

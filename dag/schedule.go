@@ -119,7 +119,7 @@ func (l *loader) loadSchedule(p *Pipeline, n *text.Node, sc *scope) {
 
 func (l *loader) checkSchedule(p *Pipeline, sc *scope, e *text.Node, s *Schedule) {
 	if s.Name != "" && !stageName().MatchString(s.Name) {
-		l.errorf(e.At("name"), "name", "schedule %q: a name has letters, digits, _ and -, and begins with a letter", s.Name)
+		l.errorf(e.At("name"), "name", "schedule %q: a name has letters (a to z, A to Z), digits, _ and -, and begins with a letter", s.Name)
 	}
 	ways := 0
 	for _, key := range []string{"cron", "every", "on"} {

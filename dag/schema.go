@@ -13,7 +13,12 @@ type Schema struct {
 	Table     *arrow.Schema // of a table: columns with types and nullability
 	Signature *Signature    // of a transform or model
 	Metrics   []string      // of metrics: the names that will be there
-	Origin    string        // the stage and port that made it, for messages
+	// First gives the first rows of a table that does not exist yet: those of a
+	// source's file, taken through the stages between; nil where they are not known.
+	// What they show is certain, where the schema only says what may be. It is
+	// called when a check asks, at most once.
+	First  func() arrow.RecordBatch
+	Origin string // the stage and port that made it, for messages
 }
 
 // Signature says what raw columns a transform or a model reads and what it

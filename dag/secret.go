@@ -89,6 +89,10 @@ type Secrets struct {
 	Salt   []byte
 }
 
+// shortestSecret is how long a secret must be: a shorter one could only be hidden
+// by making what people read illegible.
+const shortestSecret = 4
+
 // FindSecrets looks up the secrets that the stages of a selection name, and
 // those of the hooks. All that are not given are reported at once.
 func (p *Pipeline) FindSecrets(sel Selection, lookup func(name string) (string, bool), salt []byte) (Secrets, error) {
@@ -103,7 +107,14 @@ func (p *Pipeline) FindSecrets(sel Selection, lookup func(name string) (string, 
 			if _, known := found.Values[name]; known {
 				continue
 			}
-			if v, ok := lookup(name); ok && v != "" {
+			v, ok := lookup(name)
+			if ok && v != "" && len(v) < shortestSecret {
+				missing.Add(&text.Problem{Code: "secret", Pos: s.with.Pos, Text: fmt.Sprintf("stage %q: the secret %q has fewer than %d bytes", s.label, name, shortestSecret),
+					Hint: "so short a value stands everywhere by chance, and cannot be taken out of what stages say; give a longer one, or make it a param"})
+				found.Values[name] = v // told once
+				continue
+			}
+			if ok && v != "" {
 				found.Values[name] = v
 				continue
 			}

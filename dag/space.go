@@ -21,7 +21,10 @@ type space struct {
 }
 
 // entry is what a name stands for: one member, or one for each variant.
-type entry struct{ members []*member }
+type entry struct {
+	members []*member
+	failed  bool // its variants are not known, and why has been reported
+}
 
 // member is a stage, or a group of them.
 type member struct {
@@ -256,6 +259,9 @@ func (l *loader) findVariant(sp *space, ref string) ([]target, *badReference) {
 		if s := l.byName[at.prefix+name]; s != nil {
 			return []target{{stage: s, port: port}}, nil
 		}
+	}
+	if of, _, _ := strings.Cut(name, "/"); sp.lookup(of) != nil && sp.lookup(of).failed {
+		return nil, nil
 	}
 	return nil, &badReference{"unknown-stage", fmt.Sprintf("there is no stage %q", name), text.DidYouMean(sp.prefix+name, sortedKeys(l.byName))}
 }

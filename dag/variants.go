@@ -86,7 +86,7 @@ func (l *loader) matrix(n *text.Node, sc *scope) []variant {
 // dimension reads one list of a matrix.
 func (l *loader) dimension(k, n *text.Node) []*text.Node {
 	if !identifier().MatchString(k.Raw) {
-		l.errorf(k, "name", "matrix: %q: a name has letters, digits and _, and begins with a letter", k.Raw)
+		l.errorf(k, "name", "matrix: %q: a name has letters (a to z, A to Z), digits and _, and begins with a letter", k.Raw)
 	}
 	items := []*text.Node{n}
 	if n.Kind == text.Sequence {

@@ -58,7 +58,17 @@ func (k *Clean) Check(c *dag.Check) {
 	if k.Where != "" {
 		c.Expr("where", k.Where, dag.RowVars(s), expr.Bool)
 	}
-	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: withoutNulls(s, k.DropNull)}
+	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: withoutNulls(s, k.DropNull), First: c.Through("in", func(first arrow.RecordBatch) (arrow.RecordBatch, error) {
+		c, err := k.cleaner(first.Schema())
+		if err != nil {
+			return nil, err
+		}
+		cleaned, keep, err := c.clean(batch{first, 1})
+		if err != nil {
+			return nil, err
+		}
+		return rows.Take(cleaned, keep), nil
+	})}
 }
 
 // Run implements dag.Kind.
@@ -128,12 +138,22 @@ func (k *Clean) cleaner(s *arrow.Schema) (c *cleaner, err error) {
 
 // write cleans a batch.
 func (c *cleaner) write(w table.Writer, b batch) error {
-	batch, err := c.normalize(b.RecordBatch)
+	cleaned, keep, err := c.clean(b)
 	if err != nil {
 		return err
 	}
-	defer batch.Release()
-	keep := b.all()
+	defer cleaned.Release()
+	c.out += int64(len(keep))
+	return writeRows(w, c.schema, cleaned, keep)
+}
+
+// clean gives a batch with its text changed, which the caller releases, and the
+// places of the rows that remain.
+func (c *cleaner) clean(b batch) (batch arrow.RecordBatch, keep []int, err error) {
+	if batch, err = c.normalize(b.RecordBatch); err != nil {
+		return nil, nil, err
+	}
+	keep = b.all()
 	for _, col := range c.notNull {
 		keep = rows.Valid(batch.Column(col), keep)
 	}
@@ -141,7 +161,8 @@ func (c *cleaner) write(w table.Writer, b batch) error {
 	if c.where != nil {
 		before := len(keep)
 		if keep, err = c.where.Select(batch, keep, b.first); err != nil {
-			return err
+			batch.Release()
+			return nil, nil, err
 		}
 		c.failed += int64(before - len(keep))
 	}
@@ -150,8 +171,7 @@ func (c *cleaner) write(w table.Writer, b batch) error {
 		keep = c.seen.Distinct(batch, c.duplicates, keep)
 		c.repeated += int64(before - len(keep))
 	}
-	c.out += int64(len(keep))
-	return writeRows(w, c.schema, batch, keep)
+	return batch, keep, nil
 }
 
 // normalize applies the text steps. The caller releases the result.

@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -44,6 +45,10 @@ func (ds *Derivations) DecodeNode(d *text.Decoder, n *text.Node) {
 		return
 	}
 	for i, k := range n.Keys {
+		if strings.TrimSpace(k.Raw) == "" {
+			d.Errorf(k, "value", "columns: a column needs a name")
+			continue
+		}
 		if n.Items[i].Kind != text.Scalar || n.Items[i].Value == nil {
 			d.Errorf(n.Items[i], "type", "columns.%s: expected an expression, found %s", k.Raw, n.Items[i].What())
 			continue
@@ -80,7 +85,13 @@ func (k *Derive) Check(c *dag.Check) {
 		}
 		s = withColumn(s, d.Name, t)
 	}
-	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s}
+	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s, First: c.Through("in", func(first arrow.RecordBatch) (arrow.RecordBatch, error) {
+		steps, _, err := k.steps(first.Schema())
+		if err != nil {
+			return nil, err
+		}
+		return k.derive(steps, batch{first, 1})
+	})}
 }
 
 // withColumn adds a column, or gives one that is there another type.
@@ -110,15 +121,9 @@ func (k *Derive) Run(ctx context.Context, env *dag.Env) (err error) {
 		return err
 	}
 	defer s.close(&err)
-	schema := s.Schema()
-	steps := make([]*deriver, len(k.Columns))
-	for i, d := range k.Columns {
-		column, err := rows.NewColumn(schema, d.Expr)
-		if err != nil {
-			return fmt.Errorf("column %q: %w", d.Name, err)
-		}
-		schema = withColumn(schema, d.Name, column.Type())
-		steps[i] = &deriver{name: d.Name, column: column, schema: schema}
+	steps, schema, err := k.steps(s.Schema())
+	if err != nil {
+		return err
 	}
 	err = s.rewrite(ctx, schema, func(b batch) (arrow.RecordBatch, error) { return k.derive(steps, b) })
 	for _, step := range steps {
@@ -127,6 +132,21 @@ func (k *Derive) Run(ctx context.Context, env *dag.Env) (err error) {
 		}
 	}
 	return err
+}
+
+// steps binds the expressions to the columns of a table, and gives its schema
+// with the new columns.
+func (k *Derive) steps(schema *arrow.Schema) ([]*deriver, *arrow.Schema, error) {
+	steps := make([]*deriver, len(k.Columns))
+	for i, d := range k.Columns {
+		column, err := rows.NewColumn(schema, d.Expr)
+		if err != nil {
+			return nil, nil, fmt.Errorf("column %q: %w", d.Name, err)
+		}
+		schema = withColumn(schema, d.Name, column.Type())
+		steps[i] = &deriver{name: d.Name, column: column, schema: schema}
+	}
+	return steps, schema, nil
 }
 
 // derive adds the columns to a batch.

@@ -43,7 +43,7 @@ type Exec struct {
 	Files   []dag.Path           `yaml:"files" doc:"files and folders that the program reads: its own text, libraries, data"`
 	Env     map[string]string    `yaml:"env" doc:"variables of its environment"`
 	PassEnv []string             `yaml:"pass_env" doc:"variables that it gets from pipe's environment; their values are part of the key"`
-	Params  map[string]any       `yaml:"params" doc:"values for the program, as JSON"`
+	Params  ProgramParams        `yaml:"params" doc:"values for the program, as JSON; a number has all the digits that are written"`
 	Tables  string               `yaml:"tables" doc:"the format of input tables" default:"parquet" enum:"parquet,arrow"`
 	Outputs map[string]OutputDoc `yaml:"outputs" doc:"what it writes: a map from name to table, file, folder, report or metrics, or to {type, format}; metrics is a JSON object of numbers, each of which is a metric of the stage"`
 }

@@ -108,7 +108,8 @@ const maxLog = 8 << 20
 
 func (p *program) line(env *dag.Env, s string) {
 	s = env.Scrub(s) // before anything of it is kept
-	if m, ok := metricLine(s); ok {
+	m, ok, wrong := metricLine(s)
+	if ok {
 		env.LogMetrics([]dag.Metric{m})
 	}
 	p.mu.Lock()
@@ -119,26 +120,33 @@ func (p *program) line(env *dag.Env, s string) {
 	p.mu.Unlock()
 	if room {
 		env.Logf("%s", s)
+		if wrong != "" {
+			env.Logf("the line above is no metric: %s", wrong)
+		}
 	}
 }
 
-// metricLine reads "metric NAME VALUE" and "metric NAME STEP VALUE".
-func metricLine(s string) (m dag.Metric, ok bool) {
+// metricLine reads "metric NAME VALUE" and "metric NAME STEP VALUE"; wrong tells
+// why a line that begins so is none.
+func metricLine(s string) (m dag.Metric, ok bool, wrong string) {
 	f := strings.Fields(s)
 	if len(f) < 3 || len(f) > 4 || f[0] != "metric" {
-		return m, false
+		return m, false, ""
 	}
 	v, err := strconv.ParseFloat(f[len(f)-1], 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return m, false, f[len(f)-1] + " is beyond what a number of 64 bits holds"
+	}
 	if err != nil {
-		return m, false
+		return m, false, fmt.Sprintf("%q is no number; write metric NAME VALUE or metric NAME STEP VALUE", f[len(f)-1])
 	}
 	m = dag.Metric{Name: f[1], Value: dag.Float(v)}
 	if len(f) == 4 {
 		if m.Step, err = strconv.ParseInt(f[2], 10, 64); err != nil {
-			return m, false
+			return m, false, fmt.Sprintf("the step %q is no whole number", f[2])
 		}
 	}
-	return m, true
+	return m, true, ""
 }
 
 // lastWords is the end of what the program printed, for the error.

@@ -72,6 +72,10 @@ func (k *Expect) Ports() (in, out []dag.Port) {
 
 // Check implements dag.Kind.
 func (k *Expect) Check(c *dag.Check) {
+	if k.Rows.Min == nil && k.Rows.Max == nil && len(k.Columns) == 0 && len(k.Rules) == 0 {
+		c.Errorf("", "nothing is expected; give rows, columns or rules")
+		return
+	}
 	for _, name := range sortedNames(k.Columns) {
 		k.Columns[name].check(c, name)
 	}
@@ -82,7 +86,7 @@ func (k *Expect) Check(c *dag.Check) {
 	for i, r := range k.Rules {
 		c.Expr(fmt.Sprintf("rules[%d].where", i), r.Where, dag.RowVars(s), expr.Bool)
 	}
-	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s}
+	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s, First: c.In["in"].First}
 }
 
 // check reports what cannot be asked of a column.

@@ -3,6 +3,8 @@ package stages
 import (
 	"context"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/dag/expr"
@@ -35,7 +37,18 @@ func (k *Filter) Check(c *dag.Check) {
 		return
 	}
 	c.Expr("where", k.Where, dag.RowVars(s), expr.Bool)
-	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s}
+	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s, First: c.Through("in", func(first arrow.RecordBatch) (arrow.RecordBatch, error) {
+		where, err := rows.NewFilter(first.Schema(), k.Where)
+		if err != nil {
+			return nil, err
+		}
+		b := batch{first, 1}
+		keep, err := where.Select(first, b.all(), 1)
+		if err != nil {
+			return nil, err
+		}
+		return rows.Take(first, keep), nil
+	})}
 }
 
 // Run implements dag.Kind.

@@ -86,6 +86,7 @@ func (t *Train) checkMonitor(c *dag.Check) {
 // known and can be learnt.
 func (t *Train) checkTarget(c *dag.Check) (f arrow.Field, ok bool) {
 	f, found := c.Column("train", "target", t.Target)
+	c.RefusesNull("train", "target", t.Target, "leave such rows out with clean's drop_null")
 	if v, ok := c.Column("validation", "target", t.Target); ok && found && !arrow.TypeEqual(v.Type, f.Type) {
 		c.Errorf("in.validation", "column %q is %s here and %s in train", t.Target, v.Type, f.Type)
 	}
@@ -174,6 +175,8 @@ func (t *Train) checkOutput(c *dag.Check, in nn.Input, layers []nn.Layer, shapes
 		c.Hintf("shape", field, "for several classes use categorical_crossentropy", "%s answers yes or no and needs units: 1, the network gives %v", name, out)
 	case isRegression(loss) && out.Last() != 1:
 		c.Errorf(field, "one number is predicted for each row, which needs units: 1; the network gives %v", out)
+	case !binary && !isRegression(loss) && out.Last() > 1 && out.Last() < c.Distinct("train", t.Target):
+		c.Hintf("shape", field, "write units: classes", "%s needs one unit for each class: column %q of %s has at least %d classes, the network gives %v", name, t.Target, c.In["train"].Origin, c.Distinct("train", t.Target), out)
 	case !binary && !isRegression(loss) && out.Last() == 1:
 		c.Hintf("shape", field, "write units: classes", "%s needs one unit for each class, the network gives %v", name, out)
 	}

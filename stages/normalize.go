@@ -30,6 +30,7 @@ func (k *Normalize) Ports() (in, out []dag.Port) { return tabularPorts() }
 // Check implements dag.Kind.
 func (k *Normalize) Check(c *dag.Check) {
 	names := k.check(c, k, "numbers are scaled")
+	k.refusesNulls(c, names)
 	k.checkOutputs(c, names, 1, func(f arrow.Field) (transform.ColumnFit, error) {
 		return transform.NewTabular().PlaceScale(f.Name, f.Type)
 	})

@@ -31,6 +31,7 @@ func (k *OneHot) Ports() (in, out []dag.Port) { return tabularPorts() }
 // Check implements dag.Kind.
 func (k *OneHot) Check(c *dag.Check) {
 	names := k.check(c, k, "categories are text, true/false, or whole numbers where those are named")
+	k.refusesNulls(c, names)
 	k.checkOutputs(c, names, -1, nil)
 }
 

@@ -57,10 +57,10 @@ func (k *Select) Check(c *dag.Check) {
 	if !ok {
 		return
 	}
-	out, _, err := k.apply(s)
+	out, at, err := k.apply(s)
 	switch {
 	case err == nil:
-		c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: out}
+		c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: out, First: c.Through("in", func(first arrow.RecordBatch) (arrow.RecordBatch, error) { return picked(first, out, at), nil })}
 	case len(k.Rename) > 0:
 		c.Errorf("rename", "%v", err)
 	}
@@ -102,11 +102,14 @@ func (k *Select) Run(ctx context.Context, env *dag.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.rewrite(ctx, schema, func(b batch) (arrow.RecordBatch, error) {
-		cols := make([]arrow.Array, len(at))
-		for i, from := range at {
-			cols[i] = b.Column(from)
-		}
-		return array.NewRecordBatch(schema, cols, b.NumRows()), nil
-	})
+	return s.rewrite(ctx, schema, func(b batch) (arrow.RecordBatch, error) { return picked(b.RecordBatch, schema, at), nil })
+}
+
+// picked gives the columns at some places of a batch, under a schema of their own.
+func picked(b arrow.RecordBatch, schema *arrow.Schema, at []int) arrow.RecordBatch {
+	cols := make([]arrow.Array, len(at))
+	for i, from := range at {
+		cols[i] = b.Column(from)
+	}
+	return array.NewRecordBatch(schema, cols, b.NumRows())
 }

@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"pipe/artifacts"
 	"pipe/artifacts/table"
@@ -111,8 +113,31 @@ func (f *TableFile) check(c *dag.Check, o table.Options) {
 		return
 	}
 	if s = f.pick(c, s); s != nil {
-		c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s}
+		c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s, First: sync.OnceValue(func() arrow.RecordBatch { return f.first(o, s) })}
 	}
+}
+
+// firstRows is how many rows a check looks at.
+const firstRows = 1000
+
+// first reads the first rows, under the schema that they get; nil where that
+// does not succeed: the run says why.
+func (f *TableFile) first(o table.Options, s *arrow.Schema) arrow.RecordBatch {
+	r, err := table.OpenFile(string(f.Path), o)
+	if err != nil {
+		return nil
+	}
+	if r, err = project(r, f.Columns); err != nil {
+		return nil
+	}
+	defer r.Close()
+	batch, err := r.Next()
+	if err != nil || !slices.EqualFunc(batch.Schema().Fields(), s.Fields(), func(a, b arrow.Field) bool { return arrow.TypeEqual(a.Type, b.Type) }) {
+		return nil
+	}
+	some := batch.NewSlice(0, min(batch.NumRows(), firstRows))
+	defer some.Release()
+	return array.NewRecordBatch(s, some.Columns(), some.NumRows())
 }
 
 // nearFiles says what there is where a file was looked for.

@@ -77,7 +77,8 @@ func (k *Split) Check(c *dag.Check) {
 	if s := c.Columns("in"); s != nil {
 		for p, share := range k.shares() {
 			if share > 0 {
-				c.Out[partNames[p]] = dag.Schema{Type: artifacts.Table, Table: s}
+				// What the first rows show, one of the parts shows.
+				c.Out[partNames[p]] = dag.Schema{Type: artifacts.Table, Table: s, First: c.In["in"].First}
 			}
 		}
 	}

@@ -107,6 +107,25 @@ func (k *TabularColumns) signature(c *dag.Check, names []string, width int) *dag
 	return out
 }
 
+// refusesNulls reports columns with gaps that no step before this one fills.
+func (k *TabularColumns) refusesNulls(c *dag.Check, names []string) {
+	if after := c.In["after"]; after.Type != "" && after.Signature == nil {
+		return
+	}
+	for _, name := range names {
+		if after := c.In["after"].Signature; after != nil && slices.ContainsFunc(after.Inputs, func(col dag.Column) bool { return col.Name == name }) {
+			continue
+		}
+		field := ""
+		if i := slices.Index(k.Columns, name); i >= 0 {
+			field = fmt.Sprintf("columns[%d]", i)
+		}
+		for _, port := range []string{"in", "fit"} {
+			c.RefusesNull(port, field, name, "fill such gaps with impute, or leave such rows out with clean's drop_null")
+		}
+	}
+}
+
 // choose lists the columns that the step is taken for.
 func (k *TabularColumns) choose(s *arrow.Schema, step tabularStep, before *transform.Tabular) []string {
 	if len(k.Columns) > 0 {
@@ -233,6 +252,9 @@ func rewriteTabular(ctx context.Context, env *dag.Env, t *transform.Tabular) (er
 func (k *TabularColumns) checkOutputs(c *dag.Check, names []string, width int, placeholder func(f arrow.Field) (transform.ColumnFit, error)) {
 	c.Out["transform"] = dag.Schema{Type: artifacts.Transform, Signature: k.signature(c, names, width)}
 	out := dag.Schema{Type: artifacts.Table}
+	if c.In["after"].Type == "" {
+		out.First = c.Through("in", func(first arrow.RecordBatch) (arrow.RecordBatch, error) { return dag.Without(first, names), nil })
+	}
 	if s := c.Columns("in"); s != nil && placeholder != nil && c.In["after"].Type == "" {
 		var fits []transform.ColumnFit
 		for _, name := range names {

@@ -64,6 +64,13 @@ func createBeside(path string) (*os.File, error) {
 	for i := 0; ; i++ {
 		name := filepath.Join(dir, fmt.Sprintf(".%s.%d-%d.tmp", base, os.Getpid(), i))
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("create %s: there is no folder %s: %w", path, filepath.Dir(path), fs.ErrNotExist)
+		}
+		var pe *fs.PathError
+		if errors.As(err, &pe) && !errors.Is(err, fs.ErrExist) {
+			return nil, &fs.PathError{Op: "create", Path: path, Err: pe.Err} // not the temporary name
+		}
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}

@@ -44,6 +44,8 @@ func (a *app) predictCommand() *cobra.Command {
 				return usageError{fmt.Errorf("--top is how many labels are shown, not %d", top)}
 			case out != "" && in == "":
 				return usageError{fmt.Errorf("--out goes with --in")}
+			case sameFile(in, out):
+				return usageError{fmt.Errorf("--in and --out are the same file, which would be lost; give --out another name")}
 			}
 			w, err := a.open(cmd)
 			if err != nil {
@@ -76,6 +78,19 @@ func (a *app) predictCommand() *cobra.Command {
 	c.Flags().IntVar(&top, "top", 0, "show so many of the labels, the most probable first (4 where it is not given); with --in, as a column top")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// sameFile tells whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	if a == "" || b == "" {
+		return false
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.ModelVersion, texts []string, top int, asJSON bool) error {

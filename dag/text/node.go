@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -249,8 +250,9 @@ func invalidAt(f *File) Pos {
 type builder struct {
 	file     *File
 	problems *Problems
-	aliased  int // values built from aliases so far
-	inAlias  int // how many aliases deep
+	aliased  int          // values built from aliases so far
+	inAlias  int          // how many aliases deep
+	open     []*yaml.Node // maps and lists with an anchor that are being built
 	stopped  bool
 	room     []Node // for the nodes to come: a file has thousands
 }
@@ -295,15 +297,21 @@ func (b *builder) build(y *yaml.Node, depth int) *Node {
 	}
 	switch y.Kind {
 	case yaml.AliasNode:
+		if slices.Contains(b.open, y.Alias) {
+			b.fail(y, "yaml-syntax", "the alias *%s stands inside of what it is the name of, which would never end", y.Value)
+			return n
+		}
 		// The alias is shown where it stands; what is inside keeps its own place.
 		b.inAlias++
 		n = b.build(y.Alias, depth+1)
 		b.inAlias--
 	case yaml.MappingNode:
 		n.Kind = Mapping
+		defer b.name(y)()
 		b.buildMap(n, y, depth)
 	case yaml.SequenceNode:
 		n.Kind = Sequence
+		defer b.name(y)()
 		n.Items = make([]*Node, 0, len(y.Content))
 		for _, c := range y.Content {
 			n.Items = append(n.Items, b.build(c, depth+1))
@@ -312,6 +320,15 @@ func (b *builder) build(y *yaml.Node, depth int) *Node {
 		b.scalar(n, y)
 	}
 	return n
+}
+
+// name marks what has an anchor as being built, until the end.
+func (b *builder) name(y *yaml.Node) (end func()) {
+	if y.Anchor == "" {
+		return func() {}
+	}
+	b.open = append(b.open, y)
+	return func() { b.open = b.open[:len(b.open)-1] }
 }
 
 func (b *builder) buildMap(n *Node, y *yaml.Node, depth int) {
@@ -399,6 +416,15 @@ func (b *builder) scalar(n *Node, y *yaml.Node) {
 	n.Value = Plain(y.Value, y.Tag)
 }
 
+// parseInt reads a whole number as YAML 1.2 does: 012 is twelve, 0o12 is ten.
+func parseInt(s string) (int64, error) {
+	digits := strings.TrimLeft(s, "+-")
+	if len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
+		return strconv.ParseInt(s, 10, 64)
+	}
+	return strconv.ParseInt(s, 0, 64)
+}
+
 // Plain gives an unquoted YAML scalar its value, by the tag that YAML's core
 // schema resolved. Dates stay text: no field of the language is a date.
 func Plain(raw, tag string) any {
@@ -408,7 +434,7 @@ func Plain(raw, tag string) any {
 	case "!!bool":
 		return raw == "true" || raw == "True" || raw == "TRUE"
 	case "!!int":
-		if v, err := strconv.ParseInt(strings.ReplaceAll(raw, "_", ""), 0, 64); err == nil {
+		if v, err := parseInt(strings.ReplaceAll(raw, "_", "")); err == nil {
 			return v
 		}
 	case "!!float":

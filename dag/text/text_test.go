@@ -128,3 +128,13 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestWholeNumbers reads numbers as YAML 1.2 does.
+func TestWholeNumbers(t *testing.T) {
+	for raw, want := range map[string]any{"012": int64(12), "-012": int64(-12), "0o12": int64(10), "0x1F": int64(31), "1_000": int64(1000), "+5": int64(5), "0": int64(0), "08": float64(8)} {
+		n, ps := parse(t, "a: "+raw+"\n")
+		if got := n.Get("a").Value; ps.Err() != nil || got != want {
+			t.Errorf("%s: %T %v", raw, got, got)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -227,11 +228,13 @@ func Value(ctx context.Context, s Source, query string) (string, error) {
 }
 
 // silent are the parts of a query that are no code.
-var silent = regexp.MustCompile(`(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$`)
+var silent = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$`)
+})
 
 // single refuses several queries in one: all but one of them would be passed over.
 func single(query string) error {
-	code := strings.TrimRight(silent.ReplaceAllString(query, " "), "; \t\r\n")
+	code := strings.TrimRight(silent().ReplaceAllString(query, " "), "; \t\r\n")
 	if strings.Contains(code, ";") {
 		return errors.New("there is more than one query; write one")
 	}

@@ -142,6 +142,9 @@ char *duck_run(duck *d, const char *sql) {
 }
 
 char *duck_prepare(duck *d, const char *sql) {
+	if (d->statement) {
+		duckdb_destroy_prepare(&d->statement);
+	}
 	void *all = NULL;
 	char *error = NULL;
 	idx_t n = duckdb_extract_statements(d->con, sql, &all);

@@ -72,8 +72,8 @@ func Open(s Settings, inputs []Input) (*DB, error) {
 		db.Close()
 		return nil, fmt.Errorf("open DuckDB: %w", err)
 	}
-	for i, in := range inputs {
-		if err := db.add(i, in); err != nil {
+	for _, in := range inputs {
+		if err := db.add(in); err != nil {
 			db.Close()
 			return nil, fmt.Errorf("give %s to DuckDB: %w", in.Name, err)
 		}
@@ -96,7 +96,8 @@ func (db *DB) lock(dir string) error {
 }
 
 // add registers a table function for an input and a view over it.
-func (db *DB) add(i int, in Input) error {
+func (db *DB) add(in Input) error {
+	i := len(db.handles)
 	h := cgo.NewHandle(&in)
 	db.handles = append(db.handles, h)
 	var schema cdata.CArrowSchema
@@ -120,14 +121,28 @@ func (db *DB) run(sql string) error {
 	return failure(C.duck_run(db.duck, s))
 }
 
+// Bind prepares a query over inputs that are there for it alone, and gives the
+// columns of its result. A database is dear to open, so many queries may be bound
+// in one.
+func (db *DB) Bind(inputs []Input, sql string) (s *arrow.Schema, err error) {
+	for _, in := range inputs {
+		if err := db.add(in); err != nil {
+			return nil, fmt.Errorf("give %s to DuckDB: %w", in.Name, err)
+		}
+		defer func() { err = errors.Join(err, db.run("DROP VIEW "+Quote(in.Name))) }()
+	}
+	return db.Prepare(sql)
+}
+
 // Close ends the database.
-func (db *DB) Close() {
+func (db *DB) Close() error {
 	C.duck_close(db.duck)
 	db.duck = nil
 	for _, h := range db.handles {
 		h.Delete()
 	}
 	db.handles = nil
+	return nil
 }
 
 // maxColumns bounds the columns of a result.

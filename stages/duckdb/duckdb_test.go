@@ -74,7 +74,7 @@ func open(t testing.TB, inputs ...Input) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(db.Close)
+	t.Cleanup(func() { db.Close() })
 	return db
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,13 +69,13 @@ func (k *SQL) Check(c *dag.Check) {
 		inputs = append(inputs, duckdb.Input{Name: view(port), Schema: s.Table, Rows: -1})
 	}
 	slices.SortFunc(inputs, func(a, b duckdb.Input) int { return strings.Compare(a.Name, b.Name) })
-	db, err := duckdb.Open(duckdb.Settings{}, inputs)
+	db, release, err := c.Shared("duckdb", func() (io.Closer, error) { return duckdb.Open(duckdb.Settings{}, nil) })
 	if err != nil {
 		c.Errorf("", "%v", err)
 		return
 	}
-	defer db.Close()
-	s, err := db.Prepare(k.Query)
+	defer release()
+	s, err := db.(*duckdb.DB).Bind(inputs, k.Query)
 	var e *duckdb.Error
 	switch {
 	case errors.As(err, &e) && e.Line > 0 && strings.Contains(strings.TrimSpace(k.Query), "\n"):
