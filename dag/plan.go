@@ -41,6 +41,7 @@ type PlanOptions struct {
 	Store   *artifacts.Store
 	Secrets Secrets
 	Selection
+	Verify bool // the run would be with RunOptions.Verify
 	// Last finds the key that a stage had in the newest run of the pipeline.
 	Last func(stage string) (artifacts.Key, bool)
 }
@@ -70,6 +71,9 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 		}
 		if r != nil {
 			outputs[s], reported[s] = r.outputs, r.metrics
+		}
+		if o.Verify && one.Action == ActionCached {
+			one.Action, one.Why = ActionRun, []string{"once more, to compare the bytes"}
 		}
 		skipped[s] = one.Action == ActionSkip
 		plan = append(plan, one)

@@ -50,6 +50,7 @@ type Result struct {
 	Status   string // StatusFinished and so on
 	Outputs  map[string]map[string]artifacts.Ref
 	Ran      int
+	Verified int // of those that ran: found in the store, and the bytes are the same
 	Cached   int
 	Failures []StageError
 	// HookFailures are hooks that failed; they change nothing else.
@@ -349,6 +350,9 @@ func (r *runner) end(w *work) {
 		r.result.Cached++
 	default:
 		r.result.Ran++
+		if o.verified {
+			r.result.Verified++
+		}
 	}
 	r.emit(e)
 	r.outputs[s], r.result.Outputs[s.Name], r.reported[s] = o.outputs, o.outputs, o.metrics

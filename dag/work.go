@@ -40,6 +40,7 @@ type outcome struct {
 	metrics   []Metric
 	log       string
 	seconds   float64
+	verified  bool // it gave the bytes that the store has
 	err       error
 }
 
@@ -192,6 +193,7 @@ func (w *worker) do(ctx context.Context, x *work, scratch func(artifacts.Key) st
 	}
 	if stored != nil {
 		o.err = sameOutputs(stored.outputs, o.outputs)
+		o.verified = o.err == nil
 	} else if cacheable {
 		o.err = w.record(key, s, x.about.description, started, &o)
 	}

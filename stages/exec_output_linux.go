@@ -17,7 +17,10 @@ type output struct {
 }
 
 // start begins a program in a process group of its own. Both of its outputs go
-// to one pipe, so that their order is kept.
+// to one pipe, so that their order is kept. It is killed when this process is:
+// the kernel does so at the end of the thread that started it, and threads of Go
+// end with the process, but for those that a goroutine takes with it by
+// runtime.LockOSThread; here none does.
 func start(path string, args, environment []string) (*output, *os.Process, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -32,7 +35,7 @@ func start(path string, args, environment []string) (*output, *os.Process, error
 	defer printed.Close()
 	o := &output{pipe: ends[0], process: -1}
 	p, err := os.StartProcess(path, args, &os.ProcAttr{Env: environment, Files: []*os.File{null, printed, printed},
-		Sys: &syscall.SysProcAttr{Setpgid: true, PidFD: &o.process}})
+		Sys: &syscall.SysProcAttr{Setpgid: true, PidFD: &o.process, Pdeathsig: syscall.SIGKILL}})
 	if err != nil {
 		o.close()
 		return nil, nil, err

@@ -127,7 +127,7 @@ func (w *Workspace) stageChanges(a, b []registry.Stage) []StageChange {
 		case !ok:
 			out = append(out, StageChange{s.Name, []string{"is new"}})
 		case old.Key != s.Key:
-			out = append(out, StageChange{s.Name, w.whyOther(old.Key, s.Key)})
+			out = append(out, StageChange{s.Name, w.whyOther(old, s)})
 		}
 	}
 	for _, s := range a {
@@ -138,11 +138,33 @@ func (w *Workspace) stageChanges(a, b []registry.Stage) []StageChange {
 	return out
 }
 
-func (w *Workspace) whyOther(a, b artifacts.Key) []string {
-	ra, okA := w.Store.Lookup(a)
-	rb, okB := w.Store.Lookup(b)
-	if !okA || !okB {
-		return []string{"differs; the record that says how is no longer in the store"}
+// whyOther says why a stage had another key. Where the records do not tell,
+// because they were collected or because an effect leaves none, what the stage
+// read does.
+func (w *Workspace) whyOther(a, b registry.Stage) []string {
+	ra, okA := w.Store.Lookup(a.Key)
+	rb, okB := w.Store.Lookup(b.Key)
+	if okA && okB {
+		return dag.Differences(ra.Description, rb.Description)
 	}
-	return dag.Differences(ra.Description, rb.Description)
+	var why []string
+	for _, c := range changes(inputs(a), inputs(b)) {
+		why = append(why, fmt.Sprintf("%s %s → %s", c.Name, artifacts.Digest(c.Before).Short(), artifacts.Digest(c.After).Short()))
+	}
+	if why == nil {
+		return []string{"its configuration differs; no record in the store says how"}
+	}
+	return why
+}
+
+// inputs are the digests of all that a stage read.
+func inputs(s registry.Stage) map[string]string {
+	m := make(map[string]string, len(s.Inputs)+len(s.Externals))
+	for port, ref := range s.Inputs {
+		m["input "+port] = string(ref.Digest)
+	}
+	for _, x := range s.Externals {
+		m["file "+x.Path] = string(x.Digest)
+	}
+	return m
 }

@@ -30,6 +30,9 @@ func (w *Workspace) Push(ctx context.Context, address string, names []string) (r
 // means every result that the remote has.
 func (w *Workspace) Pull(ctx context.Context, address string, names []string) (remote.Report, error) {
 	what, err := w.meant(ctx, names)
+	if errors.Is(err, registry.ErrNotFound) {
+		return remote.Report{}, fmt.Errorf("%w; a remote has results and no names: run the pipeline with --remote %s, which takes them from there, or pull --all", err, address)
+	}
 	if err != nil {
 		return remote.Report{}, err
 	}

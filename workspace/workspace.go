@@ -41,6 +41,9 @@ type Workspace struct {
 // ErrNoWorkspace says that nothing has run here yet.
 var ErrNoWorkspace = errors.New("there is no .pipe folder here: nothing has been run yet")
 
+// ErrNoFile says that the pipeline that was named is not there.
+var ErrNoFile = errors.New("there is no file")
+
 // Open opens the store and the registry in dir, usually ".pipe", and creates
 // what is missing.
 func Open(ctx context.Context, dir string) (*Workspace, error) {
@@ -157,7 +160,7 @@ func Load(ctx context.Context, path string, params map[string]string) (*dag.Pipe
 func LoadFile(ctx context.Context, path string, o dag.LoadOptions) (*dag.Pipeline, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no file %s%s", path, nearFile(path))
+		return nil, fmt.Errorf("%w %s%s", ErrNoFile, path, nearFile(path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the pipeline: %w", err)

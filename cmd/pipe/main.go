@@ -179,7 +179,7 @@ func exitCode(err error) int {
 		return exitWrongFile
 	case errors.Is(err, dag.ErrInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.As(err, &unknown):
+	case errors.As(err, &usage), errors.As(err, &unknown), errors.Is(err, workspace.ErrNoFile):
 		return exitUsage
 	case errors.As(err, &corrupt), errors.As(err, &missing), errors.As(err, &registryDamage), errors.Is(err, artifacts.ErrDamaged), errors.Is(err, dag.ErrJournalDamaged), errors.Is(err, errDamaged):
 		return exitDamaged

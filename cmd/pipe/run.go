@@ -21,6 +21,7 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	r := &runner{app: a}
 	var address func() string
+	var force forceFlag
 	c := &cobra.Command{
 		Use:   "run FILE [STAGE…]",
 		Short: "Run a pipeline: all that is not up to date",
@@ -32,7 +33,9 @@ only what they need.`,
   pipe run pipelines/textclass.yaml evaluate`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r.Targets = append(r.Targets, args[1:]...)
+			var targets []string
+			r.Force, targets = force.split(args)
+			r.Targets = append(r.Targets, targets...)
 			r.Remote = address()
 			if r.watch {
 				return r.watchFile(cmd, args[0])
@@ -46,8 +49,7 @@ only what they need.`,
 	r.params.momentFlag(f)
 	f.StringArrayVar(&r.Targets, "until", nil, "run what this stage needs, and the stage (as a STAGE argument)")
 	f.StringArrayVar(&r.From, "from", nil, "begin at this stage: what it needs must be in the store")
-	f.StringArrayVar(&r.Force, "force", nil, "--force=STAGE runs this stage whatever the store has; --force alone runs every stage")
-	f.Lookup("force").NoOptDefVal = dag.ForceAll
+	force.add(f)
 	f.BoolVar(&r.Verify, "verify", false, "run what the store has once more, and compare the bytes")
 	f.IntVarP(&r.Jobs, "jobs", "j", 0, "stages to run at a time (default: one for each core)")
 	f.BoolVarP(&r.KeepGoing, "keep-going", "k", false, "after a failure, run what does not depend on it")
@@ -122,7 +124,7 @@ func (r *runner) once(cmd *cobra.Command, file string) error {
 		return r.repeat(ctx, cmd, w, unchanged)
 	}
 	if r.dryRun {
-		return showPlan(cmd, w, p, dag.PlanOptions{Selection: r.Selection}, r.json)
+		return showPlan(cmd, w, p, dag.PlanOptions{Selection: r.Selection, Verify: r.Verify}, r.json)
 	}
 	return r.execute(ctx, cmd, w, p)
 }

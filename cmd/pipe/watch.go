@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -23,9 +24,13 @@ const watchEvery = 300 * time.Millisecond
 // end it: the mend is what is waited for.
 func (r *runner) watchFile(cmd *cobra.Command, file string) error {
 	var usage usageError
+	known := &externals{}
+	r.Sink = known
 	for {
-		seen := &externals{files: map[string]artifacts.Fingerprint{}}
-		r.Sink = seen
+		if err := r.look(cmd.Context(), known); err != nil {
+			return err
+		}
+		known.reported = map[string]bool{}
 		began := time.Now()
 		err := r.once(cmd, file)
 		stamp := r.stamp(file, began)
@@ -33,23 +38,55 @@ func (r *runner) watchFile(cmd *cobra.Command, file string) error {
 			return err
 		}
 		report(cmd.ErrOrStderr(), err)
-		fmt.Fprintf(cmd.OutOrStdout(), "watching %s and %d files or folders that it reads\n", file, len(seen.files))
-		if err := r.waitForChange(cmd.Context(), file, stamp, seen); err != nil {
+		if err == nil { // what no stage reads any more is forgotten
+			maps.DeleteFunc(known.digests, func(path string, _ artifacts.Digest) bool { return !known.reported[path] })
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "watching %s and %d files or folders that it reads\n", file, len(known.digests))
+		if err := r.waitForChange(cmd.Context(), file, stamp, err, known); err != nil {
 			return err
 		}
 	}
 }
 
-// externals collects the files that the stages of a run read.
+// externals are the files that stages have read.
 type externals struct {
-	files map[string]artifacts.Fingerprint
+	digests  map[string]artifacts.Digest // as they were before the last run or in it; "" for what was not there
+	reported map[string]bool             // by the last run
 }
 
 // Event implements dag.Sink.
 func (x *externals) Event(e *dag.Event) {
 	for _, f := range e.Externals {
-		x.files[f.Path] = f
+		if x.digests == nil {
+			x.digests = map[string]artifacts.Digest{}
+		}
+		x.digests[f.Path], x.reported[f.Path] = f.Digest, true
 	}
+}
+
+// look notes the state of all known files, so that a change while the next run
+// is under way is one even if that run does not come to read the file.
+func (r *runner) look(ctx context.Context, known *externals) error {
+	if len(known.digests) == 0 {
+		return nil
+	}
+	w, err := workspace.Open(ctx, r.app.store)
+	if err != nil {
+		return err
+	}
+	for path := range known.digests {
+		known.digests[path] = digestNow(w, path)
+	}
+	return w.Close()
+}
+
+// digestNow is "" where the file cannot be read.
+func digestNow(w *workspace.Workspace, path string) artifacts.Digest {
+	fp, err := w.Store.Fingerprint(path)
+	if err != nil {
+		return ""
+	}
+	return fp.Digest
 }
 
 // stamp tells the state of the pipeline's files. One that changed after the run
@@ -70,7 +107,10 @@ func (r *runner) stamp(file string, began time.Time) string {
 	return b.String()
 }
 
-func (r *runner) waitForChange(ctx context.Context, file, stamp string, seen *externals) error {
+// waitForChange returns nil when it is time to run again. A pipeline that was
+// found to be wrong is checked at each look as well: a file that is missing may
+// be one that nobody has told of yet.
+func (r *runner) waitForChange(ctx context.Context, file, stamp string, failed error, known *externals) error {
 	w, err := workspace.Open(ctx, r.app.store)
 	if err != nil {
 		return err
@@ -87,9 +127,14 @@ func (r *runner) waitForChange(ctx context.Context, file, stamp string, seen *ex
 		if r.stamp(file, time.Time{}) != stamp {
 			return nil
 		}
-		for path, before := range seen.files {
-			now, err := w.Store.Fingerprint(path)
-			if err != nil || now.Digest != before.Digest {
+		if dag.IsWrong(failed) {
+			if _, err := r.params.load(ctx, file); err == nil || err.Error() != failed.Error() {
+				return nil
+			}
+			continue
+		}
+		for path, before := range known.digests {
+			if digestNow(w, path) != before {
 				return nil // the next run tells what is wrong with it
 			}
 		}

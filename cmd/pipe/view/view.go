@@ -232,7 +232,8 @@ func Summary(r *dag.Result) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, one))
 		}
 	}
-	add(r.Ran, "ran")
+	add(r.Verified, "verified (ran once more, the same bytes)")
+	add(r.Ran-r.Verified, "ran")
 	add(r.Cached, "cached")
 	add(len(r.Failures), "failed")
 	if len(parts) == 0 {

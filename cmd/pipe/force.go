@@ -1,0 +1,63 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"pipe/dag"
+)
+
+// forceFlag takes --force as it is written: alone, as --force=STAGE, and as
+// --force STAGE. A flag whose value may be left out never gets the word behind
+// it, so that one is found among the arguments.
+type forceFlag struct {
+	flags  *pflag.FlagSet
+	stages []string
+	alone  []int // of each --force without =, how many arguments stood before it
+}
+
+// everyStage stands for a missing value; no stage can have that name.
+const everyStage = "every stage"
+
+func (f *forceFlag) add(flags *pflag.FlagSet) {
+	f.flags = flags
+	flags.Var(f, "force", "run this stage whatever the store has; alone, behind all arguments, every stage")
+	flags.Lookup("force").NoOptDefVal = everyStage
+}
+
+// String implements pflag.Value.
+func (f *forceFlag) String() string { return strings.Join(f.stages, ",") }
+
+// Type implements pflag.Value.
+func (f *forceFlag) Type() string { return "stage" }
+
+// Set implements pflag.Value.
+func (f *forceFlag) Set(s string) error {
+	if s == everyStage {
+		f.alone = append(f.alone, f.flags.NArg())
+	} else {
+		f.stages = append(f.stages, s)
+	}
+	return nil
+}
+
+// split takes from the arguments behind the file what --force means, and
+// returns the stages to force and the rest.
+func (f *forceFlag) split(args []string) (force, rest []string) {
+	force = f.stages
+	mine := map[int]bool{}
+	for _, n := range f.alone {
+		if n == 0 || n >= len(args) {
+			force = append(force, dag.ForceAll)
+			continue
+		}
+		force, mine[n] = append(force, args[n]), true
+	}
+	for i, a := range args[1:] {
+		if !mine[i+1] {
+			rest = append(rest, a)
+		}
+	}
+	return force, rest
+}
