@@ -38,7 +38,7 @@ func (m *Model) network() (*nn.Network, error) {
 	if err := m.Graph.unknown(); err != nil {
 		return nil, err
 	}
-	i := &importer{constants: map[string]*Tensor{}, values: map[string]*imported{}}
+	i := &importer{constants: map[string]*Tensor{}, values: map[string]*imported{}, sizes: map[string]sized{}}
 	for _, o := range m.Opsets {
 		if o.Domain == "" || o.Domain == "ai.onnx" {
 			i.opset = o.Version
@@ -64,7 +64,7 @@ func (m *Model) network() (*nn.Network, error) {
 	case out == nil:
 		return nil, fmt.Errorf("no node gives the output %q", m.Graph.Outputs[0].Name)
 	case out.unordered():
-		return nil, fmt.Errorf("the output %q has its channels second, which a network does not give", m.Graph.Outputs[0].Name)
+		return nil, fmt.Errorf("the output %q is in another order than (batch, …, channels), which a network does not give", m.Graph.Outputs[0].Name)
 	}
 	pieces, err := chainOf(out, input, 0)
 	if err != nil {
@@ -96,6 +96,7 @@ func (g *Graph) unknown() error {
 type importer struct {
 	constants map[string]*Tensor
 	values    map[string]*imported
+	sizes     map[string]sized
 	opset     int64
 	tokens    bool
 	vocab     int
@@ -115,13 +116,17 @@ type imported struct {
 
 	// flat is the shape, channels last, of what was flattened with its channels
 	// second: who reads it must put its weights in our order.
-	flat nn.Shape
+	flat       nn.Shape
+	axes       string // of a value that a recurrent layer reads or gives, "" for our order
+	directions int    // of that layer
 	// ones says that the model keeps dimensions of size 1 behind the channels.
 	ones bool
 }
 
 // unordered reports whether the elements lie in another order than ours.
-func (v *imported) unordered() bool { return v.second && len(v.shape) > 2 || v.flat != nil }
+func (v *imported) unordered() bool {
+	return v.second && len(v.shape) > 2 || v.flat != nil || v.axes != ""
+}
 
 // maxDim bounds a dimension or an attribute, so that products of two fit.
 const maxDim = 1 << 30

@@ -18,24 +18,33 @@ var translators = map[string]translator{
 	"BatchNormalization": (*importer).batchNorm,
 	"Concat":             (*importer).concat,
 	"Constant":           (*importer).constant,
+	"ConstantOfShape":    (*importer).onlySizes,
 	"Conv":               (*importer).convolution,
 	"Dropout":            (*importer).identity,
+	"Expand":             (*importer).onlySizes,
 	"Flatten":            (*importer).flatten,
+	"GRU":                (*importer).recurrent,
 	"Gather":             (*importer).embedding,
 	"Gemm":               (*importer).gemm,
 	"GlobalAveragePool":  globalPooling("global_avg_pool"),
 	"GlobalMaxPool":      globalPooling("global_max_pool"),
 	"Identity":           (*importer).identity,
+	"LSTM":               (*importer).recurrent,
 	"MatMul":             (*importer).matMul,
 	"MaxPool":            pooling("max_pool"),
+	"RNN":                (*importer).recurrent,
 	"ReduceMax":          reduction("global_max_pool"),
 	"ReduceMean":         reduction("global_avg_pool"),
 	"Relu":               function(nn.Relu),
 	"Reshape":            (*importer).reshape,
+	"Shape":              (*importer).onlySizes,
 	"Sigmoid":            function(nn.Sigmoid),
+	"Slice":              (*importer).onlySizes,
 	"Softmax":            (*importer).softmax,
+	"Squeeze":            (*importer).squeeze,
 	"Tanh":               function(nn.Tanh),
 	"Transpose":          (*importer).transpose,
+	"Unsqueeze":          (*importer).onlySizes,
 }
 
 func activationPiece(a nn.Activation) *piece {
@@ -100,6 +109,9 @@ func (i *importer) transpose(n *Node) (*imported, error) {
 		return nil, err
 	}
 	rank := len(x.shape)
+	if a := n.attribute("perm"); x.axes != "" || rank == 3 && !x.second && a != nil && slices.Equal(a.Ints, []int64{1, 0, 2}) {
+		return i.transposeAxes(n, x)
+	}
 	order, err := n.list("perm", rank, -1)
 	if err != nil {
 		return nil, err
@@ -186,6 +198,9 @@ func (i *importer) reshape(n *Node) (*imported, error) {
 	if err != nil {
 		return nil, err
 	}
+	if x.axes != "" {
+		return i.joinAxes(x, dims)
+	}
 	size := int64(x.shape[1:].Size())
 	if len(dims) != 2 || dims[0] != 0 && dims[0] != -1 && dims[0] != 1 || dims[1] != size && (dims[1] != -1 || dims[0] == -1) {
 		return nil, fmt.Errorf("gives %v, where only (batch, %d) can be imported", dims, size)
@@ -193,8 +208,11 @@ func (i *importer) reshape(n *Node) (*imported, error) {
 	return i.flat(x), nil
 }
 
-// embedding looks up the rows of a constant.
+// embedding looks up the rows of a constant, or picks one of a recurrent layer's.
 func (i *importer) embedding(n *Node) (*imported, error) {
+	if len(n.Inputs) == 2 && i.values[n.Inputs[0]] != nil {
+		return i.pick(n, i.values[n.Inputs[0]])
+	}
 	table, dims, err := i.floats(n, 0, 2, false)
 	if err != nil {
 		return nil, err

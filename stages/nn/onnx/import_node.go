@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"pipe/stages/nn"
 )
@@ -106,7 +107,7 @@ func (i *importer) layer(x *imported, p *piece, shape nn.Shape) *imported {
 // same is layer for what changes no element's place.
 func (i *importer) same(x *imported, p *piece) *imported {
 	y := i.layer(x, p, x.shape)
-	y.flat, y.ones = x.flat, x.ones
+	y.flat, y.ones, y.axes, y.directions = x.flat, x.ones, x.axes, x.directions
 	return y
 }
 
@@ -116,12 +117,18 @@ func (i *importer) node(n *Node) error {
 		return errors.New("has no outputs")
 	}
 	for at, name := range n.Inputs {
-		if name != "" && i.values[name] == nil && i.constants[name] == nil {
+		if _, size := i.sizes[name]; name != "" && i.values[name] == nil && i.constants[name] == nil && !size {
 			return fmt.Errorf("input %d, %q, is given by no node before", at, name)
 		}
 	}
 	if i.values[n.Outputs[0]] != nil || i.constants[n.Outputs[0]] != nil {
 		return fmt.Errorf("output %q is given twice", n.Outputs[0])
+	}
+	if i.size(n) {
+		return nil
+	}
+	if err := i.inOrder(n); err != nil {
+		return err
 	}
 	v, err := translators[n.Op](i, n)
 	if err != nil || v == nil {
@@ -132,6 +139,19 @@ func (i *importer) node(n *Node) error {
 	}
 	v.place()
 	i.values[n.Outputs[0]] = v
+	return nil
+}
+
+// placing are the operators that read a value in the order of recurrent layers.
+var placing = []string{"Dropout", "GRU", "Gather", "Identity", "LSTM", "RNN", "Reshape", "Squeeze", "Transpose"}
+
+// inOrder refuses a node that works on a value whose first dimension is not the batch.
+func (i *importer) inOrder(n *Node) error {
+	for _, name := range n.Inputs {
+		if x := i.values[name]; x != nil && x.axes != "" && !slices.Contains(placing, n.Op) {
+			return fmt.Errorf("works on %q, whose dimensions are in the order of a recurrent operator", name)
+		}
+	}
 	return nil
 }
 

@@ -24,6 +24,7 @@ var importable = []networkCase{
 	{"text_cnn", text, `{"embedding":{"dim":6}},{"conv1d":{"filters":8,"kernel_size":[3],"activation":"relu"}},{"global_max_pool":{}},{"dense":{"units":"classes","activation":"softmax"}}`},
 	{"residual", image, `{"residual":{"layers":[{"conv2d":{"filters":6,"kernel_size":[3],"padding":"same"}},{"batch_norm":{}},{"residual":{"layers":[{"conv2d":{"filters":6,"kernel_size":[1]}}]}}],"shortcut":[{"conv2d":{"filters":6,"kernel_size":[1]}}],"activation":"relu"}},{"flatten":{}},{"dense":{"units":3}}`},
 	{"branches", image, `{"branches":{"branches":[[{"conv2d":{"filters":3,"kernel_size":[1]}}],[{"activation":{"function":"relu"}}],[{"conv2d":{"filters":2,"kernel_size":[3],"padding":"same"}},{"activation":{"function":"tanh"}}]]}},{"global_avg_pool":{}}`},
+	{"recurrent", steps, `{"lstm":{"units":5,"bidirectional":true,"return_sequences":true}},{"gru":{"units":4,"return_sequences":true}},{"simple_rnn":{"units":3,"activation":"sigmoid","return_sequences":true}},{"lstm":{"units":3,"use_bias":false}}`},
 	{"resnet18", photo, `{"resnet18":{"width":4}},{"dense":{"units":"classes","activation":"softmax"}}`},
 	{"resnet50", photo, `{"resnet50":{"width":2}},{"dense":{"units":"classes","activation":"softmax"}}`},
 	{"squeezenet", photo, `{"squeezenet":{"width":2}},{"dense":{"units":"classes","activation":"softmax"}}`},
@@ -204,7 +205,7 @@ func TestImportRefusesWhatItCannotSay(t *testing.T) {
 		`input 0, "nothing", is given by no node before`:                         func(g *Graph) { g.Nodes[1].Inputs[0] = "nothing" },
 		`output "a" is given twice`:                                              func(g *Graph) { g.Nodes[1].Outputs[0] = "a" },
 		`works on a value whose channels are not last`:                           func(g *Graph) { g.Nodes[4].Inputs[0] = "c" },
-		`the output "c" has its channels second`:                                 func(g *Graph) { g.Outputs[0].Name = "c" },
+		`the output "c" is in another order`:                                     func(g *Graph) { g.Outputs[0].Name = "c" },
 		`dimension 2 of the input "x" must be known`:                             func(g *Graph) { g.Inputs[0].Dims[2] = Dim{Param: "height"} },
 		`another alpha`: func(g *Graph) { g.Nodes[4].attribute("alpha").Float = 2 },
 		`ceil_mode`: func(g *Graph) {
