@@ -58,7 +58,7 @@ func TestImageCleanNamesWhatCannotBeLearnt(t *testing.T) {
 		}
 	}
 	_, _, err := dag.RunKind(context.Background(), s, dagtest.New(t, &ImageClean{}, "{label: label, most: 0.5}"), map[string][]artifacts.Ref{"in": {in["out"]}}, 1, nil, t.TempDir(), nil)
-	if err == nil || !strings.Contains(err.Error(), "6 of 9 pictures are sorted out") {
+	if err == nil || !strings.Contains(err.Error(), "6 of 9 files are sorted out") {
 		t.Errorf("too many: %v", err)
 	}
 }

@@ -56,6 +56,7 @@ func Kinds(more ...dag.Info) *dag.Kinds {
 		sourceURLKind,
 		sourceTextKind,
 		speechAugmentKind,
+		speechCleanKind,
 		speechFeaturesKind,
 		splitKind,
 		textEmbedKind,
