@@ -39,10 +39,14 @@ func TestScript(t *testing.T) {
 				return err
 			}
 			e.Setenv("EXAMPLES", examples)
+			e.Values[serversOfScript] = map[string]*running{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ask":    askServer,
 			"code":   wantCode,
+			"serve":  startServer,
+			"stop":   stopServer,
 			"strike": startAndKill,
 			"tones":  writeTones,
 		},
