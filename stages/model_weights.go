@@ -23,7 +23,7 @@ var modelWeightsKind = dag.Info{
 	Version: 2,
 	Doc: "Makes a classifier of weights that were trained elsewhere: a transform, and an ONNX file, which brings its network, or the layers and a safetensors file with PyTorch's names and layout. " +
 		"It is evaluated, registered, and trained further by nn.train (as its model), as any other. Counters of batches among safetensors are left out; any other array without a place is an error. " +
-		"Of ONNX the operators of convolutional and dense networks are known, with residual connections and branches, in either order of channels; a network that ends without its softmax gets one.",
+		"What pipe itself has exported as ONNX comes back whatever its layers; of other models the operators of convolutional, dense and recurrent networks are known, with residual connections and branches, in either order of channels. A network that ends without its softmax gets one.",
 	Example: `model:
   uses: model.weights
   in: pixels
