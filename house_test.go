@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"stages/nn/onnx":   {"stages/nn"},
 
 	"stages/nn/roofline":    {"stages/nn/kernel"},
+	"examples/llama2c":      {"stages/nn"},
 	"stages/nn/tensorboard": {"stages/nn"},
 	"stages/godoc":          {},
 	"stages/rows":           {"dag", "dag/expr"},
