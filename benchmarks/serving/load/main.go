@@ -14,6 +14,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -126,6 +127,9 @@ func answer(in *bufio.Reader) error {
 				return err
 			}
 		}
+	}
+	if length < 0 {
+		return errors.New("the answer has no Content-Length")
 	}
 	_, err = io.CopyN(io.Discard, in, int64(length))
 	return err

@@ -1,7 +1,7 @@
 """The usual Python service: FastAPI, uvicorn and PyTorch, with the weights that
 `pipe models export MODEL FOLDER --format safetensors` wrote.
 
-    python peer_fastapi.py FOLDER PORT
+    python peer_classifier.py FOLDER PORT [THREADS]
 """
 import json, pathlib, re, sys
 
