@@ -80,6 +80,11 @@ func (i *importer) softmax(n *Node) (*imported, error) {
 }
 
 func (i *importer) identity(n *Node) (*imported, error) {
+	// An exporter gives equal weights one tensor and the others' names by this.
+	if len(n.Inputs) == 1 && i.constants[n.Inputs[0]] != nil {
+		i.constants[n.Outputs[0]] = i.constants[n.Inputs[0]]
+		return nil, nil
+	}
 	x, err := i.data(n)
 	if err != nil {
 		return nil, err

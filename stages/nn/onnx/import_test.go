@@ -193,6 +193,19 @@ func TestImportPutsTheChannelsLast(t *testing.T) {
 	}
 }
 
+func TestImportFollowsNamesOfWeights(t *testing.T) {
+	m, e := pyTorchCNN(t)
+	m.Graph.Nodes = append([]*Node{{Op: "Identity", Inputs: []string{"conv.bias"}, Outputs: []string{"again"}}}, m.Graph.Nodes...)
+	m.Graph.Nodes[1].Inputs[2] = "again"
+	net, err := importModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := distance(predictions(t, net, e), e.out); d > 1e-6 {
+		t.Errorf("outputs differ by %g", d)
+	}
+}
+
 func TestImportRefusesWhatItCannotSay(t *testing.T) {
 	for want, change := range map[string]func(g *Graph){
 		`operators that cannot be imported: Loop, com.example.Magic`: func(g *Graph) {
