@@ -39,6 +39,7 @@ func (r *RemoteFile) locked(c *dag.Check) (a *fetch.Address, known fetch.Entry) 
 		c.Errorf("url", "%v", err)
 		return nil, known
 	}
+	a.Hide(dag.ShowSecrets)
 	known, ok, err := fetch.Locked(fetch.LockName, a)
 	if err != nil {
 		c.Errorf("url", "%v", err)
@@ -56,6 +57,7 @@ func (r *RemoteFile) locked(c *dag.Check) (a *fetch.Address, known fetch.Entry) 
 // get brings the file here, from the store where it is there, and gives its
 // place.
 func (r *RemoteFile) get(ctx context.Context, env *dag.Env, a *fetch.Address, dir, port string) (string, error) {
+	a.Hide(env.Scrub)
 	name := a.Name()
 	if e, ok, err := fetch.Locked(fetch.LockName, a); err == nil && ok && e.SHA256 == r.SHA256 && e.Name != "" {
 		name = e.Name

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -8,7 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"pipe/dag"
 	"pipe/dag/dagtest"
+	"pipe/dag/text"
 	"pipe/stages/fetch"
 )
 
@@ -50,6 +53,39 @@ func TestSourceURL(t *testing.T) {
 	_, err := dagtest.TryRun(t, dagtest.Store(t), next, nil)
 	if err == nil || !strings.Contains(err.Error(), next.SHA256) || !strings.Contains(err.Error(), "/people.csv has changed: its sha256 is ") {
 		t.Error(err)
+	}
+}
+
+// TestSourceURLHidesSecrets: a secret in an address is not in the lock, under
+// whatever name it stands, and what is there is found again.
+func TestSourceURLHidesSecrets(t *testing.T) {
+	t.Chdir(t.TempDir())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("who") != "s3cret/word" {
+			http.Error(w, "who?", http.StatusForbidden)
+			return
+		}
+		_, _ = w.Write([]byte("id\n1\n"))
+	}))
+	defer server.Close()
+	s := dagtest.Store(t)
+	load := func() *dag.Pipeline {
+		p, err := dag.Load(context.Background(), &text.File{Name: "p.yaml", Data: []byte("pipeline: p\nstages:\n  rows: { uses: source.url, with: { url: \"" + server.URL + "/${secret.DIR}/rows.csv?who=${secret.WHO}\" } }\n")}, dag.LoadOptions{Kinds: Kinds()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	secrets := dag.Secrets{Values: map[string]string{"WHO": "s3cret/word", "DIR": "hidden-folder"}, Salt: []byte("salt")}
+	if _, err := dag.Run(context.Background(), load(), dag.RunOptions{ID: "r", Store: s, Jobs: 1, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.ReadFile("pipe.lock")
+	if err != nil || strings.Contains(string(lock), "s3cret") || strings.Contains(string(lock), "hidden-folder") || !strings.Contains(string(lock), "${secret.DIR}") {
+		t.Errorf("%s %v", lock, err)
+	}
+	if table := load().Order[0].Schemas["out"].Table; table == nil || !table.HasField("id") {
+		t.Error("the columns are not found in the lock")
 	}
 }
 

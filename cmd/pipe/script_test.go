@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math"
@@ -40,7 +41,14 @@ func TestScript(t *testing.T) {
 			}
 			e.Setenv("EXAMPLES", examples)
 			e.Values[serversOfScript] = map[string]*running{}
+			e.Setenv("PIPE_PYTHON", cmp.Or(os.Getenv("PIPE_PYTHON"), "python3"))
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "sklearn" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return exec.Command(cmp.Or(os.Getenv("PIPE_PYTHON"), "python3"), "-c", "import joblib, pandas, pyarrow, sklearn").Run() == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ask":    askServer,

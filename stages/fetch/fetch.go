@@ -26,7 +26,11 @@ type Address struct {
 	text   string
 	url    *url.URL
 	Member string // the path inside the archive that lies there; "" for the whole
+	hide   func(string) string
 }
+
+// Hide says how secrets are taken out of what the lock file has of the address.
+func (a *Address) Hide(hide func(string) string) { a.hide = hide }
 
 // schemes that can be fetched.
 var schemes = map[string]func(context.Context, *download) error{

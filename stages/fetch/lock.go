@@ -156,5 +156,8 @@ func (a *Address) lockKey() string {
 		}
 		u.RawQuery = q.Encode()
 	}
+	if a.hide != nil {
+		return a.hide(u.String())
+	}
 	return u.String()
 }
