@@ -177,6 +177,9 @@ CASES["bert"] = classify([6], {"bert": {"layers": 2, "heads": 2, "dim": 8, "posi
 CASES["bert"]["input"]["tokens"] = True
 CASES["bert"]["context"]["vocab"] = 9
 
+CASES["transformer"] = language_model("transformer", source=4, hidden=12)
+CASES["transformer"]["input"]["shape"], CASES["transformer"]["padded"] = [9], True
+
 for name, config in {"ctc": {"zero_infinity": True}, "ctc_logits": {"from_logits": True, "zero_infinity": True}}.items():
     CASES[name] = classify([8, 5], {"dense": {"units": 6, "activation": "tanh"}}, classes=4, loss={"ctc": config})
 CASES["ctc_logits"]["layers"][-1] = {"dense": {"units": "classes"}}

@@ -155,3 +155,64 @@ class BERT(LanguageModel):
 
     def __call__(self, x, mask):
         return Named.__call__(self, x, mask)
+
+
+class CrossAttention(Layer):
+    """Reads from the memory that it is given."""
+
+    def build(self, case, rng):
+        features = self.shape[-1]
+        for name, width in [("q_proj", features), ("kv_proj", 2 * features), ("out_proj", features)]:
+            self.params[name + ".weight"], self.params[name + ".bias"] = draw(rng, width, features), draw(rng, width)
+
+    def project(self, name, x):
+        return F.linear(x, self.params[name + ".weight"], self.params[name + ".bias"])
+
+    def __call__(self, x, memory, mask):
+        heads = [t.unflatten(-1, (self.config["heads"], -1)).transpose(1, 2)
+                 for t in (self.project("q_proj", x), *self.project("kv_proj", memory).chunk(2, -1))]
+        allowed = mask[:, None, None, :].expand(-1, 1, x.shape[1], -1)
+        readable = allowed.any(-1, keepdim=True)
+        y = F.scaled_dot_product_attention(*heads, attn_mask=allowed | ~readable)
+        return self.project("out_proj", torch.where(readable, y, 0.0).transpose(1, 2).flatten(2))
+
+
+@layer("transformer")
+class Transformer(Layer):
+    def build(self, case, rng):
+        self.source, dim = self.config["source"], self.config["dim"]
+        source, target = [self.source, dim], [self.shape[0] - self.source, dim]
+        hidden = self.config.get("hidden") or 4 * dim
+        heads, learned = {"heads": self.config["heads"]}, {"encoding": "learned"}
+        self.layers = {
+            "embedding": LAYERS["embedding"]({"dim": dim}, self.shape, case, rng),
+            "source_position": PositionalEncoding(learned, source, case, rng),
+            "target_position": PositionalEncoding(learned, target, case, rng),
+            "encoder_norm": LAYERS["layer_norm"]({"epsilon": 1e-5}, source, case, rng),
+            "norm": LAYERS["layer_norm"]({"epsilon": 1e-5}, target, case, rng),
+        }
+        for i in range(self.config["layers"]):
+            self.layers[f"encoder.{i}"] = TransformerBlock({**heads, "hidden": hidden}, source, case, rng)
+            self.layers[f"decoder.{i}.attention"] = MultiHeadAttention({**heads, "causal": True}, target, case, rng)
+            self.layers[f"decoder.{i}.cross"] = CrossAttention(heads, target, case, rng)
+            for n in "123":
+                self.layers[f"decoder.{i}.norm{n}"] = LAYERS["layer_norm"]({"epsilon": 1e-5}, target, case, rng)
+            self.layers[f"decoder.{i}.up"] = Dense({"units": hidden, "activation": "gelu"}, target, case, rng)
+            self.layers[f"decoder.{i}.down"] = Dense({"units": dim}, [hidden], case, rng)
+        self.params = {f"{part}.{name}": value for part, made in self.layers.items() for name, value in made.params.items()}
+
+    def __call__(self, x, mask):
+        apply = lambda part, x: self.layers[part](x, None)[0]
+        source, target = x[:, :self.source], x[:, self.source:]
+        readable = source != 0
+        memory = apply("source_position", apply("embedding", source))
+        y = apply("target_position", apply("embedding", target))
+        for i in range(self.config["layers"]):
+            memory = self.layers[f"encoder.{i}"](memory, readable)[0]
+        memory = apply("encoder_norm", memory)
+        for i in range(self.config["layers"]):
+            block = f"decoder.{i}."
+            y = y + apply(block + "attention", apply(block + "norm1", y))
+            y = y + self.layers[block + "cross"](apply(block + "norm2", y), memory, readable)
+            y = y + apply(block + "down", apply(block + "up", apply(block + "norm3", y)))
+        return torch.softmax(F.linear(apply("norm", y), self.params["embedding.weight"]), -1), None

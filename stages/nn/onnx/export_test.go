@@ -62,6 +62,7 @@ var cases = []networkCase{
 	{"llama", text, `{"llama":{"layers":2,"heads":4,"kv_heads":2,"dim":8,"hidden":12}}`},
 	{"llama_untied", text, `{"llama":{"layers":1,"heads":2,"dim":8,"tied":false}}`},
 	{"bert", text, `{"bert":{"layers":2,"heads":2,"dim":8,"positions":9}},{"global_avg_pool":{}}`},
+	{"transformer", text, `{"transformer":{"source":4,"layers":2,"heads":2,"dim":8,"hidden":12}}`},
 	{"resnet18", photo, `{"resnet18":{"width":4}},{"dense":{"units":"classes","activation":"softmax"}}`},
 	{"resnet20", photo, `{"resnet20":{"width":4}},{"dense":{"units":"classes","activation":"softmax"}}`},
 	{"resnet50", photo, `{"resnet50":{"width":2}},{"dense":{"units":"classes","activation":"softmax"}}`},

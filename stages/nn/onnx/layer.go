@@ -87,6 +87,8 @@ func (g *builder) translate(l nn.Layer, w weights, x value) (value, error) {
 		return g.simpleRNN(l, w, x)
 	case *nn.SqueezeNet:
 		return squeezeNet(l.Width)(g, w, x)
+	case *nn.Transformer:
+		return transformer(l)(g, w, x)
 	case *nn.TransformerBlock:
 		return transformerBlock(l)(g, w, x)
 	case *nn.UnitNorm:
