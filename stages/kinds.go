@@ -64,5 +64,7 @@ func Kinds(more ...dag.Info) *dag.Kinds {
 		textTokenizeKind,
 		textVectorizeKind,
 		trainKind,
+		translateEvaluateKind,
+		translateTrainKind,
 	)...).Alerts(reflect.TypeFor[notify.Targets]())
 }

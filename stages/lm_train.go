@@ -74,9 +74,7 @@ func (t *TrainLanguage) Check(c *dag.Check) {
 	signature := model.GenerationSignature()
 	c.Out[dag.Out] = dag.Schema{Type: artifacts.Model, Signature: &signature}
 	for _, port := range []string{"train", "validation"} {
-		if f, ok := c.Column(port, "column", t.Column); ok && f.Type.String() != "utf8" {
-			c.Errorf("column", "must be text; %q is %s", t.Column, f.Type)
-		}
+		checkTextColumn(c, port, "column", t.Column)
 	}
 	fresh, further := c.In["transform"].Type != "", c.In["model"].Type != ""
 	switch {
@@ -93,9 +91,7 @@ func (t *TrainLanguage) Check(c *dag.Check) {
 	default:
 		t.checkNetwork(c, c.In["transform"].Signature)
 	}
-	if t.EarlyStopping != nil && c.In["validation"].Type == "" && len(t.EarlyStopping.Monitor) > 4 && t.EarlyStopping.Monitor[:4] == "val_" {
-		c.Hintf("config", "early_stopping.monitor", "connect in.validation, or let early_stopping monitor loss", "%s is measured on validation rows, and none are connected", t.EarlyStopping.Monitor)
-	}
+	checkMonitor(c, t.EarlyStopping)
 }
 
 // checkNetwork follows the shapes through the layers.
@@ -199,17 +195,9 @@ func (t *TrainLanguage) begin(env *dag.Env) (transform.Language, *nn.Network, ar
 		env.Logf("go on from the model %s", ref.Digest.Short())
 		return m.Language(), m.Network(), ref.Digest, err
 	}
-	folder, err := env.Folder("transform")
+	language, err := loadLanguage(env)
 	if err != nil {
 		return nil, nil, "", err
-	}
-	fitted, err := transform.Load(folder)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	language, ok := fitted.(transform.Language)
-	if !ok {
-		return nil, nil, "", errors.New("the transform does not cut text into tokens; text.tokenize and text.vectorize do")
 	}
 	return language, nil, "", nil
 }
@@ -239,12 +227,8 @@ func (t *TrainLanguage) reports() int {
 }
 
 func (t *TrainLanguage) describe(env *dag.Env, n *nn.Network, train []int32, window int) {
-	parameters := 0
-	for _, l := range n.Summary() {
-		parameters += l.Params
-	}
 	seen := float64(t.reports()*t.reportEvery()*t.BatchSize*window) / float64(len(train))
-	env.Logf("%d tokens to learn from, each seen %.2f times; %d different ones; the network has %d parameters", len(train), seen, n.Context.Vocab, parameters)
+	env.Logf("%d tokens to learn from, each seen %.2f times", len(train), seen)
+	describeNetwork(env, n)
 	env.Metric("tokens", float64(len(train)), 0)
-	env.Metric("parameters", float64(parameters), 0)
 }

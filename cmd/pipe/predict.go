@@ -66,7 +66,7 @@ func (a *app) predictCommand() *cobra.Command {
 			if m, ok := served.(*model.Answers); ok {
 				return askQuestions(ctx, cmd.OutOrStdout(), m, v, args[1:], asJSON)
 			}
-			m, ok := served.(*model.Model)
+			m, ok := served.(model.Predictor)
 			if !ok {
 				return fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, &model.TaskError{Has: served.Signature().Task})
 			}
@@ -93,7 +93,7 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.ModelVersion, texts []string, top int, asJSON bool) error {
+func predictTexts(ctx context.Context, w io.Writer, m model.Predictor, v registry.ModelVersion, texts []string, top int, asJSON bool) error {
 	enc := json.NewEncoder(w)
 	for _, t := range texts {
 		answer, err := predictOne(ctx, m, t)
@@ -117,20 +117,31 @@ func predictTexts(ctx context.Context, w io.Writer, m *model.Model, v registry.M
 }
 
 // predictOne answers a text, or the file that it names where the model reads files.
-func predictOne(ctx context.Context, m *model.Model, arg string) (*model.Answer, error) {
+func predictOne(ctx context.Context, m model.Predictor, arg string) (*model.Answer, error) {
 	inputs := m.Signature().Inputs
-	if len(inputs) != 1 || inputs[0].Type != "binary" {
+	if len(inputs) == 1 && inputs[0].Type == "binary" {
+		data, err := os.ReadFile(arg)
+		if err != nil {
+			return nil, fmt.Errorf("the model reads files: %w", err)
+		}
+		answer, err := predictRow(ctx, m, map[string]any{inputs[0].Name: data})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", arg, err)
+		}
+		return answer, nil
+	}
+	if m, ok := m.(*model.Model); ok {
 		return m.PredictText(ctx, arg)
 	}
-	data, err := os.ReadFile(arg)
+	return predictRow(ctx, m, map[string]any{inputs[0].Name: arg})
+}
+
+func predictRow(ctx context.Context, m model.Predictor, row map[string]any) (*model.Answer, error) {
+	answers, err := m.PredictRows(ctx, []map[string]any{row})
 	if err != nil {
-		return nil, fmt.Errorf("the model reads files: %w", err)
+		return nil, err
 	}
-	answer, err := m.PredictRow(ctx, map[string]any{inputs[0].Name: data})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", arg, err)
-	}
-	return answer, nil
+	return answers[0], nil
 }
 
 // askQuestions answers questions from a table, each with its confidence and source.

@@ -122,9 +122,10 @@ var families map[string]func(fs.FS) (Served, error)
 // the table.
 func init() {
 	families = map[string]func(fs.FS) (Served, error){
-		GenerationTask: func(fsys fs.FS) (Served, error) { return LoadLanguageModel(fsys) },
-		EmbeddingTask:  func(fsys fs.FS) (Served, error) { return LoadEncoder(fsys) },
-		AnswersTask:    func(fsys fs.FS) (Served, error) { return LoadAnswers(fsys) },
+		GenerationTask:  func(fsys fs.FS) (Served, error) { return LoadLanguageModel(fsys) },
+		EmbeddingTask:   func(fsys fs.FS) (Served, error) { return LoadEncoder(fsys) },
+		AnswersTask:     func(fsys fs.FS) (Served, error) { return LoadAnswers(fsys) },
+		TranslationTask: func(fsys fs.FS) (Served, error) { return LoadTranslator(fsys) },
 	}
 }
 

@@ -1,0 +1,187 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"pipe/artifacts"
+	"pipe/dag"
+	"pipe/stages/model"
+	"pipe/stages/nn"
+	"pipe/stages/transform"
+)
+
+var translateTrainKind = dag.Info{
+	Name:    "translate.train",
+	Version: 1,
+	Seeded:  true,
+	Doc: `Trains a translator: a Transformer of encoder and decoder that reads a text and writes another. A row is a pair of texts, and one
+transform cuts both into tokens (let text.tokenize learn from a column that has both). Texts that are longer than max_source
+or max_target are left out of the training. A training that was interrupted or killed continues where it was and ends with the
+same bits. The loss is in nats a token, without the padding.`,
+	Example: `train:
+  uses: translate.train
+  in: { train: split.train, validation: split.validation, transform: tokens }
+  with: { source: swedish, target: english, layers: 3, heads: 4, dim: 256, dropout: 0.1, epochs: 10, batch_size: 64 }`,
+	New: func() dag.Kind { return &TrainTranslation{checkpointEvery: 5 * time.Second} },
+}
+
+// TrainTranslation is the configuration of translate.train.
+type TrainTranslation struct {
+	Source    string       `yaml:"source" doc:"the column of texts that are read" required:"true" example:"swedish"`
+	Target    string       `yaml:"target" doc:"the column of what they become" required:"true" example:"english"`
+	MaxSource int          `yaml:"max_source" doc:"tokens of the longest text that is read" default:"32" min:"1"`
+	MaxTarget int          `yaml:"max_target" doc:"tokens of the longest text that is written" default:"32" min:"1"`
+	Layers    int          `yaml:"layers" doc:"blocks of the encoder, and of the decoder" default:"3" min:"1"`
+	Heads     int          `yaml:"heads" doc:"number of heads" default:"4" min:"1"`
+	Dim       int          `yaml:"dim" doc:"width of the model" default:"256" min:"1"`
+	Hidden    int          `yaml:"hidden" doc:"width inside the feed-forward networks; 0 for four times the model" default:"0" min:"0"`
+	Dropout   float64      `yaml:"dropout" doc:"share that is dropped while training" default:"0.1" min:"0" below:"1"`
+	Smoothing float32      `yaml:"label_smoothing" doc:"share of the target that is spread evenly over all tokens" default:"0.1" min:"0" max:"1"`
+	Optimizer Optimizer    `yaml:"optimizer" doc:"how the weights follow the gradient" default:"adam"`
+	Schedule  Schedule     `yaml:"schedule" doc:"how the learning rate changes; by default it does not" example:"cosine"`
+	Epochs    int          `yaml:"epochs" doc:"passes over the pairs" default:"10" min:"1"`
+	BatchSize int          `yaml:"batch_size" doc:"pairs per step" default:"64" min:"1"`
+	Stopping  *nn.Stopping `yaml:"early_stopping" doc:"when to stop before the last epoch, and whether to go back to the best one"`
+	Seed      *int64       `yaml:"seed" doc:"of first weights, order and dropout; by default the pipeline's"`
+	ClipNorm  float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"1" min:"0"`
+
+	checkpointEvery time.Duration
+}
+
+// Ports implements dag.Kind.
+func (t *TrainTranslation) Ports() (in, out []dag.Port) {
+	return []dag.Port{
+			{Name: "train", Type: artifacts.Table, Doc: "the pairs to learn from"},
+			{Name: "validation", Type: artifacts.Table, Optional: true, Doc: "pairs on which each epoch is measured"},
+			{Name: "transform", Type: artifacts.Transform, Doc: "what cuts the texts of both columns into tokens"},
+		}, []dag.Port{
+			{Name: dag.Out, Type: artifacts.Model, Doc: "from a text to its translation"},
+		}
+}
+
+// Check implements dag.Kind.
+func (t *TrainTranslation) Check(c *dag.Check) {
+	signature := model.TranslationSignature(t.Source)
+	c.Out[dag.Out] = dag.Schema{Type: artifacts.Model, Signature: &signature}
+	for _, port := range []string{"train", "validation"} {
+		checkTextColumn(c, port, "source", t.Source)
+		checkTextColumn(c, port, "target", t.Target)
+	}
+	if t.Dim%t.Heads != 0 {
+		c.Errorf("heads", "must divide dim, are %d and %d", t.Dim, t.Heads)
+	}
+	if s := c.In["transform"].Signature; s != nil && s.Tokens == 0 {
+		c.Errorf("in.transform", "a translator reads tokens, and the transform gives numbers; text.tokenize and text.vectorize give tokens")
+	}
+	checkMonitor(c, t.Stopping)
+}
+
+// Run implements dag.Kind.
+func (t *TrainTranslation) Run(ctx context.Context, env *dag.Env) error {
+	language, err := loadLanguage(env)
+	if err != nil {
+		return err
+	}
+	if err := model.CheckTranslation(language); err != nil {
+		return err
+	}
+	train, err := t.pairs(ctx, env, "train", language)
+	if err != nil {
+		return err
+	}
+	var validation nn.Source
+	if env.Has("validation") {
+		v, err := t.pairs(ctx, env, "validation", language)
+		if err != nil {
+			return err
+		}
+		validation = v
+	}
+	size := language.Signature().Tokens
+	layer := &nn.Transformer{Source: t.MaxSource, Layers: t.Layers, Heads: t.Heads, Dim: t.Dim, Hidden: t.Hidden, Dropout: t.Dropout}
+	network, err := nn.NewNetwork(nn.Input{Tokens: true, Shape: []int{t.MaxSource + t.MaxTarget + 1}}, nn.Context{Vocab: size, Classes: size}, []nn.Layer{layer}, t.seed(env))
+	if err != nil {
+		return err
+	}
+	describeNetwork(env, network)
+	_, optimizer := only(t.Optimizer)
+	config := nn.FitConfig{
+		Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: &nn.CategoricalCrossentropy{LabelSmoothing: t.Smoothing},
+		Optimizer: optimizer, ClipNorm: t.ClipNorm, Now: time.Now,
+	}
+	_, config.Schedule = only(t.Schedule)
+	if t.Stopping != nil {
+		config.Stopping = *t.Stopping
+	}
+	f := &fitting{env: env, config: config, checkpointEvery: t.checkpointEvery, each: 1, unit: "epoch"}
+	history, err := f.fit(ctx, network, train, validation)
+	if err != nil {
+		return err
+	}
+	name, o := only(t.Optimizer)
+	m, err := model.NewTranslator(model.Training{
+		Rows: int64(train.Len()), BatchSize: t.BatchSize, Seed: t.seed(env),
+		Loss:      map[string]map[string]any{"categorical_crossentropy": settings(config.Loss)},
+		Optimizer: map[string]map[string]any{name: settings(o)},
+	}, history, t.Source, language, network)
+	if err != nil {
+		return err
+	}
+	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
+	if err != nil {
+		return err
+	}
+	return m.Save(draft)
+}
+
+func (t *TrainTranslation) seed(env *dag.Env) uint64 {
+	if t.Seed != nil {
+		return uint64(*t.Seed)
+	}
+	return env.Seed
+}
+
+// loadLanguage reads the transform of a stage that needs one that cuts texts.
+func loadLanguage(env *dag.Env) (transform.Language, error) {
+	folder, err := env.Folder("transform")
+	if err != nil {
+		return nil, err
+	}
+	fitted, err := transform.Load(folder)
+	if err != nil {
+		return nil, err
+	}
+	language, ok := fitted.(transform.Language)
+	if !ok {
+		return nil, errors.New("the transform does not cut text into tokens; text.tokenize and text.vectorize do")
+	}
+	return language, nil
+}
+
+// checkTextColumn wants a column of text on a port that may be open.
+func checkTextColumn(c *dag.Check, port, field, column string) {
+	if f, ok := c.Column(port, field, column); ok && f.Type.ID() != arrow.STRING {
+		c.Errorf(field, "must be text; %q is %s", column, f.Type)
+	}
+}
+
+// checkMonitor wants validation rows for an early stopping that watches them.
+func checkMonitor(c *dag.Check, s *nn.Stopping) {
+	if s != nil && c.In["validation"].Type == "" && len(s.Monitor) > 4 && s.Monitor[:4] == "val_" {
+		c.Hintf("config", "early_stopping.monitor", "connect in.validation, or let early_stopping monitor loss", "%s is measured on validation rows, and none are connected", s.Monitor)
+	}
+}
+
+// describeNetwork tells how large a network is.
+func describeNetwork(env *dag.Env, n *nn.Network) {
+	parameters := 0
+	for _, l := range n.Summary() {
+		parameters += l.Params
+	}
+	env.Logf("%d different tokens; the network has %d parameters", n.Context.Vocab, parameters)
+	env.Metric("parameters", float64(parameters), 0)
+}
