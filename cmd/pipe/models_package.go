@@ -85,14 +85,18 @@ func copySelf(to string) error {
 
 // dockerfile needs no shell and no package of a distribution but the C library
 // that SQLite is linked with.
-const dockerfile = `# docker build -t MODEL . && docker run --rm -p 127.0.0.1:8080:8080 MODEL
-# The server listens beyond the container, so it asks for a user:
-#   docker run --rm MODEL users add NAME
+const dockerfile = `# docker build -t MODEL .
+# The server listens beyond the container, so it asks for users; they are kept in a
+# volume, which begins as a copy of the workspace here:
+#   echo -n PASSWORD | docker run --rm -i -v MODEL:/srv/workspace MODEL users add NAME --level admin --password-stdin
+#   docker run -d -v MODEL:/srv/workspace -p 127.0.0.1:8080:8080 MODEL
+#   curl -u NAME:PASSWORD -d 'a text' http://127.0.0.1:8080/predict/MODEL
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --chown=nonroot:nonroot pipe /usr/local/bin/pipe
 COPY --chown=nonroot:nonroot workspace /srv/workspace
 WORKDIR /srv
 USER nonroot
+VOLUME /srv/workspace
 EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/pipe", "--store", "/srv/workspace"]
 CMD ["serve", "MODEL@champion", "--host", "0.0.0.0", "--port", "8080"]
