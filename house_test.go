@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"server/takeover":  {"registry"},
 	"server/auth":      {"registry", "server/admit"},
 	"server/inference": {"artifacts", "artifacts/table", "dag", "dag/text", "registry", "server/auth", "stages/model", "stages/monitor", "stages/policy", "stages/sound", "stages/transform"},
-	"server/mlflow":    {"artifacts", "registry", "registry/filter", "server/auth"},
+	"server/mlflow":    {"artifacts", "notify", "registry", "registry/filter", "server/auth"},
 	"server/ui":        {"artifacts", "artifacts/table", "dag", "dag/layout", "dag/text", "registry", "schedule", "server/auth", "server/inference", "stages/monitor", "stages/profile", "workspace"},
 	"server":           {"registry", "server/admit", "server/auth", "server/mlflow"},
 	"schedule":         {"artifacts", "artifacts/table", "dag", "dag/cron", "dag/text", "notify", "registry", "stages/drift", "stages/rows", "workspace"},

@@ -403,7 +403,7 @@ func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error)
 		e.Text = "waits for an approval: " + strings.Join(res.Waiting, ", ")
 	}
 	if err != nil {
-		e.Text = strings.ReplaceAll(err.Error(), "\n", "; ")
+		e.Text = err.Error()
 	}
 	r.emit(e)
 	return res, err

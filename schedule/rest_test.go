@@ -86,7 +86,7 @@ func TestREST(t *testing.T) {
 		}
 	}
 	// Cancelling needs a run under way.
-	if code, got := ask("POST", "/api/fires/none/cancel", ""); code == http.StatusOK || !strings.Contains(got, "not under way") {
+	if code, got := ask("POST", "/api/fires/none/cancel", ""); code != http.StatusNotFound || !strings.Contains(got, "under way") {
 		t.Errorf("cancel of nothing: %d %s", code, got)
 	}
 }

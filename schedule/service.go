@@ -186,7 +186,7 @@ func (s *Service) Backfill(ctx context.Context, name string, from, to time.Time,
 func (s *Service) Cancel(ctx context.Context, run string) error {
 	found, err := s.Workspace.Registry.CancelFire(ctx, run)
 	if err == nil && !found {
-		err = fmt.Errorf("run %s is not under way", run)
+		err = &registry.Error{Kind: registry.ErrNotFound, What: "run", Name: run, Text: fmt.Sprintf("run %s is no run of a schedule that is under way", run)}
 	}
 	s.knock()
 	return err

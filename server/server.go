@@ -35,6 +35,8 @@ type Options struct {
 	Auth auth.Options
 	// Made are the files of what pipelines made; nil: none.
 	Made mlflow.Made
+	// PrivateWebhooks lets the registry's webhooks call private networks.
+	PrivateWebhooks bool
 	// Rooms are what is answered beside MLflow's API.
 	Rooms []Room
 	// Trace wraps what a pattern leads to, so that its requests become spans; nil:
@@ -78,7 +80,7 @@ func Serve(ctx context.Context, reg *registry.Registry, dir string, o Options) e
 	if err != nil {
 		return err
 	}
-	api, err := mlflow.New(reg, filepath.Join(dir, "mlartifacts"), mlflow.Options{Log: o.Log, Made: o.Made})
+	api, err := mlflow.New(reg, filepath.Join(dir, "mlartifacts"), mlflow.Options{Log: o.Log, Made: o.Made, PrivateWebhooks: o.PrivateWebhooks})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

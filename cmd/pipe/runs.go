@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pipe/dag/text"
 	"pipe/registry"
 )
 
@@ -31,6 +33,9 @@ func (a *app) runsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := knownOrder(cmd.Context(), w.Registry, q.OrderBy, list); err != nil {
+				return err
+			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), notNil(list))
 			}
@@ -47,6 +52,43 @@ func (a *app) runsCommand() *cobra.Command {
 	c.Flags().IntVarP(&q.Limit, "limit", "n", 20, "how many")
 	c.AddCommand(a.runShowCommand(&asJSON))
 	return c
+}
+
+// knownOrder refuses to sort runs by what none has: the order would be that of
+// no sort key, and look as if it meant something.
+func knownOrder(ctx context.Context, reg *registry.Registry, orderBy []string, list []registry.Run) error {
+	if len(list) == 0 {
+		return nil
+	}
+	missing, err := reg.MissingKeys(ctx, orderBy)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	var known []string
+	for i := range list {
+		for _, m := range list[i].Metrics {
+			known = append(known, m.Key)
+		}
+	}
+	if near := text.Closest(missing[0], known); near != "" {
+		return usageError{fmt.Errorf("--order: no run has %q; did you mean %q?", missing[0], near)}
+	}
+	return usageError{fmt.Errorf("--order: no run has %q; `pipe runs show RUN` lists what a run has", missing[0])}
+}
+
+// indented is a text of several lines under a column of n letters.
+func indented(s string, n int) string {
+	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n"+strings.Repeat(" ", n))
+}
+
+// firstLine is what fits in a row of a table; the whole is with the run, and in
+// pipe logs.
+func firstLine(s string) string {
+	first, rest, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	if rest != "" {
+		first += " …"
+	}
+	return first
 }
 
 // statusWord is a run's state in pipe's words. MLflow has none for a run of a
@@ -136,7 +178,7 @@ func showRun(out io.Writer, r registry.RunDetail) error {
 		fmt.Fprintf(out, "git       %s %s%s\n", r.Git.Commit, r.Git.Branch, changed)
 	}
 	if r.Error != "" {
-		fmt.Fprintf(out, "error     %s\n", r.Error)
+		fmt.Fprintf(out, "error     %s\n", indented(r.Error, 10))
 	}
 	section(out, "params", len(r.Params), func(t io.Writer) {
 		for _, p := range r.Params {
@@ -149,7 +191,7 @@ func showRun(out io.Writer, r registry.RunDetail) error {
 			if s.State != registry.StageCached && !s.Finished.IsZero() {
 				took = s.Finished.Sub(s.Started).Round(time.Millisecond).String()
 			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.State, took, s.Error)
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.State, took, firstLine(s.Error))
 		}
 	})
 	section(out, "metrics (the last of each)", len(r.Metrics), func(t io.Writer) {

@@ -72,6 +72,7 @@ to sign in; give it a certificate, too, or put a proxy that has TLS in front.`,
 	addressFlags(c, &o)
 	schedules.add(c)
 	c.Flags().Int64Var(&memory, "model-memory", 0, "how many MiB loaded models may take before the longest unused are evicted; 0: no limit")
+	c.Flags().BoolVar(&o.PrivateWebhooks, "private-webhooks", false, "let webhooks of the MLflow API call this machine, private networks, and addresses without TLS")
 	c.Flags().IntVar(&o.Port, "port", 5000, "the port; 0 lets the system choose")
 	return c
 }

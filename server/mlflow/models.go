@@ -77,10 +77,18 @@ func (s *Server) modelRoutes() {
 		if err := checkStrictPairs(tags, maxModelTag); err != nil {
 			return nil, err
 		}
-		return empty{}, s.reg.SetModelTags(ctx, q.Name, tags)
+		err := s.reg.SetModelTags(ctx, q.Name, tags)
+		if err == nil {
+			s.tellOf(ctx, q.Name, "", "prompt_tag.set", told{"key": q.Key, "value": q.Value})
+		}
+		return empty{}, err
 	})
 	rpc(s, "DELETE", base+"delete-tag", func(ctx context.Context, q *modelTag) (any, error) {
-		return empty{}, s.reg.DeleteModelTag(ctx, q.Name, q.Key)
+		err := s.reg.DeleteModelTag(ctx, q.Name, q.Key)
+		if err == nil {
+			s.tellOf(ctx, q.Name, "", "prompt_tag.deleted", told{"key": q.Key})
+		}
+		return empty{}, err
 	})
 	s.aliasRoutes()
 }
@@ -107,6 +115,9 @@ func (s *Server) createModel(ctx context.Context, q *struct {
 	m, err := s.reg.CreateModel(ctx, q.Name, q.Description, q.Tags)
 	if err == nil {
 		err = s.mine(ctx, auth.Model(q.Name))
+	}
+	if err == nil {
+		s.tellModelCreated(ctx, q.Name, q.Description, q.Tags)
 	}
 	return modelAnswer{modelToJSON(m)}, err
 }

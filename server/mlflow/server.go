@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"pipe/registry"
 	"pipe/server/auth"
@@ -24,6 +26,10 @@ type Options struct {
 	// Made are the files of what pipelines made, beside those that clients
 	// upload; nil: none.
 	Made Made
+	// PrivateWebhooks lets webhooks call addresses of this machine and of private
+	// networks, and those without TLS.
+	PrivateWebhooks bool
+	webhookWait     time.Duration // before the second try; 0: a second
 	// Random is the source of run names and upload ids; nil: crypto/rand.
 	Random io.Reader
 	// Log takes errors that the client is not told about; nil: slog.Default.
@@ -36,6 +42,7 @@ type Server struct {
 	files *os.Root
 	opt   Options
 	mux   *http.ServeMux
+	hooks *hooks
 }
 
 // New serves a registry, and as mlflow-artifacts: the folder at root, which it
@@ -59,12 +66,16 @@ func New(reg *registry.Registry, root string, opt Options) (*Server, error) {
 		opt.Log = slog.Default()
 	}
 	s := &Server{reg: reg, files: files, opt: opt, mux: http.NewServeMux()}
+	s.hooks = &hooks{reg: reg, log: opt.Log, allowPrivate: opt.PrivateWebhooks, first: cmp.Or(opt.webhookWait, time.Second)}
 	s.routes()
 	return s, nil
 }
 
-// Close releases the artifact folder.
-func (s *Server) Close() error { return s.files.Close() }
+// Close releases the artifact folder. Webhooks that wait are not called any more.
+func (s *Server) Close() error {
+	s.hooks.close()
+	return s.files.Close()
+}
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -123,6 +134,7 @@ func (s *Server) routes() {
 	s.versionRoutes()
 	s.loggedModelRoutes()
 	s.traceRoutes()
+	s.webhookRoutes()
 }
 
 func text(w http.ResponseWriter, body string) {

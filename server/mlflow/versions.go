@@ -85,7 +85,11 @@ func (s *Server) versionRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return empty{}, versionError(s.reg.DeleteVersionTag(ctx, q.Name, n, q.Key), q.Name, n)
+		if err := s.reg.DeleteVersionTag(ctx, q.Name, n, q.Key); err != nil {
+			return nil, versionError(err, q.Name, n)
+		}
+		s.tellOf(ctx, q.Name, "model_version_tag.deleted", "prompt_version_tag.deleted", told{"version": strconv.Itoa(n), "key": q.Key})
+		return empty{}, nil
 	})
 }
 
@@ -99,10 +103,18 @@ func (s *Server) aliasRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return empty{}, versionError(s.reg.SetAlias(ctx, q.Name, q.Alias, n, audit(ctx)), q.Name, n)
+		if err := s.reg.SetAlias(ctx, q.Name, q.Alias, n, audit(ctx)); err != nil {
+			return nil, versionError(err, q.Name, n)
+		}
+		s.tellOf(ctx, q.Name, "model_version_alias.created", "prompt_alias.created", told{"alias": q.Alias, "version": strconv.Itoa(n)})
+		return empty{}, nil
 	})
 	rpc(s, "DELETE", path, func(ctx context.Context, q *aliasRef) (any, error) {
-		return empty{}, s.reg.DeleteAlias(ctx, q.Name, q.Alias, audit(ctx))
+		if err := s.reg.DeleteAlias(ctx, q.Name, q.Alias, audit(ctx)); err != nil {
+			return nil, err
+		}
+		s.tellOf(ctx, q.Name, "model_version_alias.deleted", "prompt_alias.deleted", told{"alias": q.Alias})
+		return empty{}, nil
 	})
 	rpc(s, "GET", path, func(ctx context.Context, q *aliasRef) (any, error) {
 		if strings.EqualFold(q.Alias, "latest") {
@@ -200,6 +212,9 @@ func (s *Server) createVersion(ctx context.Context, q *createVersion) (any, erro
 	if err == nil && q.ModelID != "" {
 		err = s.tagLogged(ctx, q.ModelID, q.Name, v.Version)
 	}
+	if err == nil {
+		s.tellVersionCreated(ctx, v)
+	}
 	return versionAnswer{versionToJSON(v)}, err
 }
 
@@ -281,7 +296,11 @@ func (s *Server) setVersionTag(ctx context.Context, q *versionTag) (any, error) 
 	if err := checkStrictPairs(tags, maxModelTag); err != nil {
 		return nil, err
 	}
-	return empty{}, versionError(s.reg.SetVersionTags(ctx, q.Name, n, tags), q.Name, n)
+	if err := s.reg.SetVersionTags(ctx, q.Name, n, tags); err != nil {
+		return nil, versionError(err, q.Name, n)
+	}
+	s.tellOf(ctx, q.Name, "model_version_tag.set", "prompt_version_tag.set", told{"version": strconv.Itoa(n), "key": q.Key, "value": q.Value})
+	return empty{}, nil
 }
 
 // tagLogged notes on a logged model which versions were made of it, as MLflow
