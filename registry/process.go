@@ -105,7 +105,8 @@ type watchedRun struct {
 // watched lists the unfinished runs that have a process; finish removes the
 // process's row, so this stays short however long the history is.
 func watched(q querier) ([]watchedRun, error) {
-	rows, err := q.query(`SELECT r.id, p.pid, p.born, p.boot, p.host, p.heartbeat FROM processes p JOIN runs r ON r.seq = p.run`)
+	// CROSS JOIN: SQLite's planner would walk all runs and ask for each.
+	rows, err := q.query(`SELECT r.id, p.pid, p.born, p.boot, p.host, p.heartbeat FROM processes p CROSS JOIN runs r ON r.seq = p.run`)
 	return collect(rows, err, func(scan scanner) (w watchedRun, err error) {
 		err = scan(&w.run, &w.PID, &w.Born, &w.Boot, &w.Host, &w.heartbeat)
 		return w, err

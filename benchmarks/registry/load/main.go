@@ -37,6 +37,7 @@ var (
 	runs    = flag.Int("runs", 1000, "how many runs to fill in")
 	keys    = flag.Int("keys", 10, "metrics among which a batch's thousand points are divided")
 	points  = flag.Int("points", 1_000_000, "how many points of one metric to fill in")
+	store   = flag.String("store", "", "fill this folder in place of a server")
 	exp     = flag.String("experiment", "0", "experiment to search in")
 	run     = flag.String("run", "", "run whose metric is read")
 )
@@ -77,7 +78,11 @@ func main() {
 	case "sampled":
 		out = history(u.Host, "GET", "/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?metric_key=long&max_results=1000&run_ids="+*run)
 	case "fill":
-		out = fill(*runs)
+		if *store != "" {
+			out = fillStore(*store, *runs)
+		} else {
+			out = fill(*runs)
+		}
 	case "points":
 		out = fillPoints(*points)
 	default:
