@@ -99,6 +99,9 @@ func (s *Store) importFile(f *outsideFile, how Placement) error {
 		f.digest = d
 		return nil
 	}
+	if how == Moved && s.moveSmall(f) {
+		return nil
+	}
 	src, err := os.Open(f.path)
 	if err != nil {
 		return err
@@ -129,6 +132,31 @@ func (s *Store) importFile(f *outsideFile, how Placement) error {
 		s.stats.put(f.path, f.id, f.digest, started)
 	}
 	return nil
+}
+
+// moveSmall makes a small file the object itself, with a read and a rename where
+// a general file takes three times as many calls of the kernel: they are what
+// many small files cost. It is false where the file is anything out of the
+// ordinary; nothing but its mode has changed then.
+func (s *Store) moveSmall(f *outsideFile) bool {
+	if f.id.size >= blockSize {
+		return false
+	}
+	b, st, err := readSmall(f.path)
+	if err != nil || st.Nlink != 1 || int64(len(b)) != f.id.size || os.Chmod(f.path, 0o444) != nil {
+		return false
+	}
+	before := f.id
+	before.ctime = 0
+	if info, err := os.Lstat(f.path); err != nil || contentIdentity(info) != before {
+		return false
+	}
+	ref := Ref{Type: File, Digest: digestOf(b), Size: f.id.size}
+	if s.adopt(ref, f.path) != nil {
+		return false
+	}
+	f.digest = ref.Digest
+	return true
 }
 
 // place makes an object of an open file, in the cheapest way that how allows.
