@@ -23,6 +23,16 @@ func (g *builder) attention(l *nn.MultiHeadAttention, w weights, x value) (value
 		kv = l.Heads
 	}
 	time, dim, group := x.shape[1], inner/l.Heads, l.Heads/kv
+	if l.Causal {
+		if err := g.tableFits(time, time, 1); err != nil {
+			return value{}, err
+		}
+	}
+	if l.Rope {
+		if err := g.tableFits(time, dim, 4); err != nil {
+			return value{}, err
+		}
+	}
 	sizes := g.ints(int64(inner), int64(kv*dim), int64(kv*dim))
 	parts := g.ops("Split", 3, in(qkv.name, sizes), intAttribute("axis", 2))
 	split := func(x string, group int) string { // to (batch, kv, group, time, dim)

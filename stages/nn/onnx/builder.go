@@ -29,6 +29,7 @@ type builder struct {
 	constants    map[string]bool   // names of the initializers
 	origins      map[string]origin // what was transposed to make a value
 	compactions  map[string]compaction
+	room         int    // bytes that a table may have
 	path         string // of the layer that is being translated
 	count        int
 }
@@ -62,6 +63,15 @@ func constant[T float32 | int64 | bool](g *builder, dims []int64, data []T) stri
 	t := newTensor(g.name("constant"), dims, data)
 	g.initializers = append(g.initializers, t)
 	return t.Name
+}
+
+// tableFits says whether there is room for a table of rows·columns elements of so many
+// bytes each.
+func (g *builder) tableFits(rows, columns, each int) error {
+	if rows > g.room/each/max(columns, 1) {
+		return fmt.Errorf("needs a table of %d by %d, for which there is no room", rows, columns)
+	}
+	return nil
 }
 
 // ints adds a list of whole numbers.

@@ -57,6 +57,9 @@ func (g *builder) embedding(l *nn.Embedding, w weights, x value) (value, error) 
 // positions adds the first rows of a table (Add-14).
 func (g *builder) positions(l *nn.PositionalEncoding, w weights, x value) (value, error) {
 	time, features := x.shape[1], x.shape[2]
+	if err := g.tableFits(time, features, 4); err != nil {
+		return value{}, err
+	}
 	table := sinusoids(time, features)
 	if l.Encoding == "learned" {
 		weight, err := w.need("weight")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,8 +49,11 @@ func Export(w io.Writer, net *nn.Network, o Options) error {
 }
 
 // NewModel is Export without the writing.
-func NewModel(net *nn.Network, o Options) (*Model, error) {
-	g := &builder{context: net.Context, constants: map[string]bool{}, origins: map[string]origin{}, compactions: map[string]compaction{}}
+func NewModel(net *nn.Network, o Options) (*Model, error) { return newModel(net, o, math.MaxInt) }
+
+// newModel is NewModel with a bound to the bytes of tables that follow from shapes.
+func newModel(net *nn.Network, o Options, room int) (*Model, error) {
+	g := &builder{context: net.Context, room: room, constants: map[string]bool{}, origins: map[string]origin{}, compactions: map[string]compaction{}}
 	all := weights{all: map[string]*nn.Param{}, used: map[string]bool{}}
 	for _, p := range net.Params() {
 		if p.Data == nil {

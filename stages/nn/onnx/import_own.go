@@ -38,7 +38,11 @@ func (m *Model) own() *nn.Network {
 		}
 	}
 	params := make([]float32, at)
-	marked, err := NewModel(net, Options{Name: m.Graph.Name})
+	room := 0 // whatever tables the network needs are in the model
+	for _, t := range m.Graph.Initializers {
+		room += len(t.Raw)
+	}
+	marked, err := newModel(net, Options{Name: m.Graph.Name}, room)
 	if err != nil || !m.Graph.unmark(marked.Graph, params) {
 		return nil
 	}

@@ -116,6 +116,11 @@ func TestImportRefusesOtherRecurrences(t *testing.T) {
 			m.Graph.Nodes[len(m.Graph.Nodes)-1].Op = "Tanh"
 			m.Graph.Nodes[len(m.Graph.Nodes)-1].Inputs[0] = n.Outputs[0]
 		}},
+		"that is no sequence": {`{"lstm":{"units":5}}`, func(m *Model, _ *Node) {
+			last := m.Graph.Nodes[len(m.Graph.Nodes)-1]
+			last.Op, last.Inputs, last.Attributes = "Gather", []string{last.Inputs[0], "place"}, []*Attribute{intAttribute("axis", 1)}
+			m.Graph.Initializers = append(m.Graph.Initializers, newTensor("place", nil, []int64{-1}))
+		}},
 		"only where it computes the": {`{"lstm":{"units":5}}`, func(m *Model, n *Node) { m.Graph.Nodes[len(m.Graph.Nodes)-1].Op = "Unsqueeze" }},
 	} {
 		m, err := NewModel(newExample(t, what, steps, c.layers).net, Options{})

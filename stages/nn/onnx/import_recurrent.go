@@ -250,7 +250,10 @@ func (i *importer) pick(n *Node, x *imported) (*imported, error) {
 	}
 	axes := x.axes
 	if axes == "" {
-		axes = "btc"[:len(x.shape)]
+		if len(x.shape) != 3 || x.second || x.ones || x.flat != nil {
+			return nil, errors.New("takes a place of a value that is no sequence")
+		}
+		axes = "btc"
 	}
 	at := i.constants[n.Inputs[1]]
 	if at == nil || len(at.Dims) != 0 {

@@ -62,6 +62,9 @@ func (g *builder) recurrent(l *nn.Recurrent, w weights, x value, op string, orde
 	var c compaction
 	sequence, lengths := x.name, ""
 	if x.mask != "" {
+		if err := g.tableFits(x.shape[1], 1, 8); err != nil {
+			return value{}, err
+		}
 		c = g.compact(x.mask, x.shape[1])
 		sequence, lengths = g.gather(x.name, c.order), c.lengths
 	}
