@@ -33,8 +33,9 @@ func (s *Server) runRoutes() {
 	s.get("/compare", s.comparePage)
 }
 
-// pageRows is how many rows a page, and each further piece of it, has.
-const pageRows = 100
+// pageRows is how many rows a page, and each further piece of it, has: somewhat more
+// than a screen, because layout of the rows is most of what the first view takes.
+const pageRows = 50
 
 // runsData is what the page of runs shows.
 type runsData struct {
@@ -44,6 +45,7 @@ type runsData struct {
 	Offers      []column
 	Rows        []runRow
 	Total       int
+	Size        int // of a piece
 	Offset      int
 	Next, Prev  string // for browsers without scripts
 	Problem     string // what is wrong with the filter
@@ -68,7 +70,7 @@ func (s *Server) runsPage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) runsDataOf(r *http.Request) (*runsData, error) {
 	ctx := r.Context()
-	d := &runsData{View: viewOf(r.URL.Query())}
+	d := &runsData{View: viewOf(r.URL.Query()), Size: pageRows}
 	d.Offset, _ = strconv.Atoi(r.URL.Query().Get("offset"))
 	d.Offset = max(0, d.Offset)
 	experiments, names, err := s.experiments(ctx)

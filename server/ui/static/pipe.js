@@ -83,13 +83,13 @@ for (const input of $$("input[data-find]")) {
   };
 }
 
-// The table of runs: every hundred rows are a tbody. Those that are far from the
+// The table of runs: each piece of rows is a tbody. Those that are far from the
 // screen are one empty row of the same height.
 const table = $("#runs");
 if (table) longTable(table);
 
 function longTable(table) {
-  const size = 100, box = table.parentElement, picked = new Set();
+  const size = +table.dataset.size, box = table.parentElement, picked = new Set();
   const first = $("tbody", table), rowHeight = first.rows[0].offsetHeight, columns = [...first.rows[0].cells].filter((c) => c.offsetWidth).length;
   let total = +table.dataset.total;
   const url = (at) => {
@@ -134,7 +134,7 @@ function longTable(table) {
       if (e.isIntersecting && !b.dataset.full) fill(b);
       else if (!e.isIntersecting && b.dataset.full && !b.contains(document.activeElement)) gap(b, rowsAt(+b.dataset.at));
     }
-  }, { root: getComputedStyle(box).maxHeight === "none" ? null : box, rootMargin: "1600px 0px" });
+  }, { root: getComputedStyle(box).maxHeight === "none" ? null : box, rootMargin: "800px 0px" });
   const layOut = () => {
     const have = new Map($$("tbody", table).map((b) => [+b.dataset.at, b]));
     for (let at = 0; at < total; at += size) {
