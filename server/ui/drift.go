@@ -32,6 +32,9 @@ type driftView struct {
 	HistoryParts int
 }
 
+// CountRows is how many rows are compared, for a sentence.
+func (d driftView) CountRows() int { return int(d.Rows) }
+
 // driftRow is a figure: a column's values, a measure of them, or the answers.
 type driftRow struct {
 	Name, Kind, Why string

@@ -19,8 +19,15 @@ func funcs() template.FuncMap {
 		"asset": asset, "num": func(v any) string { return number(float(v)) }, "count": func(v any) string { return count(int64(float(v))) }, "bytes": byteSize, "dur": duration, "ago": ago, "stamp": stamp, "clock": clock,
 		"short": short, "digest": func(d artifacts.Digest) string { return d.Short() }, "seg": url.PathEscape, "state": stateName,
 		"join": strings.Join, "lower": strings.ToLower, "clip": clip, "list": func(v ...any) []any { return v },
-		"add": func(a, b int) int { return a + b }, "times100": func(v any) float64 { return 100 * float(v) }, "plural": plural, "percent": percent, "ref": aboutRef,
+		"add": func(a, b int) int { return a + b }, "times100": func(v any) float64 { return 100 * float(v) }, "plural": plural, "percent": percent, "ref": aboutRef, "breaks": breaks,
 	}
+}
+
+// breaks lets a browser break a name behind its dots, underscores and slashes, where
+// there is no room for the whole.
+func breaks(name string) template.HTML {
+	safe := template.HTMLEscapeString(name)
+	return template.HTML(strings.NewReplacer(".", ".<wbr>", "_", "_<wbr>", "/", "/<wbr>").Replace(safe))
 }
 
 // float takes the numbers that templates have.

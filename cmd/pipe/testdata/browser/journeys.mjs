@@ -102,7 +102,7 @@ const journeys = {
   },
   async "promote and roll back"(page, act) {
     await page.goto(BASE + "/deployments/tickets");
-    const answers = () => page.locator("dl.facts").innerText();
+    const answers = () => page.locator("main > dl.facts").innerText();
     const now = +/version (\d)/.exec(await answers())[1];
     await act.press(page, button(page, "promote version " + (3 - now)));
     await page.waitForFunction((n) => document.querySelector("dl.facts").innerText.includes("version " + n), 3 - now);
