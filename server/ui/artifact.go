@@ -120,7 +120,7 @@ func (s *Server) lineageOf(ctx context.Context, d *artifactData) error {
 			}
 		}
 	}
-	d.Sources = l.Sources
+	d.Sources = oncePerPath(l.Sources)
 	if len(l.Work) > 0 {
 		d.Upstream = s.lineageView("what "+d.Ref.Digest.Short()+" was made from", &l, d.Ref.Digest, nil)
 	}
@@ -130,6 +130,16 @@ func (s *Server) lineageOf(ctx context.Context, d *artifactData) error {
 	}
 	d.Readers, d.Versions = dep.Readers, dep.Versions
 	return nil
+}
+
+// oncePerPath leaves out what several stages read: one file is one line.
+func oncePerPath(list []registry.External) []registry.External {
+	seen := map[registry.External]bool{}
+	return slices.DeleteFunc(slices.Clone(list), func(x registry.External) bool {
+		was := seen[x]
+		seen[x] = true
+		return was
+	})
 }
 
 // manySources is how many files a drawing shows each by itself.

@@ -288,7 +288,7 @@ func (s *Server) versionPage(w http.ResponseWriter, r *http.Request) error {
 				d.Params = work.Params
 			}
 		}
-		if d.Sources, err = s.sources(r, l.Lineage.Sources); err != nil {
+		if d.Sources, err = s.sources(r, oncePerPath(l.Lineage.Sources)); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func (s *Server) predictionPage(w http.ResponseWriter, r *http.Request) error {
 	l, err := s.w.Registry.Lineage(ctx, digest)
 	switch {
 	case err == nil:
-		d.Sources = l.Sources
+		d.Sources = oncePerPath(l.Sources)
 		chain := []dagNode{versionNode(registry.VersionName{Model: first.Model, Version: first.Version}), {Name: "this prediction", Note: clock(first.Time), Focus: true}}
 		d.Lineage = s.lineageView("what this prediction comes from", &l, digest, chain)
 	case statusOf(err) == http.StatusNotFound:

@@ -292,7 +292,7 @@ func TestThousandsOfMetrics(t *testing.T) {
 		if last == "" {
 			continue
 		}
-		if _, body := x.get(last); !strings.Contains(body, "unit_2999") {
+		if _, body := x.get(last); !strings.Contains(body, "unit_<wbr>2999") {
 			t.Errorf("%s does not find the metric", last)
 		}
 	}
