@@ -15,7 +15,7 @@ import (
 
 // RemoteFile is what the kinds that fetch are configured with.
 type RemoteFile struct {
-	URL    string       `yaml:"url" doc:"where it lies: http(s)://…, s3://BUCKET/KEY (with ?endpoint=URL of any store that speaks S3), azblob://CONTAINER/KEY, hf://OWNER/NAME@REVISION/FILE (HF_ENDPOINT and HF_TOKEN count), or a package: pkg:pypi/NAME@VERSION, pkg:npm/NAME@VERSION, pkg:golang/MODULE@VERSION, by pip, npm or go as they are configured. What follows a # is a path inside the archive that lies there" required:"true" example:"https://example.org/reviews.zip#data/reviews.csv"`
+	URL    string       `yaml:"url" doc:"where it lies: http(s)://…, s3://BUCKET/KEY (with ?endpoint=URL of any store that speaks S3), gs://BUCKET/KEY, azblob://CONTAINER/KEY, hf://OWNER/NAME@REVISION/FILE (HF_ENDPOINT and HF_TOKEN count), or a package: pkg:pypi/NAME@VERSION, pkg:npm/NAME@VERSION, pkg:golang/MODULE@VERSION, by pip, npm or go as they are configured. What follows a # is a path inside the archive that lies there" required:"true" example:"https://example.org/reviews.zip#data/reviews.csv"`
 	SHA256 string       `yaml:"sha256" doc:"what the file's SHA-256 must be; without it, that of pipe.lock, where the first run enters it"`
 	Stall  dag.Duration `yaml:"stall" doc:"how long no byte may come before the download is tried again, from where it is" default:"30s"`
 }

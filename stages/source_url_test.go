@@ -115,7 +115,7 @@ func TestFetch(t *testing.T) {
 		}
 	}
 	problemsOf(t, fetchKind.New, nil, map[string]string{
-		"url: data.csv": `url: "data.csv" begins with none of the schemes http, https, s3, azblob, file, hf and pkg`,
+		"url: data.csv": `url: "data.csv" begins with none of the schemes http, https, s3, gs, azblob, file, hf and pkg`,
 		"{url: 'https://example.org/x', sha256: abc}":        `sha256: must be 64 digits as sha256sum prints them, is "abc"`,
 		"{url: 'https://example.org/x.zip#a', unpack: true}": "unpack: the address names one file of the archive; leave out either",
 	})

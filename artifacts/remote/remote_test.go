@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -27,6 +28,42 @@ var backends = map[string]func(t *testing.T) string{
 	"file":   func(t *testing.T) string { return "file://" + filepath.ToSlash(t.TempDir()) + "/shared" },
 	"memory": func(t *testing.T) string { return "mem://" },
 	"s3":     fakeS3,
+	"google": fakeGoogle,
+}
+
+// fakeGoogle serves a bucket as Google does: by S3's protocol, and deaf to a
+// signature that covers a header that its servers change.
+func fakeGoogle(t *testing.T) string {
+	t.Setenv("GS_ACCESS_KEY_ID", "id")
+	t.Setenv("GS_SECRET_ACCESS_KEY", "secret")
+	backend := s3mem.New()
+	if err := backend.CreateBucket("shared"); err != nil {
+		t.Fatal(err)
+	}
+	s3 := gofakes3.New(backend).Server()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signed := r.Header.Get("Authorization")
+		if !strings.Contains(signed, "Credential=id/") || strings.Contains(strings.ToLower(signed), "accept-encoding") ||
+			r.Header.Get("X-Amz-Trailer") != "" || r.Header.Get("X-Amz-Sdk-Checksum-Algorithm") != "" {
+			http.Error(w, "SignatureDoesNotMatch", http.StatusForbidden)
+			return
+		}
+		s3.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return "gs://shared?endpoint=" + url.QueryEscape(server.URL)
+}
+
+func TestGoogleNeedsAKey(t *testing.T) {
+	t.Setenv("GS_ACCESS_KEY_ID", "")
+	if _, err := Open(t.Context(), "gs://shared"); err == nil || !strings.Contains(err.Error(), "GS_ACCESS_KEY_ID and GS_SECRET_ACCESS_KEY") {
+		t.Error(err)
+	}
+	t.Setenv("GS_ACCESS_KEY_ID", "id")
+	t.Setenv("GS_SECRET_ACCESS_KEY", "secret")
+	if _, err := Open(t.Context(), "gs://shared?region=x"); err == nil || !strings.Contains(err.Error(), `there is no setting "region"`) {
+		t.Error(err)
+	}
 }
 
 // fakeS3 serves a bucket by S3's protocol on this machine.

@@ -20,7 +20,7 @@ const remoteVariable = "PIPE_REMOTE"
 // that it returns, when the command runs.
 func remoteFlag(c *cobra.Command) (address func() string) {
 	var given string
-	c.Flags().StringVar(&given, "remote", "", "a store that is shared: file:///path, s3://bucket, azblob://container (default: $"+remoteVariable+")")
+	c.Flags().StringVar(&given, "remote", "", "a store that is shared: file:///path, s3://bucket, gs://bucket, azblob://container (default: $"+remoteVariable+")")
 	return func() string {
 		if given == "" {
 			return os.Getenv(remoteVariable)

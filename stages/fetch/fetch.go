@@ -35,7 +35,7 @@ func (a *Address) Hide(hide func(string) string) { a.hide = hide }
 // schemes that can be fetched.
 var schemes = map[string]func(context.Context, *download) error{
 	"http": fetchHTTP, "https": fetchHTTP, "hf": fetchHub, "pkg": fetchPackage,
-	"s3": fetchBucket, "azblob": fetchBucket, "file": fetchBucket,
+	"s3": fetchBucket, "gs": fetchBucket, "azblob": fetchBucket, "file": fetchBucket,
 }
 
 // Parse reads an address. What follows a # is the path inside an archive.
@@ -46,7 +46,7 @@ func Parse(s string) (*Address, error) {
 		return nil, fmt.Errorf("the address is no URL: %w", errors.Unwrap(err)) // without the address, which may hold a password
 	}
 	if schemes[u.Scheme] == nil {
-		return nil, fmt.Errorf("%q begins with none of the schemes http, https, s3, azblob, file, hf and pkg", u.Redacted())
+		return nil, fmt.Errorf("%q begins with none of the schemes http, https, s3, gs, azblob, file, hf and pkg", u.Redacted())
 	}
 	a := &Address{text: text, url: u, Member: member}
 	switch {

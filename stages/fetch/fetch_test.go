@@ -184,7 +184,7 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"ftp://example.org/x":      `"ftp://example.org/x" begins with none of the schemes http, https, s3, azblob, file, hf and pkg`,
+		"ftp://example.org/x":      `"ftp://example.org/x" begins with none of the schemes http, https, s3, gs, azblob, file, hf and pkg`,
 		"data.csv":                 `"data.csv" begins with none of`,
 		"https:///x":               `"https:///x" names no host`,
 		"http://u:secret@[::1/x":   "the address is no URL: missing ']' in host",
