@@ -94,5 +94,5 @@ func value(v attribute.Value) object {
 	case attribute.STRING:
 		return object{"stringValue": v.AsString()}
 	}
-	return object{"stringValue": v.Emit()}
+	return object{"stringValue": v.String()}
 }

@@ -75,8 +75,8 @@ func TestSpansOfRequestsAndBatches(t *testing.T) {
 	}
 	got := attribute.NewSet(by["request 1"][0].Attributes()...)
 	for k, want := range map[attribute.Key]string{"pipe.deployment": "m", "pipe.version": "1", "pipe.role": "main"} {
-		if v, _ := got.Value(k); v.Emit() != want {
-			t.Errorf("%s is %q, want %q", k, v.Emit(), want)
+		if v, _ := got.Value(k); v.String() != want {
+			t.Errorf("%s is %q, want %q", k, v.String(), want)
 		}
 	}
 }
