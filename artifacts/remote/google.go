@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
@@ -71,7 +70,7 @@ func leaveUnsigned(stack *middleware.Stack) error {
 		}
 		return next.HandleFinalize(ctx, in)
 	})
-	signing := (&v4.SignHTTPRequestMiddleware{}).ID()
+	const signing = "Signing" // the SDK's name of the step that does it
 	if err := stack.Finalize.Insert(before, signing, middleware.Before); err != nil {
 		return err
 	}
