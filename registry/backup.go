@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,12 @@ import (
 )
 
 // Backup writes a consistent, compact copy of the registry to path while it is
-// in use; the copy is whole or not there. An existing file is replaced.
+// in use; the copy is whole or not there. An earlier backup is replaced, and
+// nothing else.
 func (r *Registry) Backup(ctx context.Context, path string) error {
+	if err := r.mayReplace(path); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
 	part := path + ".part"
 	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("backup: %w", err)
@@ -38,6 +43,42 @@ func (r *Registry) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
+// mayReplace refuses to write over anything but an earlier backup: the registry
+// itself, one that is in use elsewhere, other files, links, folders, devices.
+func (r *Registry) mayReplace(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	other := fmt.Errorf("%s is there and is no backup of a registry; it stays as it is, so choose another name", path)
+	if !info.Mode().IsRegular() {
+		return other
+	}
+	for _, name := range []string{r.path, r.path + "-wal", r.path + "-shm", r.path + "-journal"} {
+		if own, err := os.Stat(name); err == nil && os.SameFile(own, info) {
+			return fmt.Errorf("%s belongs to the registry that is copied; choose another name", path)
+		}
+	}
+	if _, err := os.Lstat(path + "-wal"); err == nil {
+		return fmt.Errorf("%s is a registry in use; choose another name", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// The header of the file format of SQLite 3, section 1.3.
+	var header [100]byte
+	if _, err := io.ReadFull(f, header[:]); err != nil || string(header[:16]) != "SQLite format 3\x00" ||
+		binary.BigEndian.Uint32(header[68:]) != applicationID {
+		return other
+	}
+	return nil
+}
+
 func ignoreMissing(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -59,6 +100,9 @@ func (r *Registry) Restore(ctx context.Context, path string) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	from, err := Open(ctx, copied) // checks and migrates
+	if damaged := (*DamagedError)(nil); errors.As(err, &damaged) {
+		return fmt.Errorf("restore: %s is no backup of a registry, or is damaged", path)
+	}
 	if err != nil {
 		return fmt.Errorf("restore from %s: %w", path, err)
 	}

@@ -33,18 +33,18 @@ same bits. The loss is in nats a token, without the padding.`,
 type TrainTranslation struct {
 	Source    string       `yaml:"source" doc:"the column of texts that are read" required:"true" example:"swedish"`
 	Target    string       `yaml:"target" doc:"the column of what they become" required:"true" example:"english"`
-	MaxSource int          `yaml:"max_source" doc:"tokens of the longest text that is read" default:"32" min:"1"`
-	MaxTarget int          `yaml:"max_target" doc:"tokens of the longest text that is written" default:"32" min:"1"`
-	Layers    int          `yaml:"layers" doc:"blocks of the encoder, and of the decoder" default:"3" min:"1"`
-	Heads     int          `yaml:"heads" doc:"number of heads" default:"4" min:"1"`
-	Dim       int          `yaml:"dim" doc:"width of the model" default:"256" min:"1"`
-	Hidden    int          `yaml:"hidden" doc:"width inside the feed-forward networks; 0 for four times the model" default:"0" min:"0"`
+	MaxSource int          `yaml:"max_source" doc:"tokens of the longest text that is read" default:"32" min:"1" max:"4096"`
+	MaxTarget int          `yaml:"max_target" doc:"tokens of the longest text that is written" default:"32" min:"1" max:"4096"`
+	Layers    int          `yaml:"layers" doc:"blocks of the encoder, and of the decoder" default:"3" min:"1" max:"1000"`
+	Heads     int          `yaml:"heads" doc:"number of heads" default:"4" min:"1" max:"1024"`
+	Dim       int          `yaml:"dim" doc:"width of the model" default:"256" min:"1" max:"16384"`
+	Hidden    int          `yaml:"hidden" doc:"width inside the feed-forward networks; 0 for four times the model" default:"0" min:"0" max:"65536"`
 	Dropout   float64      `yaml:"dropout" doc:"share that is dropped while training" default:"0.1" min:"0" below:"1"`
 	Smoothing float32      `yaml:"label_smoothing" doc:"share of the target that is spread evenly over all tokens" default:"0.1" min:"0" max:"1"`
 	Optimizer Optimizer    `yaml:"optimizer" doc:"how the weights follow the gradient" default:"adam"`
 	Schedule  Schedule     `yaml:"schedule" doc:"how the learning rate changes; by default it does not" example:"cosine"`
 	Epochs    int          `yaml:"epochs" doc:"passes over the pairs" default:"10" min:"1"`
-	BatchSize int          `yaml:"batch_size" doc:"pairs per step" default:"64" min:"1"`
+	BatchSize int          `yaml:"batch_size" doc:"pairs per step" default:"64" min:"1" max:"65536"`
 	Stopping  *nn.Stopping `yaml:"early_stopping" doc:"when to stop before the last epoch, and whether to go back to the best one"`
 	Seed      *int64       `yaml:"seed" doc:"of first weights, order and dropout; by default the pipeline's"`
 	ClipNorm  float64      `yaml:"clip_norm" doc:"the norm to which larger gradients are scaled down; 0 for never" default:"1" min:"0"`

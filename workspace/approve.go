@@ -44,6 +44,10 @@ func (w *Workspace) Decide(run, stage string, approved bool, who, why string) (d
 	}
 	made, err := dag.Decisions(w.RunDir(run))
 	if d, there := made[stage]; err == nil && there && d.Approved == approved {
+		r, err := w.Registry.RunByID(context.Background(), run)
+		if by, gone := registry.Value(r.Tags, ContinuedTag); err == nil && gone {
+			return dag.Decision{}, fmt.Errorf("stage %q of run %.8s was decided, and run %.8s has gone on with it already", stage, run, by)
+		}
 		return d, nil
 	}
 	hint := text.DidYouMean(stage, names)

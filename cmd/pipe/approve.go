@@ -31,7 +31,12 @@ func (a *app) decideCommand(approved bool, c *cobra.Command) *cobra.Command {
 	r := &runner{app: a}
 	var why, who string
 	var only bool
-	c.Args = cobra.ExactArgs(2)
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 2 {
+			return nil
+		}
+		return usageError{fmt.Errorf("name a run and its stage that waits, as in: %s 6d39c493 release", c.CommandPath())}
+	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.withRun(cmd, args[0], func(w *workspace.Workspace, id string) error {
 			d, err := w.Decide(id, args[1], approved, who, why)

@@ -100,15 +100,16 @@ func (f *policyFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.batch, "max-batch", 0, "rows that go through the model at once")
 	c.Flags().IntVar(&f.queue, "queue", 0, "rows that may wait")
 	c.Flags().Float64Var(&f.logged, "log", 0, "the share of the requests that is kept as Parquet tables")
-	c.Flags().StringVar(&f.inputs, "log-inputs", "keep", "with --log: keep, hash or none")
+	c.Flags().StringVar(&f.inputs, "log-inputs", "", "with --log: keep (the default), hash or none")
 	c.Flags().Float64Var(&f.rollbackError, "max-error-rate", 0, "the share of failing requests at which the version before takes over again")
 	c.Flags().Float64Var(&f.rollbackDrift, "max-drift", 0, "the population stability index of a column or the answers at which the version before takes over again")
 }
 
-func (f *policyFlags) policy() (json.RawMessage, error) {
-	var p policy.Policy
+func (f *policyFlags) policy() (*policy.Policy, error) {
+	p := new(policy.Policy)
 	if f.json != "" {
-		if err := json.Unmarshal([]byte(f.json), &p); err != nil {
+		var err error
+		if p, err = policy.Read(f.json); err != nil {
 			return nil, usageError{fmt.Errorf("--policy: %w", err)}
 		}
 	}
@@ -124,8 +125,11 @@ func (f *policyFlags) policy() (json.RawMessage, error) {
 	if f.queue != 0 {
 		p.Queue = f.queue
 	}
-	if f.logged != 0 {
-		p.Log = &policy.Log{Sample: f.logged, Inputs: f.inputs}
+	switch {
+	case f.logged != 0:
+		p.Log = &policy.Log{Sample: f.logged, Inputs: cmp.Or(f.inputs, "keep")}
+	case f.inputs != "":
+		return nil, usageError{errors.New("--log-inputs goes with --log")}
 	}
 	if f.rollbackError != 0 || f.rollbackDrift != 0 {
 		if p.Rollback == nil {
@@ -137,7 +141,7 @@ func (f *policyFlags) policy() (json.RawMessage, error) {
 	if err := p.Validate(); err != nil {
 		return nil, usageError{err}
 	}
-	return json.Marshal(p)
+	return p, nil
 }
 
 // deploymentOf describes the deployment of a model, which must exist.
@@ -156,7 +160,20 @@ func deploymentOf(ctx context.Context, w *workspace.Workspace, ref, name string,
 	if err != nil {
 		return nil, err
 	}
-	return &registry.Deployment{Name: name, Model: model, Target: target, Policy: p}, nil
+	others := []string{p.Shadow}
+	if p.Canary != nil {
+		others = append(others, p.Canary.Target)
+	}
+	for _, other := range others {
+		if other == "" {
+			continue
+		}
+		if _, err := w.Version(ctx, model+other); err != nil {
+			return nil, err
+		}
+	}
+	kept, err := json.Marshal(p)
+	return &registry.Deployment{Name: name, Model: model, Target: target, Policy: kept}, err
 }
 
 func alertFlag(c *cobra.Command, to *[]string) {

@@ -28,7 +28,7 @@ func (f *scheduleFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.maxRuns, "max-runs", 4, "scheduled runs at a time")
 	c.Flags().StringArrayVar(&f.alerts, "alert", nil, "whom to tell when a scheduled run fails, is late, or works again, and when a deployed version does not answer, has drifted or was rolled back: http://…, https://…, mailto:ADDRESS, or a map as the kind notify takes it")
 	c.Flags().StringVar(&f.lineage, "openlineage", "", "where to send OpenLineage events of scheduled runs: an http(s) address, or a file that they are added to")
-	c.Flags().BoolVar(&f.off, "no-schedules", false, "run nothing that comes due; another `pipe up` on this store may")
+	c.Flags().BoolVar(&f.off, "no-schedules", false, "run nothing that comes due; another pipe up on this store may")
 }
 
 // scheduleRooms are what the server does for schedules.

@@ -135,6 +135,13 @@ func TestWebhookIsKeptChangedTestedDeleted(t *testing.T) {
 	if dig(got, "webhook", "status") != "DISABLED" || dig(got, "webhook", "name") != "w" || dig(got, "webhook", "events", 0, "action") != "SET" {
 		t.Errorf("changed to %v", got)
 	}
+	for _, try := range []struct {
+		method, path string
+	}{{"POST", "webhooks"}, {"PATCH", "webhooks/" + id}} {
+		if status, answer := c.do(try.method, api+try.path, obj{"name": "w3", "url": url, "events": []obj{}}); status != http.StatusBadRequest {
+			t.Errorf("%s without events: %d %v", try.method, status, answer)
+		}
+	}
 	page := c.must("GET", api+"webhooks?max_results=1", nil)
 	if dig(page, "webhooks", 0, "name") != "w2" {
 		t.Errorf("the newest is not the first: %v", page)

@@ -39,6 +39,9 @@ func (e webhookEvent) name() (string, error) {
 }
 
 func eventNames(list []webhookEvent) (names []string, err error) {
+	if len(list) == 0 {
+		return nil, invalid("Webhook events must be a non-empty list.")
+	}
 	for _, e := range list {
 		name, err := e.name()
 		if err != nil {
@@ -150,7 +153,7 @@ func (s *Server) updateWebhook(ctx context.Context, q *struct {
 	if q.Secret != nil {
 		w.Secret = *q.Secret
 	}
-	if len(q.Events) > 0 {
+	if q.Events != nil {
 		if w.Events, err = eventNames(q.Events); err != nil {
 			return nil, err
 		}
@@ -257,11 +260,17 @@ func (s *Server) testWebhook(ctx context.Context, q *struct {
 	if err != nil {
 		return nil, webhookError(err, q.ID)
 	}
-	event := w.Events[0]
+	var event string
+	if len(w.Events) > 0 {
+		event = w.Events[0]
+	}
 	if q.Event != nil {
 		if event, err = q.Event.name(); err != nil {
 			return nil, err
 		}
+	}
+	if event == "" {
+		return nil, invalid("The webhook has no events: name one to test.")
 	}
 	result := map[string]any{}
 	status, body, err := s.hooks.send(ctx, w, event, webhookExamples[event], time.Now())

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,13 +102,45 @@ func (p *Policy) Validate() error {
 	if p.Drift != nil {
 		errs = append(errs, p.Drift.Validate())
 	}
-	if r := p.Rollback; r != nil && r.Drift < 0 {
-		errs = append(errs, fmt.Errorf("rollback.drift must not be negative, is %v", r.Drift))
+	if r := p.Rollback; r != nil {
+		if !(r.ErrorRate >= 0 && r.ErrorRate <= 1) {
+			errs = append(errs, fmt.Errorf("rollback.error_rate is between 0 and 1, not %v", r.ErrorRate))
+		}
+		if !(r.Drift >= 0) || math.IsInf(r.Drift, 0) {
+			errs = append(errs, fmt.Errorf("rollback.drift must not be negative, is %v", r.Drift))
+		}
+		if r.P99 < 0 || r.Window < 0 || r.MinRequests < 0 {
+			errs = append(errs, errors.New("rollback.p99, rollback.window and rollback.min_requests must not be negative"))
+		}
 	}
-	if l := p.Log; l != nil && !(l.Sample >= 0 && l.Sample <= 1) {
-		errs = append(errs, fmt.Errorf("log.sample is between 0 and 1, not %v", l.Sample))
+	if l := p.Log; l != nil {
+		if !(l.Sample >= 0 && l.Sample <= 1) {
+			errs = append(errs, fmt.Errorf("log.sample is between 0 and 1, not %v", l.Sample))
+		}
+		switch l.Inputs {
+		case "", "keep", "hash", "none":
+		default:
+			errs = append(errs, fmt.Errorf("log.inputs is keep, hash or none, not %q", l.Inputs))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// Read reads the JSON that a person gives: what has no meaning is an error.
+func Read(text string) (*Policy, error) {
+	p := new(Policy)
+	if trimmed := strings.TrimSpace(text); !strings.HasPrefix(trimmed, "{") {
+		return nil, fmt.Errorf("a policy is a JSON object such as {\"max_batch\": 16}, not %s", trimmed)
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(p); err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if d.More() {
+		return nil, errors.New("something stands behind the JSON object")
+	}
+	return p, nil
 }
 
 // Parse reads the JSON that the registry keeps and fills in the defaults.

@@ -45,3 +45,28 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestReadRefusesWhatHasNoMeaning(t *testing.T) {
+	for given, want := range map[string]string{
+		`{"rollback":{"drft":1}}`: `unknown field "drft"`, `null`: "is a JSON object", `[]`: "is a JSON object", `{} {}`: "behind the JSON object",
+	} {
+		if _, err := Read(given); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", given, err, want)
+		}
+	}
+	for given, want := range map[string]string{
+		`{"log":{"sample":1,"inputs":"foo"}}`: "log.inputs is keep, hash or none", `{"rollback":{"error_rate":7}}`: "between 0 and 1",
+		`{"rollback":{"min_requests":-1}}`: "must not be negative",
+	} {
+		p, err := Read(given)
+		if err == nil {
+			err = p.Validate()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", given, err, want)
+		}
+	}
+	if p, err := Read(`{"max_batch": 4}`); err != nil || p.MaxBatch != 4 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
