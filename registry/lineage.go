@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"pipe/artifacts"
@@ -70,6 +71,9 @@ func (r *Registry) VersionLineage(ctx context.Context, model string, version int
 			return notFound("lineage", fmt.Sprintf("%s/%d", model, version))
 		}
 		l.Lineage, err = lineage(t, l.Version.Ref.Digest, l.Version.RunID)
+		if errors.Is(err, ErrNotFound) { // it was made elsewhere, and came as it is
+			err = nil
+		}
 		return err
 	})
 	return l, err
