@@ -42,9 +42,7 @@ var lmMetrics = []string{"bits_per_byte", "loss", "perplexity", "tokens"}
 // Check implements dag.Kind.
 func (e *EvaluateLanguage) Check(c *dag.Check) {
 	checkTask(c, "model", model.GenerationTask)
-	if f, ok := c.Column("data", "column", e.Column); ok && f.Type.String() != "utf8" {
-		c.Errorf("column", "must be text; %q is %s", e.Column, f.Type)
-	}
+	checkTextColumn(c, "data", "column", e.Column)
 	c.Out[dag.Out] = dag.Schema{Type: artifacts.Metrics, Metrics: lmMetrics}
 }
 
