@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // damage rewrites a file in place, as a failing disk would: same inode, same
@@ -284,6 +286,34 @@ func TestVerifyFindsEverythingAndLeavesASoundStore(t *testing.T) {
 	}
 	if _, ok := s.Lookup(damagedKey); ok {
 		t.Error("a damaged record is a hit")
+	}
+	// What is foreign is not ours to remove.
+	findings, err = s.Verify(context.Background(), nil)
+	if err != nil || len(findings) != want[Foreign] {
+		t.Errorf("the second time: %v %v", err, findings)
+	}
+}
+
+// A disk that loses a bit leaves no trace in a file's times, and what is
+// remembered of a record then hides it from all who do not read.
+func TestVerifyReadsRecordsThemselves(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), ".pipe")
+	s := openStore(t, dir)
+	k, _ := recordOf(t, s, "rotten")
+	path := s.keyPath(k)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage(t, path, flipBit(rand.New(rand.NewPCG(9, 10))))
+	var st syscall.Stat_t
+	if err := lstat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	s.records.put(k, identifyStat(&st), b, time.Now().Add(time.Hour))
+	findings, err := s.Verify(context.Background(), nil)
+	if err != nil || len(findings) != 1 || findings[0].Problem != FlippedBits || findings[0].Path != path {
+		t.Errorf("%v %v", err, findings)
 	}
 }
 

@@ -118,7 +118,13 @@ func (s *Store) commitManifest(t Type, files folderList) (Ref, error) {
 	}
 	d := s.newDraft(t, FolderFormat)
 	d.buf = b
-	return d.Commit()
+	ref, err := d.Commit()
+	if err == nil {
+		s.mu.Lock()
+		s.manifests[ref.Digest] = files // sorted by encodeManifest
+		s.mu.Unlock()
+	}
+	return ref, err
 }
 
 // Abort forgets the folder and ends the files that are still open.

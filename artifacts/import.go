@@ -142,13 +142,8 @@ func (s *Store) moveSmall(f *outsideFile) bool {
 	if f.id.size >= blockSize {
 		return false
 	}
-	b, st, err := readSmall(f.path)
-	if err != nil || st.Nlink != 1 || int64(len(b)) != f.id.size || os.Chmod(f.path, 0o444) != nil {
-		return false
-	}
-	before := f.id
-	before.ctime = 0
-	if info, err := os.Lstat(f.path); err != nil || contentIdentity(info) != before {
+	b, err := takeSmall(f.path, f.id)
+	if err != nil {
 		return false
 	}
 	ref := Ref{Type: File, Digest: digestOf(b), Size: f.id.size}

@@ -21,10 +21,11 @@ func (s *Store) Lookup(k Key) (*Record, bool) {
 	}
 	defer s.gcLock.release()
 	s.leases.take(leaseKey, string(k))
-	r, written, err := s.readRecord(k)
+	r, st, err := s.readRecord(k)
 	if err != nil {
 		return nil, false
 	}
+	written, seen := modTime(&st), identifyStat(&st)
 	hashed := &sounding{since: written}
 	if s.missing(r, hashed) != "" {
 		return nil, false
@@ -32,7 +33,9 @@ func (s *Store) Lookup(k Key) (*Record, bool) {
 	if now := s.now(); hashed.any || now.Sub(written) > touchInterval {
 		// Whether this works or not, the record is as good as before.
 		_ = os.Chtimes(s.keyPath(k), now, now)
+		seen = seen.touched(s.keyPath(k))
 	}
+	s.sight(k, seen, r)
 	return r, true
 }
 
@@ -62,28 +65,28 @@ func (s *Store) missing(r *Record, newer *sounding) Digest {
 // goes by it, in days; writing it at each look-up would only wear the disk.
 const touchInterval = time.Hour
 
-// readRecord also tells when the record was written or, if later, last used.
-func (s *Store) readRecord(k Key) (*Record, time.Time, error) {
+// readRecord also gives the stat of the record's file: its time is when the
+// record was written or, if later, last used.
+func (s *Store) readRecord(k Key) (r *Record, st syscall.Stat_t, err error) {
 	began := s.now()
 	path := s.keyPath(k)
-	var st syscall.Stat_t
 	if err := lstat(path, &st); err != nil {
-		return nil, time.Time{}, &os.PathError{Op: "stat", Path: path, Err: err}
+		return nil, st, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
 	if b, ok := s.records.get(k, identifyStat(&st)); ok {
-		r, err := parseChecked(b)
+		r, err = parseChecked(b)
 		r, err = ofKey(k, r, err)
-		return r, modTime(&st), err
+		return r, st, err
 	}
 	b, st, err := readSmall(path)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, st, err
 	}
-	r, err := parseRecordOf(k, b)
+	r, err = parseRecordOf(k, b)
 	if err == nil {
 		s.records.put(k, identifyStat(&st), b, began)
 	}
-	return r, modTime(&st), err
+	return r, st, err
 }
 
 // loadRecord is readRecord for those who need no time.
@@ -142,6 +145,10 @@ func (s *Store) Record(k Key, r *Record) error {
 	}
 	if err := s.writeFile(s.keyPath(k), b, 0o444, mode); err != nil {
 		return fmt.Errorf("record of key %s: %w", k, err)
+	}
+	var st syscall.Stat_t
+	if lstat(s.keyPath(k), &st) == nil {
+		s.sight(k, identifyStat(&st), r)
 	}
 	return nil
 }

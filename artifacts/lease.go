@@ -18,7 +18,8 @@ import (
 // of the shared gcLock, which writes the leases before it lets the collector in.
 type leases struct {
 	mu      sync.Mutex
-	file    *os.File
+	path    string
+	file    *os.File // nil until there is something to write, which in a short run never is
 	held    map[string]bool
 	pending []byte
 }
@@ -31,19 +32,27 @@ const (
 	leaseFolder = "folder"
 )
 
-func openLeases(sessionDir string) (*leases, error) {
-	path := filepath.Join(sessionDir, leasesFile)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	return &leases{file: f, held: make(map[string]bool)}, nil
+func newLeases(sessionDir string) *leases {
+	return &leases{path: filepath.Join(sessionDir, leasesFile), held: make(map[string]bool)}
 }
 
 // take leases what hex names. The caller holds the shared gcLock.
 func (l *leases) take(kind, hex string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.add(kind, hex)
+}
+
+// takeKeys is take for the keys of records.
+func (l *leases) takeKeys(records []Seen) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range records {
+		l.add(leaseKey, string(records[i].Key))
+	}
+}
+
+func (l *leases) add(kind, hex string) {
 	if l.held[hex] {
 		return
 	}
@@ -71,12 +80,25 @@ func (l *leases) write() (failed bool) {
 	if len(l.pending) == 0 {
 		return false
 	}
+	if l.file == nil {
+		f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+		if err != nil {
+			return true
+		}
+		l.file = f
+	}
 	n, err := l.file.Write(l.pending)
 	l.pending = append(l.pending[:0], l.pending[n:]...)
 	return err != nil
 }
 
-func (l *leases) close() { l.file.Close() }
+func (l *leases) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil {
+		l.file.Close()
+	}
+}
 
 // readLeases returns what the live processes, this one included, rely on. The
 // caller holds the gc lock exclusively.

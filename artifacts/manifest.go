@@ -64,17 +64,12 @@ func (m *manifest) encode() ([]byte, error) {
 // parseManifest reads a manifest and refuses whatever encodeManifest would not
 // have written.
 func parseManifest(b []byte) (*manifest, error) {
-	var head struct {
-		Version int `json:"version"`
-	}
-	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, fmt.Errorf("manifest: %w", err)
-	}
-	if head.Version != manifestVersion {
-		return nil, fmt.Errorf("manifest: its version is %d and this pipe reads %d", head.Version, manifestVersion)
-	}
 	m := new(manifest)
-	if err := json.Unmarshal(b, m); err != nil {
+	err := json.Unmarshal(b, m)
+	if (err == nil || m.Version != 0) && m.Version != manifestVersion {
+		return nil, fmt.Errorf("manifest: its version is %d and this pipe reads %d", m.Version, manifestVersion)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	if m.Files == nil {

@@ -48,6 +48,7 @@ type Store struct {
 	verified  map[Digest]identity   // objects whose bytes this process has hashed
 	unflushed map[Digest]bool       // objects whose bytes or names may not be on the disk yet
 	manifests map[Digest]folderList // parsed manifests: immutable, and asked for at each look-up
+	sightings map[Key]sighting      // of the records that this process looked up or wrote
 
 	temp      tempDirs
 	stats     statCache
@@ -84,6 +85,7 @@ func Open(dir string) (*Store, error) {
 		verified:  make(map[Digest]identity),
 		unflushed: make(map[Digest]bool),
 		manifests: make(map[Digest]folderList),
+		sightings: make(map[Key]sighting),
 	}
 	s.stats.path, s.records.path = filepath.Join(abs, "stat"), filepath.Join(abs, "records")
 	if err := s.start(); err != nil {
@@ -106,11 +108,8 @@ func (s *Store) start() (err error) {
 	if err := s.writeFormat(); err != nil {
 		return err
 	}
-	if s.leases, err = openLeases(s.session.dir); err != nil {
-		return err
-	}
+	s.leases = newLeases(s.session.dir)
 	if s.gcLock, err = openGCLock(s.dir); err != nil {
-		s.leases.close()
 		return err
 	}
 	s.gcLock.beforeUnlock = s.leases.write

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -70,6 +71,12 @@ func filesIn(t testing.TB, dir string) []string {
 		t.Fatal(err)
 	}
 	return names
+}
+
+// remains lists what a session has in tmp/ beside its lock and, once it has
+// written something, its leases.
+func remains(t testing.TB, s *Store) []string {
+	return slices.DeleteFunc(filesIn(t, s.session.dir), func(name string) bool { return name == sessionLock || name == leasesFile })
 }
 
 func TestGoroutinesShareAStore(t *testing.T) {

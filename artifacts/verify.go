@@ -131,19 +131,32 @@ func (v *verifier) verifyRecords() error {
 		}
 		defer v.done(f.size)
 		path := v.store.keyPath(Key(f.name))
-		r, err := v.store.loadRecord(Key(f.name))
+		b, _, err := readSmall(path) // the file itself, whatever is remembered of it
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
+		}
+		var r *Record
+		if err == nil {
+			r, err = parseRecordOf(Key(f.name), b)
 		}
 		if err != nil {
 			v.add(FlippedBits, path, "%v; removed", err)
 			return os.Remove(path)
 		}
+		known := len(v.findings)
 		for _, port := range sortedKeys(r.Outputs) {
 			v.verifyRef(path, fmt.Sprintf("output %q", port), r.Outputs[port])
 		}
 		if r.Log != nil {
 			v.verifyRef(path, "the log", *r.Log)
+		}
+		if len(v.findings) == known {
+			return nil
+		}
+		// No look-up takes it, so nothing is lost, and the next Verify finds nothing.
+		v.findings[len(v.findings)-1].Detail += "; removed"
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 		return nil
 	})

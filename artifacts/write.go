@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // syncMode says when the bytes of a written file must be on the disk.
@@ -47,14 +48,24 @@ func (s *Store) writeFile(path string, b []byte, perm fs.FileMode, mode syncMode
 }
 
 // renameInto renames and makes the folder of the new name if need be, which is
-// at most once for each of the 256 folders of a store.
+// at most once for each of the 256 folders of a store. os.Rename would ask for
+// the new name first, to say more of a folder in its place; that is a third of
+// the time where thousands of files are renamed.
 func renameInto(from, to string) error {
-	err := os.Rename(from, to)
+	err := rename(from, to)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
 	}
-	return os.Rename(from, to)
+	return rename(from, to)
+}
+
+func rename(from, to string) error {
+	_, err := ignoringEINTR(func() (int, error) { return 0, syscall.Rename(from, to) })
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
 }
