@@ -199,6 +199,15 @@ func (e *Env) Folder(port string) (*artifacts.Folder, error) {
 	return e.store.OpenFolder(ref)
 }
 
+// FolderAt opens folder i of an input that takes many.
+func (e *Env) FolderAt(port string, i int) (*artifacts.Folder, error) {
+	refs := e.inputs[port]
+	if i < 0 || i >= len(refs) {
+		return nil, fmt.Errorf("input %q has %d artifacts, not an artifact %d", port, len(refs), i)
+	}
+	return e.store.OpenFolder(refs[i])
+}
+
 // Registered opens several files that the registry names and no input brings, such
 // as the champion that a candidate is compared with. Only kinds with an effect
 // may: the key of a stage knows nothing of it.
@@ -303,8 +312,12 @@ func (e *Env) Scratch() (string, error) {
 
 // Temp is a new folder for files of this execution; it is removed when the
 // stage ends.
-func (e *Env) Temp() (string, error) {
-	dir, err := e.store.TempDir()
+func (e *Env) Temp() (string, error) { return e.TempWith("") }
+
+// TempWith is Temp for a kind that begins with artifacts.WriteAgain of a file of
+// that name there; "" for none.
+func (e *Env) TempWith(file string) (string, error) {
+	dir, err := e.store.TempDirWith(file)
 	if err != nil {
 		return "", fmt.Errorf("create a folder for the files of a stage: %w", err)
 	}

@@ -53,17 +53,20 @@ func (j *Journal) Event(e *Event) {
 		return
 	}
 	line, err := e.appendJSON(j.line[:0])
+	j.write(line, err)
+	if j.err == nil && e.Type != StageCached && e.Type != StageSkipped {
+		j.err = j.w.Flush()
+	}
+}
+
+// write adds an event that is JSON in j.line's room, unless that failed.
+func (j *Journal) write(line []byte, err error) {
 	if err != nil {
 		j.err = err
 		return
 	}
 	j.line = seal(line)
-	if _, j.err = j.w.Write(j.line); j.err != nil {
-		return
-	}
-	if e.Type != StageCached && e.Type != StageSkipped {
-		j.err = j.w.Flush()
-	}
+	_, j.err = j.w.Write(j.line)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -33,6 +33,7 @@ type Port struct {
 	Type     artifacts.Type
 	Optional bool // of an input: may be left unconnected; of an output: may stay unwritten
 	Many     bool // of an input: takes a list of artifacts
+	Distinct bool // of an input with Many: an artifact stands in its list once
 	Doc      string
 }
 

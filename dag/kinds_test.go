@@ -53,7 +53,7 @@ type joinKind struct {
 var ran atomic.Int64
 
 func (k *joinKind) Ports() (in, out []Port) {
-	return []Port{{Name: "in", Type: artifacts.File, Many: true}}, []Port{{Name: Out, Type: artifacts.File}, {Name: "size", Type: artifacts.Metrics}}
+	return []Port{{Name: "in", Type: artifacts.File, Many: true, Distinct: true}}, []Port{{Name: Out, Type: artifacts.File}, {Name: "size", Type: artifacts.Metrics}}
 }
 func (k *joinKind) Check(c *Check) {
 	if k.When != "" {

@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,8 +30,12 @@ func (l *loader) link(p *Pipeline) {
 }
 
 func (l *loader) linkStage(s *Stage, in *text.Node, ports []Port) {
-	connected := map[string]bool{}
+	connected, empty := map[string]bool{}, map[string]*text.Node{}
 	connect := func(port Port, n *text.Node) {
+		if port.Many && n.Kind == text.Sequence && len(n.Items) == 0 {
+			empty[port.Name] = n // as if it were not written
+			return
+		}
 		connected[port.Name] = true
 		l.connect(s, port, n)
 	}
@@ -55,10 +60,7 @@ func (l *loader) linkStage(s *Stage, in *text.Node, ports []Port) {
 	}
 	for _, port := range ports {
 		if !port.Optional && !connected[port.Name] {
-			at := in
-			if at == nil {
-				at = s.name
-			}
+			at := cmp.Or(empty[port.Name], in, s.name)
 			l.problems.Add(&text.Problem{Code: "missing-input", Pos: at.Pos, Text: fmt.Sprintf("stage %q: input %q (a %s) is not connected", s.label, port.Name, port.Type), Hint: port.Doc})
 		}
 	}
@@ -99,6 +101,11 @@ func (l *loader) connect(s *Stage, port Port, n *text.Node) {
 			return
 		}
 	}
+	type origin struct {
+		stage *Stage
+		port  string
+	}
+	listed := map[origin]bool{}
 	for _, r := range refs {
 		if r.Kind != text.Scalar || r.Value == nil {
 			l.errorf(r, "type", "stage %q: input %q: expected a stage or stage.port, found %s", s.label, port.Name, r.What())
@@ -112,6 +119,12 @@ func (l *loader) connect(s *Stage, port Port, n *text.Node) {
 			continue
 		}
 		for _, e := range edges {
+			if from := (origin{e.From, e.FromPort}); listed[from] {
+				l.errorf(r, "duplicate-key", "stage %q: input %q lists %s.%s twice", s.label, port.Name, e.From.label, e.FromPort)
+				continue
+			} else if port.Distinct {
+				listed[from] = true
+			}
 			s.In = append(s.In, e)
 			if !s.hook {
 				e.From.users = append(e.From.users, s)

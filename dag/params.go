@@ -153,11 +153,11 @@ func (l *loader) checkParam(p Param, at *text.Node) bool {
 		return true
 	}
 	if p.Min != nil && x < *p.Min {
-		l.errorf(at, "bounds", "param %q must be at least %v, is %s", p.Name, *p.Min, p.Text())
+		l.errorf(at, "bounds", "param %q must be at least %s, is %s", p.Name, text.Number(*p.Min), p.Text())
 		return false
 	}
 	if p.Max != nil && x > *p.Max {
-		l.errorf(at, "bounds", "param %q must be at most %v, is %s", p.Name, *p.Max, p.Text())
+		l.errorf(at, "bounds", "param %q must be at most %s, is %s", p.Name, text.Number(*p.Max), p.Text())
 		return false
 	}
 	return true

@@ -137,18 +137,32 @@ func (r *runner) next() *Stage {
 }
 
 // machineMemory is what the machine has, where a stage asks for memory; without
-// a bound where that is not known.
+// a bound where none does.
 func machineMemory(p *Pipeline) Bytes {
 	if !slices.ContainsFunc(p.Stages, func(s *Stage) bool { return s.Resources != nil && s.Resources.Memory > 0 }) {
 		return math.MaxInt64
 	}
+	return MachineMemory()
+}
+
+// MachineMemory is the memory of the machine, or what its container may take of it;
+// without a bound where neither is known.
+func MachineMemory() Bytes {
+	most := Bytes(math.MaxInt64)
 	b, err := os.ReadFile("/proc/meminfo")
-	var kib int64
+	var kib, limit int64
 	if err == nil {
 		_, err = fmt.Sscanf(string(b), "MemTotal: %d kB", &kib)
 	}
-	if err != nil || kib <= 0 {
-		return math.MaxInt64
+	if err == nil && kib > 0 {
+		most = Bytes(kib) << 10
 	}
-	return Bytes(kib) << 10
+	b, err = os.ReadFile("/sys/fs/cgroup/memory.max") // the word max where there is no bound
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &limit)
+	}
+	if err == nil && limit > 0 {
+		most = min(most, Bytes(limit))
+	}
+	return most
 }

@@ -94,7 +94,7 @@ func fillRuns(tb testing.TB, r *Registry, n int) int64 {
 				if err != nil {
 					return err
 				}
-				run, err := createRun(t, NewRun{ID: id, Experiment: e.ID, Name: "run", Status: Finished, User: "ada",
+				run, err := addRun(t, NewRun{ID: id, Experiment: e.ID, Name: "run", Status: Finished, User: "ada",
 					Start:  epoch.Add(time.Duration(done) * time.Second),
 					Params: []Pair{{"lr", fmt.Sprint(rng.IntN(100))}, {"model", "lstm"}, {"units", fmt.Sprint(rng.IntN(5))}},
 					Tags:   []Pair{{runNameTag, "run"}, {"mlflow.user", "ada"}}})
@@ -105,7 +105,7 @@ func fillRuns(tb testing.TB, r *Registry, n int) int64 {
 				for k := range 10 {
 					list = append(list, dot(fmt.Sprintf("m%d", k), rng.Float64(), epoch, 1))
 				}
-				if err := putMetrics(t, active{run.seq, e.ID}, groupMetrics(list)); err != nil {
+				if err := putMetrics(t, run, groupMetrics(list)); err != nil {
 					return err
 				}
 				done++

@@ -34,17 +34,26 @@ func (r *Registry) EnsureExperiment(ctx context.Context, name string) (Experimen
 	e, err := r.ExperimentByName(ctx, name)
 	if errors.Is(err, ErrNotFound) {
 		err = r.update(ctx, func(t *tx) error {
-			if e, err = experimentWhere(t, name, "name = ?", name); !errors.Is(err, ErrNotFound) {
-				return err // somebody was faster
-			}
-			e, err = createExperiment(t, NewExperiment{Name: name})
+			e, err = ensureExperiment(t, name)
 			return err
 		})
 	}
-	if err == nil && e.Deleted {
-		err = conflict("experiment", name, "experiment %q is deleted; restore it or use another name", name)
+	return e, notDeleted(e, err)
+}
+
+func ensureExperiment(t *tx, name string) (Experiment, error) {
+	e, err := experimentWhere(t, name, "name = ?", name)
+	if errors.Is(err, ErrNotFound) {
+		e, err = createExperiment(t, NewExperiment{Name: name})
 	}
-	return e, err
+	return e, notDeleted(e, err)
+}
+
+func notDeleted(e Experiment, err error) error {
+	if err == nil && e.Deleted {
+		err = conflict("experiment", e.Name, "experiment %q is deleted; restore it or use another name", e.Name)
+	}
+	return err
 }
 
 // ExperimentByName returns an experiment, deleted or not.

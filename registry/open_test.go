@@ -82,7 +82,8 @@ func TestReapMarksRunsOfDeadProcesses(t *testing.T) {
 		must(r.CreateRun(ctx, NewRun{ID: id, Process: p}))(t)
 	}
 	ok(t, r.FinishRun(ctx, "done", Finished, now, ""))
-	ok(t, r.PutStage(ctx, "dead", Stage{Name: "s", Kind: "k", State: StageRunning}))
+	started := now.Add(time.Second)
+	ok(t, r.PutStage(ctx, "dead", Stage{Name: "s", Kind: "k", State: StageRunning, Started: started}))
 	now = now.Add(heartbeatLimit + time.Second)
 	ok(t, r.Heartbeat(ctx, "far"))
 	killed := must(r.Reap(ctx))(t)
@@ -97,6 +98,9 @@ func TestReapMarksRunsOfDeadProcesses(t *testing.T) {
 		if want == Killed && run.Error != "interrupted" {
 			t.Errorf("%s: error is %q", id, run.Error)
 		}
+	}
+	if end := must(r.Run(ctx, "dead"))(t).End; !end.Equal(started) {
+		t.Errorf("the dead run ended at %v; its last sign of life is of %v", end, started)
 	}
 	if s := must(r.Stages(ctx, "dead"))(t); s[0].State != StageFailed {
 		t.Errorf("the dead run's stage is %s", s[0].State)

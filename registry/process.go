@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -68,32 +70,60 @@ func (r *Registry) Heartbeat(ctx context.Context, runID string) error {
 }
 
 // Reap marks runs as Killed whose process is gone without having finished
-// them, with the error text "interrupted", and returns their ids.
-func (r *Registry) Reap(ctx context.Context) ([]string, error) {
-	var dead []string
-	find := func(t *tx) error {
-		all, err := watched(t)
-		host, _ := os.Hostname()
-		for _, w := range all {
-			silent := t.now.Sub(time.UnixMilli(w.heartbeat)) > heartbeatLimit
-			if w.Host == host && !r.alive(w.Process) || w.Host != host && silent {
-				dead = append(dead, w.run)
-			}
-		}
+// them, with the error text "interrupted", and returns their ids. Such a run
+// ended at the last sign of life that is on record: nobody saw the end itself.
+func (r *Registry) Reap(ctx context.Context) (dead []string, err error) {
+	err = r.view(ctx, func(t *tx) error {
+		dead, err = r.left(t)
 		return err
+	})
+	if err == nil {
+		err = r.bury(ctx, dead)
 	}
-	if err := r.view(ctx, find); err != nil || len(dead) == 0 {
-		return nil, err
+	return dead, err
+}
+
+// left lists the runs whose process is gone.
+func (r *Registry) left(t *tx) (dead []string, err error) {
+	all, err := watched(t)
+	host, _ := os.Hostname()
+	for _, w := range all {
+		silent := t.now.Sub(time.UnixMilli(w.heartbeat)) > heartbeatLimit
+		if w.Host == host && !r.alive(w.Process) || w.Host != host && silent {
+			dead = append(dead, w.run)
+		}
 	}
-	err := r.update(ctx, func(t *tx) error {
+	return dead, err
+}
+
+func (r *Registry) bury(ctx context.Context, dead []string) error {
+	if len(dead) == 0 {
+		return nil
+	}
+	return r.update(ctx, func(t *tx) error {
 		for _, id := range dead {
-			if err := finish(t, id, Killed, t.now, "interrupted"); err != nil {
+			end, err := lastSign(t, id)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue // it finished after it was looked at
+			}
+			if err == nil {
+				err = finish(t, id, Killed, end, "interrupted")
+			}
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return dead, err
+}
+
+// lastSign is when a run's process last said that it lives: by its heartbeat, or
+// by the begin or end of a stage.
+func lastSign(q querier, run string) (time.Time, error) {
+	var ms int64
+	err := q.row(`SELECT max(p.heartbeat, coalesce((SELECT max(max(coalesce(started, 0), coalesce(finished, 0))) FROM stages WHERE run = r.seq), 0))
+		FROM runs r JOIN processes p ON p.run = r.seq WHERE r.id = ?`, run).Scan(&ms)
+	return time.UnixMilli(ms), err
 }
 
 type watchedRun struct {

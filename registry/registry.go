@@ -84,8 +84,13 @@ func Open(ctx context.Context, path string, opts ...Option) (*Registry, error) {
 	if err != nil {
 		return nil, errors.Join(opening(path, err), r.writer.Close(), r.reader.Close())
 	}
+	// By the writer's connection: a command that reads nothing needs no other.
+	dead, err := r.left(&tx{conn: w.conn, ctx: ctx, now: r.now()})
 	go w.loop()
-	if _, err := r.Reap(ctx); err != nil {
+	if err == nil {
+		err = r.bury(ctx, dead)
+	}
+	if err != nil {
 		return nil, errors.Join(opening(path, err), r.Close())
 	}
 	return r, nil

@@ -57,13 +57,8 @@ func NewWorkList(stages map[string]Stage) WorkList {
 // there is no such run; the stages are then to be put one by one.
 func (r *Registry) RepeatRun(ctx context.Context, id string, list WorkList, points []Metric, end time.Time) (repeats bool, err error) {
 	err = r.update(ctx, func(t *tx) error {
-		var of int64
-		err := t.row("SELECT seq FROM runs WHERE work_list = ? AND repeats IS NULL ORDER BY seq LIMIT 1", list[:]).Scan(&of)
-		repeats = err == nil
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
+		of, found, err := workedOff(t, list)
+		if repeats = found; err != nil || !found {
 			return err
 		}
 		a, err := activeRun(t, id)
@@ -78,15 +73,54 @@ func (r *Registry) RepeatRun(ctx context.Context, id string, list WorkList, poin
 			repeats = false
 			return nil
 		}
-		if err := putMetrics(t, a, groupMetrics(points)); err != nil {
-			return err
-		}
-		if err := t.exec("UPDATE runs SET repeats = ?, work_list = ? WHERE seq = ?", of, list[:], a.seq); err != nil {
-			return err
-		}
-		return finish(t, id, Finished, end, "")
+		return repeat(t, a, id, of, list, points, end)
 	})
 	return repeats && err == nil, err
+}
+
+// CreateRepeat is CreateRun and RepeatRun at once, for a run that has ended
+// before anybody could ask for it. The experiment is made where there is none.
+func (r *Registry) CreateRepeat(ctx context.Context, experiment string, n NewRun, list WorkList, points []Metric, end time.Time) (repeats bool, err error) {
+	n.Process = nil
+	if err := n.check(); err != nil {
+		return false, err
+	}
+	err = r.update(ctx, func(t *tx) error {
+		of, found, err := workedOff(t, list)
+		if repeats = found; err != nil || !found {
+			return err
+		}
+		e, err := ensureExperiment(t, experiment)
+		if err != nil {
+			return err
+		}
+		n.Experiment = e.ID
+		a, err := addRun(t, n)
+		if err != nil {
+			return err
+		}
+		return repeat(t, a, n.ID, of, list, points, end)
+	})
+	return repeats && err == nil, err
+}
+
+// workedOff finds the first run that has a work list.
+func workedOff(t *tx, list WorkList) (seq int64, found bool, err error) {
+	err = t.row("SELECT seq FROM runs WHERE work_list = ? AND repeats IS NULL ORDER BY seq LIMIT 1", list[:]).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
+	}
+	return seq, err == nil, err
+}
+
+func repeat(t *tx, a active, id string, of int64, list WorkList, points []Metric, end time.Time) error {
+	if err := putMetrics(t, a, groupMetrics(points)); err != nil {
+		return err
+	}
+	if err := t.exec("UPDATE runs SET repeats = ?, work_list = ? WHERE seq = ?", of, list[:], a.seq); err != nil {
+		return err
+	}
+	return finish(t, id, Finished, end, "")
 }
 
 // SetWorkList notes what the stages of a finished run did, so that a later run

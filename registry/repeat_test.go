@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"reflect"
 	"testing"
@@ -35,13 +36,20 @@ func TestARepeatedRunLooksLikeOneOfCachedStages(t *testing.T) {
 		Keys       map[string]artifacts.Key
 		Roots      artifacts.Roots
 	}
-	look := func(repeat bool) seen {
+	look := func(how string) seen {
 		r := openTest(t)
 		first := must(r.CreateRun(ctx, NewRun{ID: "first", Pipeline: "p", PipelineText: "text", Start: epoch}))(t)
 		ok(t, r.PutStages(ctx, first.ID, list))
 		ok(t, r.FinishRun(ctx, first.ID, Finished, epoch, ""))
-		again := must(r.CreateRun(ctx, NewRun{ID: "again", Pipeline: "p", PipelineText: "text", Start: epoch, Params: []Pair{{"note", "second"}}}))(t)
-		if repeat {
+		again := NewRun{ID: "again", Pipeline: "p", PipelineText: "text", Start: epoch, Params: []Pair{{"note", "second"}}, Process: &Process{PID: 1}}
+		if how != "at once" {
+			must(r.CreateRun(ctx, again))(t)
+		}
+		switch how {
+		case "put":
+			ok(t, r.PutStages(ctx, again.ID, cached))
+			ok(t, r.FinishRun(ctx, again.ID, Finished, epoch, ""))
+		case "repeated":
 			if must(r.RepeatRun(ctx, again.ID, work, nil, epoch))(t) {
 				t.Fatal("it repeats a run that has no work list")
 			}
@@ -49,9 +57,17 @@ func TestARepeatedRunLooksLikeOneOfCachedStages(t *testing.T) {
 			if !must(r.RepeatRun(ctx, again.ID, work, list[2].Metrics, epoch))(t) {
 				t.Fatal("it does not repeat the run that did the same")
 			}
-		} else {
-			ok(t, r.PutStages(ctx, again.ID, cached))
-			ok(t, r.FinishRun(ctx, again.ID, Finished, epoch, ""))
+		case "at once":
+			if must(r.CreateRepeat(ctx, "Default", again, work, nil, epoch))(t) {
+				t.Fatal("it repeats a run that has no work list")
+			}
+			if _, err := r.Run(ctx, again.ID); !errors.Is(err, ErrNotFound) {
+				t.Fatalf("what repeats nothing is a run: %v", err)
+			}
+			ok(t, r.SetWorkList(ctx, first.ID, work))
+			if !must(r.CreateRepeat(ctx, "Default", again, work, list[2].Metrics, epoch))(t) {
+				t.Fatal("it does not repeat the run that did the same")
+			}
 		}
 		_, _, err := r.RegisterVersion(ctx, NewVersion{Model: "m", Ref: testRef(2), RunID: again.ID})
 		ok(t, err)
@@ -59,9 +75,11 @@ func TestARepeatedRunLooksLikeOneOfCachedStages(t *testing.T) {
 		return seen{detail.Stages, detail.Metrics, detail.Status, must(r.VersionLineage(ctx, "m", 1))(t).Lineage,
 			must(r.Dependents(ctx, testRef(1).Digest))(t), must(r.LastKeys(ctx, "p"))(t), must(r.Roots(ctx, 1))(t)}
 	}
-	put, repeated := look(false), look(true)
-	if !reflect.DeepEqual(put, repeated) {
-		t.Errorf("put:      %+v\nrepeated: %+v", put, repeated)
+	put := look("put")
+	for _, how := range []string{"repeated", "at once"} {
+		if repeated := look(how); !reflect.DeepEqual(put, repeated) {
+			t.Errorf("put:      %+v\n%s: %+v", put, how, repeated)
+		}
 	}
 	if len(put.Stages) != 3 || len(put.Metrics) != 1 || len(put.Dependents.Readers) == 0 || len(put.Roots.Refs) != 3 {
 		t.Errorf("too little to compare: %+v", put)

@@ -29,19 +29,30 @@ func (r *Registry) CreateRun(ctx context.Context, n NewRun) (run Run, err error)
 			return Run{}, err
 		}
 	}
-	switch {
-	case len(n.ID) > 256 || !runID().MatchString(n.ID):
-		return Run{}, invalid("run", n.ID, "run id %q must be letters, digits, _ and -, and begin with a letter or digit", n.ID)
-	case n.Status == "":
-		n.Status = Running
-	case !n.Status.Valid():
-		return Run{}, invalid("run", n.ID, "run status %q is unknown", n.Status)
+	if err := n.check(); err != nil {
+		return Run{}, err
 	}
 	err = r.update(ctx, func(t *tx) error {
-		run, err = createRun(t, n)
+		a, err := addRun(t, n)
+		if err == nil {
+			run, err = runBySeq(t, a.seq)
+		}
 		return err
 	})
 	return run, err
+}
+
+// check refuses what no run can have and fills in what is left out.
+func (n *NewRun) check() error {
+	switch {
+	case len(n.ID) > 256 || !runID().MatchString(n.ID):
+		return invalid("run", n.ID, "run id %q must be letters, digits, _ and -, and begin with a letter or digit", n.ID)
+	case n.Status == "":
+		n.Status = Running
+	case !n.Status.Valid():
+		return invalid("run", n.ID, "run status %q is unknown", n.Status)
+	}
+	return nil
 }
 
 // newID draws a random UUID (RFC 9562, version 4) in MLflow's spelling: 32
@@ -55,13 +66,13 @@ func (r *Registry) newID() (string, error) {
 	return hex.EncodeToString(b[:]), nil
 }
 
-func createRun(t *tx, n NewRun) (Run, error) {
+func addRun(t *tx, n NewRun) (active, error) {
 	e, err := activeExperiment(t, n.Experiment)
 	if err != nil {
-		return Run{}, err
+		return active{}, err
 	}
 	if _, err := seqOf(t, n.ID); err == nil {
-		return Run{}, exists("run", n.ID)
+		return active{}, exists("run", n.ID)
 	}
 	if n.Start.IsZero() {
 		n.Start = t.now
@@ -71,11 +82,11 @@ func createRun(t *tx, n NewRun) (Run, error) {
 	}
 	digest, err := keepText(t, n.PipelineText)
 	if err != nil {
-		return Run{}, err
+		return active{}, err
 	}
 	host, err := json.Marshal(n.Host)
 	if err != nil {
-		return Run{}, err
+		return active{}, err
 	}
 	if n.Host == (Host{}) {
 		host = nil
@@ -85,19 +96,19 @@ func createRun(t *tx, n NewRun) (Run, error) {
 		n.ID, n.Experiment, n.Name, n.User, string(n.Status), n.Start.UnixMilli(), n.ArtifactURI, n.Pipeline, digest,
 		n.Git.Commit, n.Git.Branch, n.Git.Dirty, string(host))
 	if err != nil {
-		return Run{}, err
+		return active{}, err
 	}
 	a := active{seq, n.Experiment}
 	if err := errors.Join(putParams(t, a, n.Params), putTags(t, a, n.Tags)); err != nil {
-		return Run{}, err
+		return active{}, err
 	}
 	if p := n.Process; p != nil {
 		if err := t.exec("INSERT INTO processes (run, pid, born, boot, host, heartbeat) VALUES (?, ?, ?, ?, ?, ?)",
 			seq, p.PID, p.Born, p.Boot, p.Host, t.now.UnixMilli()); err != nil {
-			return Run{}, err
+			return active{}, err
 		}
 	}
-	return runBySeq(t, seq)
+	return a, nil
 }
 
 // keepText stores a pipeline's text once and returns its digest, nil for none.

@@ -108,6 +108,10 @@ func TestOpenNoticesThatTheRegistryWasRemoved(t *testing.T) {
 		if w.Lost != want {
 			t.Errorf("lost %d runs, want %d", w.Lost, want)
 		}
+		// It is noticed once, and nothing that those runs made is ever removed for it.
+		if r, err := w.GC(context.Background(), 0, artifacts.GCOptions{}); err == nil || !strings.Contains(err.Error(), "does not know 2 runs") {
+			t.Errorf("the collector removed %d objects: %v", r.RemovedObjects, err)
+		}
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -15,12 +15,22 @@ import (
 
 // GC removes from the store what neither a run, a model version nor a pin
 // refers to. keepRuns is how many runs of each pipeline count, the newest
-// first; 0 means all that are not deleted.
+// first; 0 means all that are not deleted. Where runs have journals and are not in
+// the registry, which somebody has then removed or replaced by an older one, it is
+// not known what refers to what, and nothing is removed.
 func (w *Workspace) GC(ctx context.Context, keepRuns int, o artifacts.GCOptions) (artifacts.GCReport, error) {
 	return w.Store.GC(ctx, func() (artifacts.Roots, error) {
 		roots, err := w.Registry.Roots(ctx, keepRuns)
 		if err != nil {
 			return roots, err
+		}
+		lost, err := w.lostRuns(ctx)
+		if err != nil {
+			return roots, err
+		}
+		if len(lost) > 0 {
+			return roots, fmt.Errorf("nothing is removed: the registry does not know %d runs whose journals are under %s, the first is %s, so what they made would go; "+
+				"restore a backup of the registry (pipe registry restore), or remove the folders of these runs", len(lost), w.RunDir(""), lost[0])
 		}
 		pins, err := w.Pins()
 		for _, p := range pins {

@@ -11,6 +11,7 @@ import (
 
 	"pipe/artifacts"
 	"pipe/dag"
+	"pipe/registry"
 )
 
 // Memo is where a run of a pipeline file leaves what the next one needs: with it,
@@ -25,6 +26,7 @@ type Memo struct {
 // known is what a memo holds that may be gone by.
 type known struct {
 	about *about
+	list  registry.WorkList
 	run   dag.Memo
 }
 
@@ -33,7 +35,8 @@ type known struct {
 // pipeline includes are in About.Request.
 type memoHead struct {
 	Program string // the stamp of the program
-	Text    [sha256.Size]byte
+	Text    artifacts.Digest
+	List    registry.WorkList // of the run, in the registry
 	About   about
 }
 
@@ -49,8 +52,7 @@ func FindMemo(dir, file string, given []string) *Memo {
 	if err != nil {
 		return nil
 	}
-	sum := sha256.Sum256(b)
-	m := &Memo{name: artifacts.Digest(hex.EncodeToString(sum[:])), file: file}
+	m := &Memo{name: digestOf(b), file: file}
 	if body, ok := artifacts.ReadMemo(dir, m.name); ok {
 		m.known = m.read(body, time.Now())
 	}
@@ -69,7 +71,7 @@ func (m *Memo) read(body []byte, now time.Time) *known {
 		return nil
 	}
 	text, err := os.ReadFile(m.file)
-	if err != nil || sha256.Sum256(text) != head.Text {
+	if err != nil || digestOf(text) != head.Text {
 		return nil
 	}
 	for name, was := range head.About.Request.Files {
@@ -77,7 +79,7 @@ func (m *Memo) read(body []byte, now time.Time) *known {
 			return nil
 		}
 	}
-	k := &known{about: &head.About}
+	k := &known{about: &head.About, list: head.List}
 	k.about.text = text
 	if k.run.UnmarshalBinary(rest) != nil {
 		return nil
@@ -107,12 +109,12 @@ func (m *Memo) memoist(p *dag.Pipeline) *dag.Memoist {
 }
 
 // keepMemo writes what a run has left. Where that fails, the only loss is time.
-func (w *Workspace) keepMemo(m *Memo, a *about, run *dag.Memo) {
+func (w *Workspace) keepMemo(m *Memo, a *about, list registry.WorkList, run *dag.Memo) {
 	program, err := programStamp()
 	if run == nil || err != nil {
 		return
 	}
-	b, err := json.Marshal(memoHead{Program: program, Text: sha256.Sum256(a.text), About: *a})
+	b, err := json.Marshal(memoHead{Program: program, Text: digestOf(a.text), List: list, About: *a})
 	if err != nil {
 		return
 	}
@@ -121,27 +123,36 @@ func (w *Workspace) keepMemo(m *Memo, a *about, run *dag.Memo) {
 	}
 }
 
+func digestOf(b []byte) artifacts.Digest {
+	sum := sha256.Sum256(b)
+	return artifacts.Digest(hex.EncodeToString(sum[:]))
+}
+
 // Stages lists the stages of a known run, for who wants to show them.
 func (m *Memo) Stages() []dag.MemoStage { return m.known.run.Stages }
 
-// Recall looks whether the store has all that the memo speaks of, and gives
-// what Repeat needs; nil where the ordinary way has to be gone.
-func (m *Memo) Recall(store *artifacts.Store) []dag.Event {
-	if m == nil || m.known == nil || store == nil {
-		return nil
-	}
-	return m.known.run.Recall(store)
+// Recall looks whether the store has all that the memo speaks of, so that
+// Repeat may be called; where not, the ordinary way has to be gone.
+func (m *Memo) Recall(store *artifacts.Store) bool {
+	return m != nil && m.known != nil && store != nil && m.known.run.Recall(store)
 }
 
-// Repeat is Run for a pipeline of which o.Memo knows that it has not changed;
-// events are those that Recall gave.
-func (w *Workspace) Repeat(ctx context.Context, events []dag.Event, o RunOptions) (id string, res *dag.Result, err error) {
-	a := o.Memo.known.about
+// Repeat is Run for a pipeline of which o.Memo knows, by Recall, that it has not
+// changed. o.Sink may be nil.
+func (w *Workspace) Repeat(ctx context.Context, o RunOptions) (id string, res *dag.Result, err error) {
+	k := o.Memo.known
 	id = newRunID()
 	ctx, forget := w.remember(ctx, id)
 	defer forget()
-	res, err = w.tell(id, a, o, func(told dag.Sinks, _ *recorder) (*dag.Result, error) {
-		return dag.Replay(ctx, a.Pipeline, events, dag.RunOptions{ID: id, Sink: told})
+	var all dag.Sinks
+	if o.Sink != nil {
+		all = dag.Sinks{o.Sink}
+	}
+	res, err = w.tell(id, k.about, o, k, func(journal *dag.Journal, rec *recorder) (*dag.Result, error) {
+		return k.run.Replay(ctx, id, k.about.Pipeline, journal, dag.Sinks{rec}, all)
 	})
+	if err == nil && k.run.Renewed {
+		w.keepMemo(o.Memo, k.about, k.list, &k.run)
+	}
 	return id, res, err
 }

@@ -24,13 +24,15 @@ type recorder struct {
 	store    *artifacts.Store
 	start    registry.NewRun
 	exp      string
-	goesOn   bool // a run of this id may be there already
-	reopened bool // it was, and has stages
+	known    *known // the run repeats what a memo knows, and no stage is told
+	goesOn   bool   // a run of this id may be there already
+	reopened bool   // it was, and has stages
 
 	mu      sync.Mutex
 	pending map[string]*registry.StageRecord
 	order   []string
 	stages  map[string]registry.Stage // the last known state of each
+	list    registry.WorkList         // of all stages, once the run has ended well
 	ran     bool                      // a stage did something else than to be found in the store
 	end     *dag.Event
 
@@ -52,10 +54,10 @@ const (
 	gatherMax = 250
 )
 
-func (w *Workspace) record(a *about, id string, o RunOptions) *recorder {
+func (w *Workspace) record(a *about, id string, o RunOptions, k *known) *recorder {
 	self := registry.Self()
 	r := &recorder{
-		registry: w.Registry, store: w.Store, exp: a.Experiment, goesOn: o.ID != "",
+		known: k, registry: w.Registry, store: w.Store, exp: a.Experiment, goesOn: o.ID != "",
 		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: a.Pipeline, PipelineText: string(a.text), User: username(),
 			Params: a.Params, Tags: registry.Pairs(tags(a, o)), Process: &self},
 		pending: map[string]*registry.StageRecord{}, stages: map[string]registry.Stage{},
@@ -97,7 +99,7 @@ func (r *recorder) Event(e *dag.Event) {
 		r.stage(e, registry.StageRunning)
 	case dag.StageMetric:
 		s := r.pend(e.Stage)
-		s.Metrics = append(s.Metrics, metrics(e)...)
+		s.Metrics = append(s.Metrics, metrics(e.Stage, e.Metrics)...)
 	case dag.StageCached:
 		r.stage(e, registry.StageCached)
 		if !r.ran {
@@ -158,16 +160,16 @@ func (r *recorder) stage(e *dag.Event, state registry.StageState) {
 	s := r.pend(e.Stage)
 	s.Stage = st
 	if e.Type == dag.StageCached {
-		s.Metrics = append(s.Metrics, metrics(e)...)
+		s.Metrics = append(s.Metrics, metrics(e.Stage, e.Metrics)...)
 	}
 }
 
 // metrics names a stage's metrics for the run: two stages may both report a
 // loss.
-func metrics(e *dag.Event) []registry.Metric {
-	out := make([]registry.Metric, len(e.Metrics))
-	for i, m := range e.Metrics {
-		out[i] = registry.Metric{Key: e.Stage + "." + m.Name, Value: float64(m.Value), Step: m.Step, Time: m.Time}
+func metrics(stage string, list []dag.Metric) []registry.Metric {
+	out := make([]registry.Metric, len(list))
+	for i, m := range list {
+		out[i] = registry.Metric{Key: stage + "." + m.Name, Value: float64(m.Value), Step: m.Step, Time: m.Time}
 	}
 	return out
 }
@@ -176,7 +178,9 @@ func metrics(e *dag.Event) []registry.Metric {
 func (r *recorder) write() {
 	defer close(r.done)
 	ctx := context.Background() // a run that is interrupted is written down, too
-	r.err = r.create(ctx)
+	if r.known == nil {
+		r.err = r.create(ctx)
+	}
 	alive := time.NewTicker(heartbeat)
 	defer alive.Stop()
 	for {
@@ -215,16 +219,19 @@ func (r *recorder) create(ctx context.Context) error {
 		return err
 	}
 	r.start.Experiment = exp.ID
-	r.start.Git = gitState(ctx)
-	r.start.Host = registry.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU()}
-	if r.start.Host.Name, err = os.Hostname(); err != nil {
-		r.start.Host.Name = ""
-	}
+	r.describe(ctx)
 	if _, err = r.registry.CreateRun(ctx, r.start); r.goesOn && errors.Is(err, registry.ErrExists) {
 		r.reopened = true
 		return r.registry.ReopenRun(ctx, r.start.ID, *r.start.Process)
 	}
 	return err
+}
+
+// describe fills in where the run takes place.
+func (r *recorder) describe(ctx context.Context) {
+	r.start.Git = gitState(ctx)
+	r.start.Host = registry.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU()}
+	r.start.Host.Name, _ = os.Hostname()
 }
 
 func (r *recorder) put(ctx context.Context) {
@@ -244,19 +251,45 @@ func (r *recorder) put(ctx context.Context) {
 
 // repeat writes a run in which every stage was found in the store, if an
 // earlier run did the same: as that run once more.
-func (r *recorder) repeat(ctx context.Context) bool {
+func (r *recorder) repeat(ctx context.Context) (done bool) {
+	if r.known != nil {
+		return r.repeatKnown(ctx)
+	}
 	if r.err != nil || r.ran || r.reopened || r.end == nil || r.end.Status != "finished" || len(r.order) == 0 {
 		return false
 	}
+	r.list = registry.NewWorkList(r.stages)
 	var points []registry.Metric
 	for _, name := range r.order {
 		points = append(points, r.pending[name].Metrics...)
 	}
-	var done bool
 	if r.err = r.store.Flush(); r.err == nil {
-		done, r.err = r.registry.RepeatRun(ctx, r.start.ID, registry.NewWorkList(r.stages), points, r.end.Time)
+		done, r.err = r.registry.RepeatRun(ctx, r.start.ID, r.list, points, r.end.Time)
 	}
 	return done
+}
+
+// repeatKnown is repeat for a run of a memo, which has no row yet.
+func (r *recorder) repeatKnown(ctx context.Context) (done bool) {
+	if r.end != nil {
+		r.describe(ctx)
+		r.list = r.known.list
+		var points []registry.Metric
+		for stage, ms := range r.known.run.Metrics() {
+			points = append(points, metrics(stage, ms)...)
+		}
+		if done, r.err = r.registry.CreateRepeat(ctx, r.exp, r.start, r.list, points, r.end.Time); done || r.err != nil {
+			return done
+		}
+	}
+	// Somebody has removed that run, or this one was interrupted.
+	if r.err = r.create(ctx); r.err == nil && r.end != nil {
+		for e := range r.known.run.Events() {
+			e.Time = r.end.Time
+			r.Event(e)
+		}
+	}
+	return false
 }
 
 func (r *recorder) finish(ctx context.Context) {
@@ -269,7 +302,8 @@ func (r *recorder) finish(ctx context.Context) {
 	}
 	status := map[string]registry.Status{"finished": registry.Finished, "failed": registry.Failed, "killed": registry.Killed, dag.StatusWaiting: registry.Scheduled}[r.end.Status]
 	if r.err = r.registry.FinishRun(ctx, r.start.ID, status, r.end.Time, r.end.Text); r.err == nil && status == registry.Finished && r.whole() {
-		r.err = r.registry.SetWorkList(ctx, r.start.ID, registry.NewWorkList(r.stages))
+		r.list = registry.NewWorkList(r.stages)
+		r.err = r.registry.SetWorkList(ctx, r.start.ID, r.list)
 	}
 }
 

@@ -74,7 +74,13 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	}
 	memoist := o.Memo.memoist(p)
 	a := aboutOf(p, o.Selection)
-	res, err = w.tell(id, a, o, func(told dag.Sinks, rec *recorder) (*dag.Result, error) {
+	var rec *recorder
+	res, err = w.tell(id, a, o, nil, func(journal *dag.Journal, r *recorder) (*dag.Result, error) {
+		rec = r
+		told := dag.Sinks{journal, rec}
+		if o.Sink != nil {
+			told = append(told, o.Sink)
+		}
 		run := dag.RunOptions{
 			ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: told,
 			Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets, Decisions: o.Decisions,
@@ -88,7 +94,7 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 		return dag.Run(ctx, p, run)
 	})
 	if err == nil && memoist != nil {
-		w.keepMemo(o.Memo, a, memoist.Memo())
+		w.keepMemo(o.Memo, a, rec.list, memoist.Memo(w.Store))
 	}
 	return id, res, err
 }
@@ -108,8 +114,8 @@ func aboutOf(p *dag.Pipeline, sel dag.Selection) *about {
 }
 
 // tell writes a run down, in its folder and in the registry, while carry out
-// sends its events.
-func (w *Workspace) tell(id string, a *about, o RunOptions, carryOut func(dag.Sinks, *recorder) (*dag.Result, error)) (*dag.Result, error) {
+// sends its events; k is what a memo knows of it.
+func (w *Workspace) tell(id string, a *about, o RunOptions, k *known, carryOut func(*dag.Journal, *recorder) (*dag.Result, error)) (*dag.Result, error) {
 	journal, err := dag.CreateJournal(w.RunDir(id), a.text)
 	if err != nil {
 		return nil, err
@@ -117,12 +123,8 @@ func (w *Workspace) tell(id string, a *about, o RunOptions, carryOut func(dag.Si
 	if err := w.keepRequest(id, &a.Request); err != nil {
 		return nil, errors.Join(err, journal.Close())
 	}
-	rec := w.record(a, id, o)
-	sinks := dag.Sinks{journal, rec}
-	if o.Sink != nil {
-		sinks = append(sinks, o.Sink)
-	}
-	res, err := carryOut(sinks, rec)
+	rec := w.record(a, id, o, k)
+	res, err := carryOut(journal, rec)
 	return res, errors.Join(err, rec.Close(), journal.Close())
 }
 

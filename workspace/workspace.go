@@ -41,7 +41,7 @@ type Workspace struct {
 // ErrNoWorkspace says that nothing has run here yet.
 var ErrNoWorkspace = errors.New("there is no .pipe folder here: nothing has been run yet")
 
-// ErrNoFile says that the pipeline that was named is not there.
+// ErrNoFile says that the pipeline that was named is not there, or cannot be read.
 var ErrNoFile = errors.New("there is no file")
 
 // Open opens the store and the registry in dir, usually ".pipe", and creates
@@ -70,23 +70,29 @@ func open(ctx context.Context, dir string, store *artifacts.Store) (*Workspace, 
 	return w, nil
 }
 
-// countLost counts the runs of a registry that somebody has removed. It asks for
-// each, because another process may have begun to fill the new one.
-func (w *Workspace) countLost(ctx context.Context) (lost int, err error) {
+// countLost counts the runs of a registry that somebody has removed.
+func (w *Workspace) countLost(ctx context.Context) (int, error) {
 	if !w.Registry.Created() {
 		return 0, nil
 	}
+	lost, err := w.lostRuns(ctx)
+	return len(lost), err
+}
+
+// lostRuns lists the runs that have a journal and are not in the registry. It asks
+// for each, because another process may have begun to fill a new one.
+func (w *Workspace) lostRuns(ctx context.Context) (lost []string, err error) {
 	runs, err := w.journals()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, id := range runs {
 		_, err := w.Registry.Run(ctx, id)
 		switch {
 		case errors.Is(err, registry.ErrNotFound):
-			lost++
+			lost = append(lost, id)
 		case err != nil:
-			return 0, err
+			return nil, err
 		}
 	}
 	return lost, nil
@@ -162,8 +168,11 @@ func LoadFile(ctx context.Context, path string, o dag.LoadOptions) (*dag.Pipelin
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w %s%s", ErrNoFile, path, nearFile(path))
 	}
+	if info, stat := os.Stat(path); stat == nil && info.IsDir() {
+		return nil, fmt.Errorf("%w %s: it is a folder%s", ErrNoFile, path, pipelinesIn(path))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read the pipeline: %w", err)
+		return nil, fmt.Errorf("%w %s that can be read: %w", ErrNoFile, path, err)
 	}
 	o.Kinds = all.Kinds()
 	return dag.Load(ctx, &text.File{Name: path, Data: data}, o)
@@ -195,6 +204,15 @@ func nearFile(path string) string {
 		return ": did you mean " + filepath.Join(filepath.Dir(path), near) + "?"
 	}
 	return ""
+}
+
+// pipelinesIn names the files in a folder that may be meant by its name.
+func pipelinesIn(dir string) string {
+	found, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil || len(found) == 0 {
+		return ", and none in it ends in .yaml"
+	}
+	return "; name a file, such as " + found[0]
 }
 
 // newRunID draws a run's name in MLflow's form, 32 hexadecimal digits.

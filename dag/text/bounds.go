@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -34,7 +35,7 @@ func (d *Decoder) bounds(n *Node, v reflect.Value, f *Field, name string) {
 				panic("text: bound of " + name + " is not a number: " + rule.tag)
 			}
 			if !rule.holds(x, bound) {
-				d.Problems.Add(&Problem{Code: "bounds", Pos: n.Pos, Text: fmt.Sprintf("%s%s %s %s, is %s", name, noun, rule.words, rule.tag, FormatScalar(x))})
+				d.Problems.Add(&Problem{Code: "bounds", Pos: n.Pos, Text: fmt.Sprintf("%s%s %s %s, is %s", name, noun, rule.words, rule.tag, Number(x))})
 				return
 			}
 		}
@@ -56,6 +57,14 @@ func measure(v reflect.Value) (x float64, noun string, ok bool) {
 		return float64(v.Len()), "'s length", true
 	}
 	return 0, "", false
+}
+
+// Number writes a number for a message: a whole one with all its digits.
+func Number(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return FormatScalar(x)
 }
 
 func (d *Decoder) words(n *Node, v reflect.Value, f *Field, name string) {

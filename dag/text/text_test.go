@@ -58,6 +58,17 @@ f.yaml:9:7: with.seed: expected a whole number from 0, found a whole number "-1"
 	}
 }
 
+func TestNumbersInMessagesKeepTheirDigits(t *testing.T) {
+	n, ps := parse(t, "must: x\nmaybe: 9990000000\nratio: 2.5e30\n")
+	var c config
+	(&Decoder{Problems: ps}).Decode(n, &c)
+	want := `f.yaml:2:8: maybe must be at most 9, is 9990000000
+f.yaml:3:8: ratio must be below 1, is 2.5e+30`
+	if got := ps.Err().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestMisspeltRequiredKeyIsOneProblem(t *testing.T) {
 	n, ps := parse(t, "mst: x\nratio: .inf\n")
 	var c config
