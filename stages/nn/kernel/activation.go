@@ -18,25 +18,56 @@ func AddProduct(dst, a, b []float32) { elements(active.addProduct, dst, a, b) }
 // AddReluGrad adds to dx the gradient of Relu at x: dy[i] where x[i] > 0.
 func AddReluGrad(dx, x, dy []float32) { elements(active.addReluGrad, dx, x, dy) }
 
+// The gradients below are added to dx or, where dx is blank, take the place of whatever it holds.
+
 // AddSigmoidGrad adds to dx the gradient of Sigmoid, whose result was y: dy·y·(1-y).
-func AddSigmoidGrad(dx, y, dy []float32) { elements(active.addSigmoidGrad, dx, y, dy) }
+func AddSigmoidGrad(dx, y, dy []float32, blank bool) {
+	gradient(active.addSigmoidGrad, dx, y, dy, blank)
+}
 
 // AddTanhGrad adds to dx the gradient of Tanh, whose result was y: dy·(1-y²).
-func AddTanhGrad(dx, y, dy []float32) { elements(active.addTanhGrad, dx, y, dy) }
+func AddTanhGrad(dx, y, dy []float32, blank bool) { gradient(active.addTanhGrad, dx, y, dy, blank) }
 
 // AddGeluGrad adds to dx the gradient of Gelu at x.
-func AddGeluGrad(dx, x, dy []float32) { gradient(active.addGeluGrad, dx, x, dy) }
+func AddGeluGrad(dx, x, dy []float32, blank bool) { gradient(active.addGeluGrad, dx, x, dy, blank) }
 
 // AddGeluTanhGrad adds to dx the gradient of GeluTanh at x.
-func AddGeluTanhGrad(dx, x, dy []float32) { gradient(active.addGeluTanhGrad, dx, x, dy) }
+func AddGeluTanhGrad(dx, x, dy []float32, blank bool) {
+	gradient(active.addGeluTanhGrad, dx, x, dy, blank)
+}
 
 // AddSiluGrad adds to dx the gradient of Silu at x.
-func AddSiluGrad(dx, x, dy []float32) { gradient(active.addSiluGrad, dx, x, dy) }
+func AddSiluGrad(dx, x, dy []float32, blank bool) { gradient(active.addSiluGrad, dx, x, dy, blank) }
 
 // gradient is elements for functions that cost more than the memory they touch.
-func gradient(f func(dx, x, dy []float32), dx, x, dy []float32) {
+func gradient(f func(dx, x, dy []float32), dx, x, dy []float32, blank bool) {
 	n := len(dx)
-	parallel(&elementTasks, n, unaryGrain, elementTask{f: f, dst: dx, a: x[:n], b: dy[:n]})
+	parallel(&gradientTasks, n, unaryGrain, gradientTask{f: f, dx: dx, x: x[:n], dy: dy[:n], blank: blank})
+}
+
+var gradientTasks freeList[gradientTask]
+
+// gradientTask adds the gradient of a function of each element.
+type gradientTask struct {
+	f         func(dx, x, dy []float32)
+	dx, x, dy []float32
+	blank     bool
+}
+
+// Range clears a blank gradient bit by bit, just before it is added to in the first-level cache.
+func (t *gradientTask) Range(lo, hi int) {
+	const bit = 1 << 11
+	for ; t.blank && lo+bit < hi; lo += bit {
+		t.add(lo, lo+bit)
+	}
+	t.add(lo, hi)
+}
+
+func (t *gradientTask) add(lo, hi int) {
+	if t.blank {
+		clear(t.dx[lo:hi])
+	}
+	t.f(t.dx[lo:hi], t.x[lo:hi], t.dy[lo:hi])
 }
 
 func geluPortable(dst, x []float32) {

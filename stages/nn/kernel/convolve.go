@@ -27,19 +27,20 @@ func (w *Windows) size() int { return w.TapRows * w.run() }
 // slideBlock is how many floats of packed filters are used for all lines before the next: half of a usual second-level cache.
 const slideBlock = 1 << 17
 
-// Convolve computes lines lo to hi of y, counted through all images: windows times filters, which are packed as (window, filters).
+// Convolve computes lines lo to hi of the output, counted through all images, with which y begins: windows times filters, which are packed
+// as (window, filters).
 func (w *Windows) Convolve(y, x []float32, filters *PackedB, lo, hi int) {
 	l, k := filters.loops, w.size()
 	nr, line := 2*l.width, w.Width*w.Channels
 	checkMatrix("images", false, (hi+w.Rows-1)/w.Rows*w.Height, line, line, len(x))
-	checkMatrix("output", false, hi*w.Columns, w.Filters, w.Filters, len(y))
+	checkMatrix("output", false, (hi-lo)*w.Columns, w.Filters, w.Filters, len(y))
 	step := max(slideBlock/k/nr, 1) * nr
 	tiles := (w.Columns + len(l.inPlace) - 1) / len(l.inPlace)
 	for j := 0; j < w.Filters; j += step {
 		b := &filters.data[j*k]
 		for at := lo; at < hi; at++ {
 			from := x[(at/w.Rows*w.Height+at%w.Rows*w.RowStride)*line:]
-			to := y[at*w.Columns*w.Filters+j:]
+			to := y[(at-lo)*w.Columns*w.Filters+j:]
 			for t := range tiles {
 				first, last := w.Columns*t/tiles, w.Columns*(t+1)/tiles
 				l.inPlace[last-first-1](w.run(), min(step, w.Filters-j), &from[first*w.ColumnStride*w.Channels], w.ColumnStride*w.Channels,

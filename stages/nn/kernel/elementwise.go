@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 )
 
 // Add sets dst[i] = a[i] + b[i] for every i of dst.
@@ -25,32 +24,24 @@ func AddBias(dst []float32, rows, cols int, bias []float32) {
 	parallel(&biasTasks, rows, rowGrain(cols, elementGrain), biasTask{dst: dst[:rows*cols], bias: bias[:cols]})
 }
 
+// AddRelu sets dst[i] = max(a[i] + b[i], 0); NaN stays NaN.
+func AddRelu(dst, a, b []float32) { elements(addRelu, dst, a, b) }
+
+// addRelu goes over the sum again while it is in the first-level cache.
+func addRelu(dst, a, b []float32) {
+	const block = 1 << 12
+	for lo := 0; lo < len(dst); lo += block {
+		hi := min(lo+block, len(dst))
+		active.add(dst[lo:hi], a[lo:hi], b[lo:hi])
+		active.relu(dst[lo:hi], dst[lo:hi])
+	}
+}
+
 // Relu sets dst[i] = max(x[i], 0); NaN stays NaN.
 func Relu(dst, x []float32) { unary(active.relu, dst, x) }
 
 // ReluGrad sets dx[i] = dy[i] where x[i] > 0 and 0 elsewhere. dx may be x or dy.
 func ReluGrad(dx, x, dy []float32) { elements(active.reluGrad, dx, x, dy) }
-
-// MaxTaps takes the maximum over the taps of a window for each channel c of best: best[c] is the greatest x[tap+c], and place[c] is
-// first+tap+c for the first tap that has it, -1 where all are -Inf. Once a maximum is NaN it stays NaN.
-func MaxTaps(best []float32, place []int32, x []float32, taps []int32, first int) {
-	checkTaps(taps, len(best), len(x))
-	if len(taps) == 0 {
-		maxTapsPortable(best, place[:len(best)], x, nil, 0)
-		return
-	}
-	active.maxTaps(best, place[:len(best)], x, taps, int32(first))
-}
-
-// AddTaps is the reverse of MaxTaps: it adds dy[c] to dx[tap+c] where place[c] is first+tap+c. The channels of two taps
-// do not overlap.
-func AddTaps(dx []float32, taps []int32, first int, place []int32, dy []float32) {
-	checkTaps(taps, len(dy), len(dx))
-	if len(taps) == 0 {
-		return
-	}
-	active.addTaps(dx, taps, int32(first), place[:len(dy)], dy)
-}
 
 // checkTaps panics when the channels of a tap do not lie within a slice of length have.
 func checkTaps(taps []int32, channels, have int) {
@@ -62,7 +53,7 @@ func checkTaps(taps []int32, channels, have int) {
 }
 
 // elementGrain is how many elements of cheap arithmetic, which waits for memory, repay the hand-over to another core.
-const elementGrain = 1 << 16
+const elementGrain = 1 << 15
 
 var elementTasks freeList[elementTask]
 
@@ -76,7 +67,7 @@ func (t *elementTask) Range(lo, hi int) { t.f(t.dst[lo:hi], t.a[lo:hi], t.b[lo:h
 
 func elements(f func(dst, a, b []float32), dst, a, b []float32) {
 	n := len(dst)
-	if n <= elementGrain {
+	if n < 2*elementGrain {
 		f(dst, a[:n], b[:n])
 		return
 	}
@@ -141,30 +132,6 @@ func reluGradPortable(dx, x, dy []float32) {
 			dx[i] = dy[i]
 		} else {
 			dx[i] = 0
-		}
-	}
-}
-
-func maxTapsPortable(best []float32, place []int32, x []float32, taps []int32, first int32) {
-	for c := range best {
-		best[c], place[c] = float32(math.Inf(-1)), -1
-		for _, tap := range taps {
-			switch v := x[int(tap)+c]; {
-			case v > best[c]:
-				best[c], place[c] = v, first+tap+int32(c)
-			case v != v:
-				best[c] = v
-			}
-		}
-	}
-}
-
-func addTapsPortable(dx []float32, taps []int32, first int32, place []int32, dy []float32) {
-	for _, tap := range taps {
-		for c, p := range place {
-			if p == first+tap+int32(c) {
-				dx[int(tap)+c] += dy[c]
-			}
 		}
 	}
 }

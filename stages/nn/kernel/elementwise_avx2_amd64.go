@@ -24,12 +24,6 @@ func reluAVX2(dst []float32, x []float32)
 func reluGradAVX2(dx []float32, x []float32, dy []float32)
 
 //go:noescape
-func maxTapsAVX2(best []float32, place []int32, x []float32, taps []int32, first int32)
-
-//go:noescape
-func addTapsAVX2(dx []float32, taps []int32, first int32, place []int32, dy []float32)
-
-//go:noescape
 func sumAVX2(x []float32) float32
 
 //go:noescape

@@ -270,228 +270,6 @@ xDone:
 	VZEROUPPER
 	RET
 
-// func maxTapsAVX2(best []float32, place []int32, x []float32, taps []int32, first int32)
-// Requires: AVX, AVX2
-TEXT ·maxTapsAVX2(SB), NOSPLIT, $0-100
-	MOVQ         best_base+0(FP), AX
-	MOVQ         best_len+8(FP), CX
-	MOVQ         place_base+24(FP), DX
-	MOVQ         x_base+48(FP), BX
-	VBROADCASTSS first+96(FP), Y0
-	VPADDD       ascending<>+0(SB), Y0, Y0
-	VMOVUPS      word00000008<>+0(SB), Y1
-	VMOVUPS      wordffffffff<>+0(SB), Y2
-	VMOVUPS      wordff800000<>+0(SB), Y3
-	XORQ         SI, SI
-	JMP          xNext
-
-xVector:
-	VMOVAPS Y3, Y4
-	VMOVAPS Y2, Y5
-	MOVQ    taps_base+72(FP), DI
-	MOVQ    taps_len+80(FP), R8
-
-tap:
-	MOVLQSX      (DI), R9
-	LEAQ         (BX)(R9*4), R9
-	VMOVUPS      (R9)(SI*1), Y6
-	VCMPPS       $0x0e, Y4, Y6, Y7
-	VBROADCASTSS (DI), Y8
-	VPADDD       Y8, Y0, Y8
-	VBLENDVPS    Y7, Y8, Y5, Y5
-	VMOVAPS      Y5, Y5
-	VCMPPS       $0x03, Y6, Y6, Y8
-	VBLENDVPS    Y7, Y6, Y4, Y4
-	VBLENDVPS    Y8, Y6, Y4, Y4
-	VMOVAPS      Y4, Y4
-	ADDQ         $0x04, DI
-	DECQ         R8
-	JNZ          tap
-	VMOVUPS      Y5, (DX)(SI*1)
-	VMOVUPS      Y4, (AX)(SI*1)
-	VPADDD       Y1, Y0, Y0
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, CX
-
-xNext:
-	CMPQ    CX, $0x08
-	JGE     xVector
-	TESTQ   CX, CX
-	JZ      xDone
-	LEAQ    lanes<>+0(SB), DI
-	MOVQ    $0x00000008, R8
-	SUBQ    CX, R8
-	VMOVUPS (DI)(R8*4), Y4
-	VMOVAPS Y3, Y3
-	VMOVAPS Y2, Y2
-	MOVQ    taps_base+72(FP), CX
-	MOVQ    taps_len+80(FP), DI
-
-lastTap:
-	MOVLQSX      (CX), R8
-	LEAQ         (BX)(R8*4), R8
-	VMASKMOVPS   (R8)(SI*1), Y4, Y5
-	VCMPPS       $0x0e, Y3, Y5, Y6
-	VBROADCASTSS (CX), Y7
-	VPADDD       Y7, Y0, Y7
-	VBLENDVPS    Y6, Y7, Y2, Y2
-	VMOVAPS      Y2, Y2
-	VCMPPS       $0x03, Y5, Y5, Y7
-	VBLENDVPS    Y6, Y5, Y3, Y3
-	VBLENDVPS    Y7, Y5, Y3, Y3
-	VMOVAPS      Y3, Y3
-	ADDQ         $0x04, CX
-	DECQ         DI
-	JNZ          lastTap
-	VMASKMOVPS   Y2, Y4, (DX)(SI*1)
-	VMASKMOVPS   Y3, Y4, (AX)(SI*1)
-	VPADDD       Y1, Y0, Y0
-
-xDone:
-	VZEROUPPER
-	RET
-
-DATA ascending<>+0(SB)/4, $0x00000000
-DATA ascending<>+4(SB)/4, $0x00000001
-DATA ascending<>+8(SB)/4, $0x00000002
-DATA ascending<>+12(SB)/4, $0x00000003
-DATA ascending<>+16(SB)/4, $0x00000004
-DATA ascending<>+20(SB)/4, $0x00000005
-DATA ascending<>+24(SB)/4, $0x00000006
-DATA ascending<>+28(SB)/4, $0x00000007
-DATA ascending<>+32(SB)/4, $0x00000008
-DATA ascending<>+36(SB)/4, $0x00000009
-DATA ascending<>+40(SB)/4, $0x0000000a
-DATA ascending<>+44(SB)/4, $0x0000000b
-DATA ascending<>+48(SB)/4, $0x0000000c
-DATA ascending<>+52(SB)/4, $0x0000000d
-DATA ascending<>+56(SB)/4, $0x0000000e
-DATA ascending<>+60(SB)/4, $0x0000000f
-GLOBL ascending<>(SB), RODATA|NOPTR, $64
-
-DATA word00000008<>+0(SB)/4, $0x00000008
-DATA word00000008<>+4(SB)/4, $0x00000008
-DATA word00000008<>+8(SB)/4, $0x00000008
-DATA word00000008<>+12(SB)/4, $0x00000008
-DATA word00000008<>+16(SB)/4, $0x00000008
-DATA word00000008<>+20(SB)/4, $0x00000008
-DATA word00000008<>+24(SB)/4, $0x00000008
-DATA word00000008<>+28(SB)/4, $0x00000008
-DATA word00000008<>+32(SB)/4, $0x00000008
-DATA word00000008<>+36(SB)/4, $0x00000008
-DATA word00000008<>+40(SB)/4, $0x00000008
-DATA word00000008<>+44(SB)/4, $0x00000008
-DATA word00000008<>+48(SB)/4, $0x00000008
-DATA word00000008<>+52(SB)/4, $0x00000008
-DATA word00000008<>+56(SB)/4, $0x00000008
-DATA word00000008<>+60(SB)/4, $0x00000008
-GLOBL word00000008<>(SB), RODATA|NOPTR, $64
-
-DATA wordffffffff<>+0(SB)/4, $0xffffffff
-DATA wordffffffff<>+4(SB)/4, $0xffffffff
-DATA wordffffffff<>+8(SB)/4, $0xffffffff
-DATA wordffffffff<>+12(SB)/4, $0xffffffff
-DATA wordffffffff<>+16(SB)/4, $0xffffffff
-DATA wordffffffff<>+20(SB)/4, $0xffffffff
-DATA wordffffffff<>+24(SB)/4, $0xffffffff
-DATA wordffffffff<>+28(SB)/4, $0xffffffff
-DATA wordffffffff<>+32(SB)/4, $0xffffffff
-DATA wordffffffff<>+36(SB)/4, $0xffffffff
-DATA wordffffffff<>+40(SB)/4, $0xffffffff
-DATA wordffffffff<>+44(SB)/4, $0xffffffff
-DATA wordffffffff<>+48(SB)/4, $0xffffffff
-DATA wordffffffff<>+52(SB)/4, $0xffffffff
-DATA wordffffffff<>+56(SB)/4, $0xffffffff
-DATA wordffffffff<>+60(SB)/4, $0xffffffff
-GLOBL wordffffffff<>(SB), RODATA|NOPTR, $64
-
-DATA wordff800000<>+0(SB)/4, $0xff800000
-DATA wordff800000<>+4(SB)/4, $0xff800000
-DATA wordff800000<>+8(SB)/4, $0xff800000
-DATA wordff800000<>+12(SB)/4, $0xff800000
-DATA wordff800000<>+16(SB)/4, $0xff800000
-DATA wordff800000<>+20(SB)/4, $0xff800000
-DATA wordff800000<>+24(SB)/4, $0xff800000
-DATA wordff800000<>+28(SB)/4, $0xff800000
-DATA wordff800000<>+32(SB)/4, $0xff800000
-DATA wordff800000<>+36(SB)/4, $0xff800000
-DATA wordff800000<>+40(SB)/4, $0xff800000
-DATA wordff800000<>+44(SB)/4, $0xff800000
-DATA wordff800000<>+48(SB)/4, $0xff800000
-DATA wordff800000<>+52(SB)/4, $0xff800000
-DATA wordff800000<>+56(SB)/4, $0xff800000
-DATA wordff800000<>+60(SB)/4, $0xff800000
-GLOBL wordff800000<>(SB), RODATA|NOPTR, $64
-
-// func addTapsAVX2(dx []float32, taps []int32, first int32, place []int32, dy []float32)
-// Requires: AVX, AVX2
-TEXT ·addTapsAVX2(SB), NOSPLIT, $0-104
-	MOVQ         dx_base+0(FP), AX
-	MOVQ         dy_len+88(FP), CX
-	MOVQ         place_base+56(FP), DX
-	MOVQ         dy_base+80(FP), BX
-	VBROADCASTSS first+48(FP), Y0
-	VPADDD       ascending<>+0(SB), Y0, Y0
-	VMOVUPS      word00000008<>+0(SB), Y1
-	XORQ         SI, SI
-	JMP          xNext
-
-xVector:
-	VMOVUPS (DX)(SI*1), Y2
-	VMOVUPS (BX)(SI*1), Y3
-	MOVQ    taps_base+24(FP), DI
-	MOVQ    taps_len+32(FP), R8
-
-tap:
-	MOVLQSX      (DI), R9
-	LEAQ         (AX)(R9*4), R9
-	VMOVUPS      (R9)(SI*1), Y4
-	VADDPS       Y3, Y4, Y5
-	VBROADCASTSS (DI), Y6
-	VPADDD       Y6, Y0, Y6
-	VPCMPEQD     Y2, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y4, Y4
-	VMOVUPS      Y4, (R9)(SI*1)
-	ADDQ         $0x04, DI
-	DECQ         R8
-	JNZ          tap
-	VPADDD       Y1, Y0, Y0
-	ADDQ         $0x20, SI
-	SUBQ         $0x08, CX
-
-xNext:
-	CMPQ       CX, $0x08
-	JGE        xVector
-	TESTQ      CX, CX
-	JZ         xDone
-	LEAQ       lanes<>+0(SB), DI
-	MOVQ       $0x00000008, R8
-	SUBQ       CX, R8
-	VMOVUPS    (DI)(R8*4), Y2
-	VMASKMOVPS (DX)(SI*1), Y2, Y3
-	VMASKMOVPS (BX)(SI*1), Y2, Y4
-	MOVQ       taps_base+24(FP), CX
-	MOVQ       taps_len+32(FP), DX
-
-lastTap:
-	MOVLQSX      (CX), BX
-	LEAQ         (AX)(BX*4), BX
-	VMASKMOVPS   (BX)(SI*1), Y2, Y5
-	VADDPS       Y4, Y5, Y6
-	VBROADCASTSS (CX), Y7
-	VPADDD       Y7, Y0, Y7
-	VPCMPEQD     Y3, Y7, Y7
-	VBLENDVPS    Y7, Y6, Y5, Y5
-	VMASKMOVPS   Y5, Y2, (BX)(SI*1)
-	ADDQ         $0x04, CX
-	DECQ         DX
-	JNZ          lastTap
-	VPADDD       Y1, Y0, Y0
-
-xDone:
-	VZEROUPPER
-	RET
-
 // func sumAVX2(x []float32) float32
 // Requires: AVX, SSE
 TEXT ·sumAVX2(SB), NOSPLIT, $0-28
@@ -1082,3 +860,21 @@ fold:
 	MOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
+
+DATA wordff800000<>+0(SB)/4, $0xff800000
+DATA wordff800000<>+4(SB)/4, $0xff800000
+DATA wordff800000<>+8(SB)/4, $0xff800000
+DATA wordff800000<>+12(SB)/4, $0xff800000
+DATA wordff800000<>+16(SB)/4, $0xff800000
+DATA wordff800000<>+20(SB)/4, $0xff800000
+DATA wordff800000<>+24(SB)/4, $0xff800000
+DATA wordff800000<>+28(SB)/4, $0xff800000
+DATA wordff800000<>+32(SB)/4, $0xff800000
+DATA wordff800000<>+36(SB)/4, $0xff800000
+DATA wordff800000<>+40(SB)/4, $0xff800000
+DATA wordff800000<>+44(SB)/4, $0xff800000
+DATA wordff800000<>+48(SB)/4, $0xff800000
+DATA wordff800000<>+52(SB)/4, $0xff800000
+DATA wordff800000<>+56(SB)/4, $0xff800000
+DATA wordff800000<>+60(SB)/4, $0xff800000
+GLOBL wordff800000<>(SB), RODATA|NOPTR, $64

@@ -24,12 +24,6 @@ func reluAVX512(dst []float32, x []float32)
 func reluGradAVX512(dx []float32, x []float32, dy []float32)
 
 //go:noescape
-func maxTapsAVX512(best []float32, place []int32, x []float32, taps []int32, first int32)
-
-//go:noescape
-func addTapsAVX512(dx []float32, taps []int32, first int32, place []int32, dy []float32)
-
-//go:noescape
 func sumAVX512(x []float32) float32
 
 //go:noescape

@@ -245,226 +245,6 @@ xDone:
 	VZEROUPPER
 	RET
 
-// func maxTapsAVX512(best []float32, place []int32, x []float32, taps []int32, first int32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·maxTapsAVX512(SB), NOSPLIT, $0-100
-	MOVQ         best_base+0(FP), AX
-	MOVQ         best_len+8(FP), CX
-	MOVQ         place_base+24(FP), DX
-	MOVQ         x_base+48(FP), BX
-	VBROADCASTSS first+96(FP), Z0
-	VPADDD       ascending<>+0(SB), Z0, Z0
-	VMOVUPS      word00000010<>+0(SB), Z7
-	VMOVUPS      wordffffffff<>+0(SB), Z8
-	VMOVUPS      wordff800000<>+0(SB), Z9
-	XORQ         SI, SI
-	JMP          xNext
-
-xVector:
-	VMOVAPS Z9, Z10
-	VMOVAPS Z8, Z11
-	MOVQ    taps_base+72(FP), DI
-	MOVQ    taps_len+80(FP), R8
-
-tap:
-	MOVLQSX      (DI), R9
-	LEAQ         (BX)(R9*4), R9
-	VMOVUPS      (R9)(SI*1), Z12
-	VCMPPS       $0x0e, Z10, Z12, K1
-	VBROADCASTSS (DI), Z13
-	VPADDD       Z13, Z0, Z13
-	VBLENDMPS    Z13, Z11, K1, Z1
-	VMOVAPS      Z1, Z11
-	VCMPPS       $0x03, Z12, Z12, K2
-	VBLENDMPS    Z12, Z10, K1, Z2
-	VBLENDMPS    Z12, Z2, K2, Z3
-	VMOVAPS      Z3, Z10
-	ADDQ         $0x04, DI
-	DECQ         R8
-	JNZ          tap
-	VMOVUPS      Z11, (DX)(SI*1)
-	VMOVUPS      Z10, (AX)(SI*1)
-	VPADDD       Z7, Z0, Z0
-	ADDQ         $0x40, SI
-	SUBQ         $0x10, CX
-
-xNext:
-	CMPQ    CX, $0x10
-	JGE     xVector
-	TESTQ   CX, CX
-	JZ      xDone
-	MOVL    $0xffffffff, DI
-	BZHIL   CX, DI, DI
-	KMOVW   DI, K1
-	VMOVAPS Z9, Z1
-	VMOVAPS Z8, Z2
-	MOVQ    taps_base+72(FP), CX
-	MOVQ    taps_len+80(FP), DI
-
-lastTap:
-	MOVLQSX      (CX), R8
-	LEAQ         (BX)(R8*4), R8
-	VMOVUPS.Z    (R8)(SI*1), K1, Z3
-	VCMPPS       $0x0e, Z1, Z3, K2
-	VBROADCASTSS (CX), Z8
-	VPADDD       Z8, Z0, Z8
-	VBLENDMPS    Z8, Z2, K2, Z4
-	VMOVAPS      Z4, Z2
-	VCMPPS       $0x03, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K2, Z5
-	VBLENDMPS    Z3, Z5, K3, Z6
-	VMOVAPS      Z6, Z1
-	ADDQ         $0x04, CX
-	DECQ         DI
-	JNZ          lastTap
-	VMOVUPS      Z2, K1, (DX)(SI*1)
-	VMOVUPS      Z1, K1, (AX)(SI*1)
-	VPADDD       Z7, Z0, Z0
-
-xDone:
-	VZEROUPPER
-	RET
-
-DATA ascending<>+0(SB)/4, $0x00000000
-DATA ascending<>+4(SB)/4, $0x00000001
-DATA ascending<>+8(SB)/4, $0x00000002
-DATA ascending<>+12(SB)/4, $0x00000003
-DATA ascending<>+16(SB)/4, $0x00000004
-DATA ascending<>+20(SB)/4, $0x00000005
-DATA ascending<>+24(SB)/4, $0x00000006
-DATA ascending<>+28(SB)/4, $0x00000007
-DATA ascending<>+32(SB)/4, $0x00000008
-DATA ascending<>+36(SB)/4, $0x00000009
-DATA ascending<>+40(SB)/4, $0x0000000a
-DATA ascending<>+44(SB)/4, $0x0000000b
-DATA ascending<>+48(SB)/4, $0x0000000c
-DATA ascending<>+52(SB)/4, $0x0000000d
-DATA ascending<>+56(SB)/4, $0x0000000e
-DATA ascending<>+60(SB)/4, $0x0000000f
-GLOBL ascending<>(SB), RODATA|NOPTR, $64
-
-DATA word00000010<>+0(SB)/4, $0x00000010
-DATA word00000010<>+4(SB)/4, $0x00000010
-DATA word00000010<>+8(SB)/4, $0x00000010
-DATA word00000010<>+12(SB)/4, $0x00000010
-DATA word00000010<>+16(SB)/4, $0x00000010
-DATA word00000010<>+20(SB)/4, $0x00000010
-DATA word00000010<>+24(SB)/4, $0x00000010
-DATA word00000010<>+28(SB)/4, $0x00000010
-DATA word00000010<>+32(SB)/4, $0x00000010
-DATA word00000010<>+36(SB)/4, $0x00000010
-DATA word00000010<>+40(SB)/4, $0x00000010
-DATA word00000010<>+44(SB)/4, $0x00000010
-DATA word00000010<>+48(SB)/4, $0x00000010
-DATA word00000010<>+52(SB)/4, $0x00000010
-DATA word00000010<>+56(SB)/4, $0x00000010
-DATA word00000010<>+60(SB)/4, $0x00000010
-GLOBL word00000010<>(SB), RODATA|NOPTR, $64
-
-DATA wordffffffff<>+0(SB)/4, $0xffffffff
-DATA wordffffffff<>+4(SB)/4, $0xffffffff
-DATA wordffffffff<>+8(SB)/4, $0xffffffff
-DATA wordffffffff<>+12(SB)/4, $0xffffffff
-DATA wordffffffff<>+16(SB)/4, $0xffffffff
-DATA wordffffffff<>+20(SB)/4, $0xffffffff
-DATA wordffffffff<>+24(SB)/4, $0xffffffff
-DATA wordffffffff<>+28(SB)/4, $0xffffffff
-DATA wordffffffff<>+32(SB)/4, $0xffffffff
-DATA wordffffffff<>+36(SB)/4, $0xffffffff
-DATA wordffffffff<>+40(SB)/4, $0xffffffff
-DATA wordffffffff<>+44(SB)/4, $0xffffffff
-DATA wordffffffff<>+48(SB)/4, $0xffffffff
-DATA wordffffffff<>+52(SB)/4, $0xffffffff
-DATA wordffffffff<>+56(SB)/4, $0xffffffff
-DATA wordffffffff<>+60(SB)/4, $0xffffffff
-GLOBL wordffffffff<>(SB), RODATA|NOPTR, $64
-
-DATA wordff800000<>+0(SB)/4, $0xff800000
-DATA wordff800000<>+4(SB)/4, $0xff800000
-DATA wordff800000<>+8(SB)/4, $0xff800000
-DATA wordff800000<>+12(SB)/4, $0xff800000
-DATA wordff800000<>+16(SB)/4, $0xff800000
-DATA wordff800000<>+20(SB)/4, $0xff800000
-DATA wordff800000<>+24(SB)/4, $0xff800000
-DATA wordff800000<>+28(SB)/4, $0xff800000
-DATA wordff800000<>+32(SB)/4, $0xff800000
-DATA wordff800000<>+36(SB)/4, $0xff800000
-DATA wordff800000<>+40(SB)/4, $0xff800000
-DATA wordff800000<>+44(SB)/4, $0xff800000
-DATA wordff800000<>+48(SB)/4, $0xff800000
-DATA wordff800000<>+52(SB)/4, $0xff800000
-DATA wordff800000<>+56(SB)/4, $0xff800000
-DATA wordff800000<>+60(SB)/4, $0xff800000
-GLOBL wordff800000<>(SB), RODATA|NOPTR, $64
-
-// func addTapsAVX512(dx []float32, taps []int32, first int32, place []int32, dy []float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·addTapsAVX512(SB), NOSPLIT, $0-104
-	MOVQ         dx_base+0(FP), AX
-	MOVQ         dy_len+88(FP), CX
-	MOVQ         place_base+56(FP), DX
-	MOVQ         dy_base+80(FP), BX
-	VBROADCASTSS first+48(FP), Z0
-	VPADDD       ascending<>+0(SB), Z0, Z0
-	VMOVUPS      word00000010<>+0(SB), Z3
-	XORQ         SI, SI
-	JMP          xNext
-
-xVector:
-	VMOVUPS (DX)(SI*1), Z4
-	VMOVUPS (BX)(SI*1), Z5
-	MOVQ    taps_base+24(FP), DI
-	MOVQ    taps_len+32(FP), R8
-
-tap:
-	MOVLQSX      (DI), R9
-	LEAQ         (AX)(R9*4), R9
-	VMOVUPS      (R9)(SI*1), Z6
-	VADDPS       Z5, Z6, Z7
-	VBROADCASTSS (DI), Z8
-	VPADDD       Z8, Z0, Z8
-	VPCMPEQD     Z4, Z8, K1
-	VBLENDMPS    Z7, Z6, K1, Z1
-	VMOVUPS      Z1, (R9)(SI*1)
-	ADDQ         $0x04, DI
-	DECQ         R8
-	JNZ          tap
-	VPADDD       Z3, Z0, Z0
-	ADDQ         $0x40, SI
-	SUBQ         $0x10, CX
-
-xNext:
-	CMPQ      CX, $0x10
-	JGE       xVector
-	TESTQ     CX, CX
-	JZ        xDone
-	MOVL      $0xffffffff, DI
-	BZHIL     CX, DI, DI
-	KMOVW     DI, K1
-	VMOVUPS.Z (DX)(SI*1), K1, Z1
-	VMOVUPS.Z (BX)(SI*1), K1, Z4
-	MOVQ      taps_base+24(FP), CX
-	MOVQ      taps_len+32(FP), DX
-
-lastTap:
-	MOVLQSX      (CX), BX
-	LEAQ         (AX)(BX*4), BX
-	VMOVUPS.Z    (BX)(SI*1), K1, Z5
-	VADDPS       Z4, Z5, Z6
-	VBROADCASTSS (CX), Z7
-	VPADDD       Z7, Z0, Z7
-	VPCMPEQD     Z1, Z7, K2
-	VBLENDMPS    Z6, Z5, K2, Z2
-	VMOVUPS      Z2, K1, (BX)(SI*1)
-	ADDQ         $0x04, CX
-	DECQ         DX
-	JNZ          lastTap
-	VPADDD       Z3, Z0, Z0
-
-xDone:
-	VZEROUPPER
-	RET
-
 // func sumAVX512(x []float32) float32
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
 TEXT ·sumAVX512(SB), NOSPLIT, $0-28
@@ -793,3 +573,21 @@ fold:
 	MOVSS         X0, ret+24(FP)
 	VZEROUPPER
 	RET
+
+DATA wordff800000<>+0(SB)/4, $0xff800000
+DATA wordff800000<>+4(SB)/4, $0xff800000
+DATA wordff800000<>+8(SB)/4, $0xff800000
+DATA wordff800000<>+12(SB)/4, $0xff800000
+DATA wordff800000<>+16(SB)/4, $0xff800000
+DATA wordff800000<>+20(SB)/4, $0xff800000
+DATA wordff800000<>+24(SB)/4, $0xff800000
+DATA wordff800000<>+28(SB)/4, $0xff800000
+DATA wordff800000<>+32(SB)/4, $0xff800000
+DATA wordff800000<>+36(SB)/4, $0xff800000
+DATA wordff800000<>+40(SB)/4, $0xff800000
+DATA wordff800000<>+44(SB)/4, $0xff800000
+DATA wordff800000<>+48(SB)/4, $0xff800000
+DATA wordff800000<>+52(SB)/4, $0xff800000
+DATA wordff800000<>+56(SB)/4, $0xff800000
+DATA wordff800000<>+60(SB)/4, $0xff800000
+GLOBL wordff800000<>(SB), RODATA|NOPTR, $64

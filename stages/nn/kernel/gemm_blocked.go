@@ -58,6 +58,14 @@ func (x matrix) at(row, col int) matrix {
 	return x
 }
 
+// block is n columns of B and the C that they give.
+type block struct {
+	b, c matrix
+	n    int
+	bias []float32 // see product
+	z    matrix    // see product; no data but for the last block down
+}
+
 // product is one call of Gemm, or a part of one.
 type product struct {
 	loops   *gemmLoops
@@ -65,14 +73,19 @@ type product struct {
 	alpha   float32
 	a, b, c matrix
 	load    bool
-	down    int // parts that the rows are split into
-	across  int // parts that the columns are split into
+	bias    []float32 // added to every row of C at last, unless it is nil
+	then    func(z, c []float32)
+	z       matrix    // what then makes of the rows of C after that, unless it is nil
+	sums    []float32 // to these are added the sums of each row of A, which is transposed, unless it is nil
+	also    block     // a second B that A is multiplied by, unless it is empty; both are one block wide at most
+	down    int       // parts that the rows are split into
+	across  int       // parts that the columns are split into
 }
 
 // workspace is where a goroutine packs its operands.
 type workspace struct {
-	a, b []float32
-	call product
+	a, b, sums []float32
+	call       product
 }
 
 var workspaces freeList[workspace]
@@ -135,6 +148,9 @@ func (p *product) grid(parts int) (down, across int) {
 		if parts%d != 0 {
 			continue
 		}
+		if p.also.n > 0 && d != parts {
+			continue
+		}
 		if again := (d-1)*p.n + (parts/d-1)*p.m; best < 0 || again < best {
 			best, down, across = again, d, parts/d
 		}
@@ -154,6 +170,21 @@ func (p *product) Range(lo, hi int) {
 		q := *p
 		q.m, q.n = r1-r0, c1-c0
 		q.a, q.b, q.c = p.a.at(r0, 0), p.b.at(0, c0), p.c.at(r0, c0)
+		if p.bias != nil {
+			q.bias = p.bias[c0:c1]
+		}
+		if p.then != nil {
+			q.z = p.z.at(r0, c0)
+		}
+		if p.sums != nil {
+			q.sums = p.sums[r0:r1]
+			if c0 > 0 {
+				q.sums = nil
+			}
+		}
+		if p.also.n > 0 {
+			q.also.c = p.also.c.at(r0, 0)
+		}
 		q.compute(w)
 	}
 	w.release()
@@ -161,24 +192,54 @@ func (p *product) Range(lo, hi int) {
 
 // compute runs the product in this goroutine.
 func (p *product) compute(w *workspace) {
-	nr := 2 * p.loops.width
-	pack := p.b.panel == 0 && (p.b.trans || p.m > 3*len(p.loops.tiles))
-	if p.m == 1 && !pack && p.b.panel == 0 && p.alpha == 1 && (!p.a.trans || p.a.ld == 1) {
+	width, nr := p.loops.width, 2*p.loops.width
+	// Rows that are close together are fetched in place as well as panels are.
+	pack := p.b.panel == 0 && (p.b.trans || p.b.ld > 256 && p.m > 3*len(p.loops.tiles))
+	if p.m == 1 && !pack && p.b.panel == 0 && p.alpha == 1 && (!p.a.trans || p.a.ld == 1) && p.sums == nil {
 		p.vector()
 		return
 	}
 	nStep, kStep := blockSize(p.n, nBlock, nr), blockSize(p.k, kBlock, 1)
-	w.a = atLeast(w.a, p.loops.width*kStep)
+	w.a = atLeast(w.a, width*kStep)
+	if p.sums != nil {
+		w.sums = atLeast(w.sums, p.tiles()*width)
+		clear(w.sums[:p.tiles()*width])
+	}
 	for j := 0; j < p.n; j += nStep {
 		for q := 0; q < p.k; q += kStep {
-			n, k, b := min(nStep, p.n-j), min(kStep, p.k-q), p.b.at(q, j)
-			if pack {
-				w.b = atLeast(w.b, k*(n+nr))
-				p.loops.pack(w.b, b, k, n)
-				b = matrix{data: w.b, ld: nr, panel: nr * k}
+			n, k := min(nStep, p.n-j), min(kStep, p.k-q)
+			blocks, count := [2]block{{b: p.b.at(q, j), c: p.c.at(0, j), n: n}}, 1
+			if p.bias != nil && q+k == p.k {
+				blocks[0].bias = p.bias[j : j+n]
 			}
-			p.sweep(w, p.a.at(0, q), b, p.c.at(0, j), n, k, p.load || q > 0)
+			if p.then != nil && q+k == p.k {
+				blocks[0].z = p.z.at(0, j)
+			}
+			if p.also.n > 0 {
+				blocks[1], count = block{b: p.also.b.at(q, 0), c: p.also.c, n: p.also.n}, 2
+			}
+			if pack {
+				w.pack(p.loops, blocks[:count], k)
+			}
+			p.sweep(w, p.a.at(0, q), blocks[:count], k, p.load || q > 0, p.sums != nil && j == 0)
 		}
+	}
+	p.addSums(w)
+}
+
+// pack packs blocks k deep.
+func (w *workspace) pack(l *gemmLoops, blocks []block, k int) {
+	nr, size := 2*l.width, 0
+	for _, x := range blocks {
+		size += k * (x.n + nr)
+	}
+	w.b = atLeast(w.b, size)
+	room := w.b
+	for i := range blocks {
+		x := &blocks[i]
+		l.pack(room, x.b, k, x.n)
+		x.b = matrix{data: room, ld: nr, panel: nr * k}
+		room = room[k*(x.n+nr):]
 	}
 }
 
@@ -188,19 +249,38 @@ func (p *product) vector() {
 		clear(p.c.data[:p.n])
 	}
 	p.loops.vector(p.k, p.n, &p.a.data[0], &p.b.data[0], p.b.ld, &p.c.data[0])
+	p.finish(&block{c: p.c, n: p.n, bias: p.bias, z: p.z}, 0, 1)
 }
 
-// sweep multiplies all rows of A, k deep, by a block of B. The rows are cut into tiles whose heights differ by one at most.
-func (p *product) sweep(w *workspace, a, b, c matrix, n, k int, load bool) {
-	bPanel := b.panel
-	if bPanel == 0 {
-		bPanel = 2 * p.loops.width
+// tiles is how many tiles the rows are cut into, whose heights differ by one at most.
+func (p *product) tiles() int { return (p.m + len(p.loops.tiles) - 1) / len(p.loops.tiles) }
+
+// sweep multiplies all rows of A, k deep, by blocks of B. A tile is finished, and the tile of A added to the sums, while it lies in the
+// first-level cache.
+func (p *product) sweep(w *workspace, a matrix, blocks []block, k int, load, sum bool) {
+	n, tiles := 0, p.tiles()
+	for i := range blocks {
+		n += blocks[i].n
 	}
-	tiles := (p.m + len(p.loops.tiles) - 1) / len(p.loops.tiles)
 	for t := range tiles {
 		lo, hi := p.m*t/tiles, p.m*(t+1)/tiles
 		tile, panel, step := p.left(w, a.at(lo, 0), hi-lo, k, n)
-		tile(k, n, &panel[0], step, 1, 0, &b.data[0], b.ld, bPanel, &c.data[lo*c.ld], c.ld, load)
+		for i := range blocks {
+			x := &blocks[i]
+			bPanel := x.b.panel
+			if bPanel == 0 {
+				bPanel = 2 * p.loops.width
+			}
+			tile(k, x.n, &panel[0], step, 1, 0, &x.b.data[0], x.b.ld, bPanel, &x.c.data[lo*x.c.ld], x.c.ld, load)
+			p.finish(x, lo, hi)
+		}
+		if sum {
+			cols := hi - lo
+			if &panel[0] == &w.a[0] {
+				cols = step // whole vectors, as they are packed
+			}
+			addRows(w.sums[t*p.loops.width:][:cols], panel, k, step)
+		}
 	}
 }
 

@@ -44,9 +44,13 @@ func GemmPacked(transA bool, m int, alpha float32, a []float32, lda int, b *Pack
 		gemmPortable(transA, false, m, b.n, b.k, alpha, a, lda, b.data, b.n, beta, c, ldc)
 		return
 	}
-	nr := 2 * b.loops.width
 	multiply(product{
 		loops: b.loops, m: m, n: b.n, k: b.k, alpha: alpha, load: beta == 1,
-		a: matrix{data: a, ld: lda, trans: transA}, b: matrix{data: b.data, ld: nr, panel: nr * b.k}, c: matrix{data: c, ld: ldc},
+		a: matrix{data: a, ld: lda, trans: transA}, b: b.matrix(), c: matrix{data: c, ld: ldc},
 	})
+}
+
+func (p *PackedB) matrix() matrix {
+	nr := 2 * p.loops.width
+	return matrix{data: p.data, ld: nr, panel: nr * p.k}
 }

@@ -35,10 +35,11 @@ func TestActivationGradients(t *testing.T) {
 	for _, f := range []struct {
 		name     string
 		forward  func(dst, x []float32)
-		gradient func(dx, from, dy []float32)
+		gradient func(dx, from, dy []float32, blank bool)
 		ofResult bool
 	}{
-		{"Sigmoid", Sigmoid, AddSigmoidGrad, true}, {"Tanh", Tanh, AddTanhGrad, true}, {"Relu", Relu, AddReluGrad, false},
+		{"Sigmoid", Sigmoid, AddSigmoidGrad, true}, {"Tanh", Tanh, AddTanhGrad, true},
+		{"Relu", Relu, func(dx, from, dy []float32, _ bool) { AddReluGrad(dx, from, dy) }, false},
 		{"Gelu", Gelu, AddGeluGrad, false}, {"GeluTanh", GeluTanh, AddGeluTanhGrad, false}, {"Silu", Silu, AddSiluGrad, false},
 	} {
 		r := seeded(30)
@@ -51,7 +52,7 @@ func TestActivationGradients(t *testing.T) {
 		if f.ofResult {
 			from = y
 		}
-		f.gradient(dx, from, dy)
+		f.gradient(dx, from, dy, false)
 		differences(t, f.name, x, dx, dy, func() []float32 {
 			f.forward(y, x)
 			return y
@@ -64,16 +65,18 @@ func TestNormAndSoftmaxGradients(t *testing.T) {
 	r := seeded(31)
 	x, dy, y := normal(r, n), normal(r, n), make([]float32, n)
 	weight, bias := normal(r, cols), normal(r, cols)
-	h, inverse, scratch := make([]float32, n), make([]float32, rows), make([]float32, n)
+	h, inverse := make([]float32, n), make([]float32, rows)
 	for _, centre := range []bool{true, false} {
 		forward := func() []float32 {
 			NormRows(y, h, inverse, x, weight, bias, rows, cols, 1e-5, centre)
 			return y
 		}
 		forward()
-		dx := make([]float32, n)
-		NormRowsGrad(dx, scratch, dy, h, inverse, weight, rows, cols, centre)
+		dx, dweight, dbias := make([]float32, n), make([]float32, cols), make([]float32, cols)
+		NormRowsGrad(dx, dweight, dbias, dy, h, inverse, weight, rows, cols, centre, false)
 		differences(t, "NormRows", x, dx, dy, forward)
+		differences(t, "NormRows weight", weight, dweight, dy, forward)
+		differences(t, "NormRows bias", bias, dbias, dy, forward)
 	}
 	forward := func() []float32 {
 		Softmax(y, x, rows, cols)

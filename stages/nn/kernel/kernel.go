@@ -11,8 +11,10 @@
 //
 //   - Gemm adds the products of one element of C in the order of k, by one chain of fused multiply-adds.
 //   - Sum, Dot and the sums inside Softmax use 64 lanes (element i goes to lane i mod 64) that are then folded in halves.
+//   - Sums over the rows of a matrix, column by column, are in the order of the rows; those of a ColumnNorm are of chunks of rows, whose
+//     number the shape alone decides, and the chunks' sums are then added in their order.
 //   - Exp, Tanh and the rest evaluate the same polynomial by the same sequence of operations.
 //
-// Parallel splits only the elements of a result, never a sum, so GOMAXPROCS does not change a bit either. The portable loops that
+// Parallel splits the elements of a result, or such chunks, so GOMAXPROCS does not change a bit either. The portable loops that
 // serve other machines are as accurate but promise no equal bits.
 package kernel

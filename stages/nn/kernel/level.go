@@ -8,24 +8,35 @@ type loops struct {
 	name string
 	gemm *gemmLoops // nil: gemmPortable
 
-	add, sub, mul func(dst, a, b []float32)
-	axpy          func(alpha float32, x, y []float32)
-	scale         func(alpha float32, x []float32)
-	relu          func(dst, x []float32)
-	reluGrad      func(dx, x, dy []float32)
-	maxTaps       func(best []float32, place []int32, x []float32, taps []int32, first int32)
-	addTaps       func(dx []float32, taps []int32, first int32, place []int32, dy []float32)
-	sum, peak     func(x []float32) float32
-	dot           func(x, y []float32) float32
-	exp, tanh     func(dst, x []float32)
-	sigmoid       func(dst, x []float32)
-	erf, log      func(dst, x []float32)
-	expShifted    func(dst, x []float32, shift float32) // e^(x-shift) for x ≤ shift
+	add, sub, mul                 func(dst, a, b []float32)
+	axpy                          func(alpha float32, x, y []float32)
+	scale                         func(alpha float32, x []float32)
+	relu                          func(dst, x []float32)
+	reluGrad                      func(dx, x, dy []float32)
+	maxLine                       func(y []float32, which []int32, x []float32, columns, step int, taps, marks []int32, bias []float32, floor float32)
+	spreadLine, addLine           func(dx []float32, which []int32, dy []float32, columns, step, channels int, taps, marks []int32)
+	gatherWindows, scatterWindows func(run, lines int, window, x []float32, xLine int, at []int32, by []float32)
+	sum, peak                     func(x []float32) float32
+	dot                           func(x, y []float32) float32
+	exp, tanh                     func(dst, x []float32)
+	sigmoid                       func(dst, x []float32)
+	erf, log                      func(dst, x []float32)
+	expShifted                    func(dst, x []float32, shift float32) // e^(x-shift) for x ≤ shift
 
 	gelu, geluTanh, silu                      func(dst, x []float32)
 	addProduct                                func(dst, a, b []float32)
 	addReluGrad, addSigmoidGrad, addTanhGrad  func(dx, from, dy []float32)
 	addGeluGrad, addGeluTanhGrad, addSiluGrad func(dx, from, dy []float32)
+
+	columnSums                          func(sums, x []float32, rows int)
+	columnSquares                       func(sums, x, mean []float32, rows int)
+	normColumns                         func(y, x, mean, scale, bias []float32, rows int, floor float32)
+	normColumnSums                      func(sums, dots, x, dy, mean, scale, bias []float32, rows int, floor float32)
+	normColumnsGrad, addNormColumnsGrad func(dx, x, dy, mean, scale, bias, sums, dots []float32, rows int, floor float32)
+
+	depthwiseLine    func(y, x, filters []float32, columns, step, channels int, taps []int32)
+	depthwiseInput   func(dx, filters, dy []float32, columns, step, channels int, taps []int32)
+	depthwiseFilters func(x, filters, dy []float32, columns, step, channels int, taps []int32)
 
 	subScalar      func(dst, x []float32, c float32)
 	normRow        func(y, normal, weight, bias []float32, inverse float32)
@@ -47,12 +58,16 @@ type loops struct {
 var portable = loops{
 	name: "portable",
 	add:  addPortable, sub: subPortable, mul: mulPortable, axpy: axpyPortable, scale: scalePortable,
-	relu: reluPortable, reluGrad: reluGradPortable, maxTaps: maxTapsPortable, addTaps: addTapsPortable, sum: sumPortable, peak: peakPortable, dot: dotPortable,
+	relu: reluPortable, reluGrad: reluGradPortable,
+	maxLine: maxLinePortable, spreadLine: spreadLinePortable, addLine: addLinePortable, gatherWindows: gatherWindowsPortable, scatterWindows: scatterWindowsPortable, sum: sumPortable, peak: peakPortable, dot: dotPortable,
 	exp: expPortable, tanh: tanhPortable, sigmoid: sigmoidPortable, erf: erfPortable, log: logPortable, expShifted: expShiftedPortable,
 	lstm: lstmPortable, lstmGrad: lstmGradPortable, gru: gruPortable, gruGrad: gruGradPortable,
 	gelu: geluPortable, geluTanh: geluTanhPortable, silu: siluPortable, addProduct: addProductPortable,
 	addReluGrad: addReluGradPortable, addSigmoidGrad: addSigmoidGradPortable, addTanhGrad: addTanhGradPortable,
 	addGeluGrad: addGeluGradPortable, addGeluTanhGrad: addGeluTanhGradPortable, addSiluGrad: addSiluGradPortable,
+	columnSums: columnSumsPortable, columnSquares: columnSquaresPortable, normColumns: normColumnsPortable, normColumnSums: normColumnSumsPortable,
+	normColumnsGrad: normColumnsGradPortable, addNormColumnsGrad: addNormColumnsGradPortable,
+	depthwiseLine: depthwiseLinePortable, depthwiseInput: depthwiseInputPortable, depthwiseFilters: depthwiseFiltersPortable,
 	subScalar: subScalarPortable, normRow: normRowPortable, normRowGrad: normRowGradPortable, softmaxRowGrad: softmaxRowGradPortable,
 	adam: adamPortable, sgd: sgdPortable, momentum: momentumPortable, nesterov: nesterovPortable, burn: burnPortable,
 }

@@ -45,6 +45,17 @@ func ternaryOperation(f func(dst, a, b []float32)) func(*rand.Rand, int, bool) [
 	}
 }
 
+// gradientOperation adds to one random slice and then takes another for blank.
+func gradientOperation(f func(dx, x, dy []float32, blank bool)) func(*rand.Rand, int, bool) []float32 {
+	return func(r *rand.Rand, n int, _ bool) []float32 {
+		added, set := normal(r, n), normal(r, n)
+		x, dy := normal(r, n), normal(r, n)
+		f(added, x, dy, false)
+		f(set, x, dy, true)
+		return concat(added, set)
+	}
+}
+
 func unaryOperation(f func(dst, x []float32)) func(*rand.Rand, int, bool) []float32 {
 	return func(r *rand.Rand, n int, inPlace bool) []float32 {
 		x := normal(r, n)
@@ -73,14 +84,14 @@ func concat(parts ...[]float32) []float32 {
 
 var operations = []operation{
 	{"Add", binaryOperation(Add)}, {"Sub", binaryOperation(Sub)}, {"Mul", binaryOperation(Mul)},
-	{"ReluGrad", binaryOperation(ReluGrad)}, {"Relu", unaryOperation(Relu)},
+	{"ReluGrad", binaryOperation(ReluGrad)}, {"AddRelu", binaryOperation(AddRelu)}, {"Relu", unaryOperation(Relu)},
 	{"Exp", unaryOperation(Exp)}, {"Tanh", unaryOperation(Tanh)}, {"Sigmoid", unaryOperation(Sigmoid)},
 	{"Erf", unaryOperation(Erf)}, {"Log", unaryOperation(Log)},
 	{"Gelu", unaryOperation(Gelu)}, {"GeluTanh", unaryOperation(GeluTanh)}, {"Silu", unaryOperation(Silu)},
 	{"AddProduct", ternaryOperation(AddProduct)}, {"AddReluGrad", ternaryOperation(AddReluGrad)},
-	{"AddSigmoidGrad", ternaryOperation(AddSigmoidGrad)}, {"AddTanhGrad", ternaryOperation(AddTanhGrad)},
-	{"AddGeluGrad", ternaryOperation(AddGeluGrad)}, {"AddGeluTanhGrad", ternaryOperation(AddGeluTanhGrad)},
-	{"AddSiluGrad", ternaryOperation(AddSiluGrad)},
+	{"AddSigmoidGrad", gradientOperation(AddSigmoidGrad)}, {"AddTanhGrad", gradientOperation(AddTanhGrad)},
+	{"AddGeluGrad", gradientOperation(AddGeluGrad)}, {"AddGeluTanhGrad", gradientOperation(AddGeluTanhGrad)},
+	{"AddSiluGrad", gradientOperation(AddSiluGrad)},
 	{"NormRows", func(r *rand.Rand, n int, inPlace bool) []float32 {
 		rows, cols := rowsOf(r, n)
 		x := normal(r, rows*cols)
@@ -97,9 +108,9 @@ var operations = []operation{
 	}},
 	{"NormRowsGrad", func(r *rand.Rand, n int, _ bool) []float32 {
 		rows, cols := rowsOf(r, n)
-		dx, g := normal(r, rows*cols), make([]float32, rows*cols)
-		NormRowsGrad(dx, g, normal(r, rows*cols), normal(r, rows*cols), normal(r, rows), normal(r, cols), rows, cols, n%2 == 0)
-		return concat(dx, g)
+		dx, dw, db := normal(r, rows*cols), normal(r, cols), normal(r, cols)
+		NormRowsGrad(dx, dw, db, normal(r, rows*cols), normal(r, rows*cols), normal(r, rows), normal(r, cols), rows, cols, n%2 == 0, n%3 == 0)
+		return concat(dx, dw, db)
 	}},
 	{"AddSoftmaxGrad", func(r *rand.Rand, n int, _ bool) []float32 {
 		rows, cols := rowsOf(r, n)
@@ -130,16 +141,81 @@ var operations = []operation{
 		SumRows(dst, normal(r, rows*cols), rows, cols)
 		return dst
 	}},
-	{"MaxTaps", func(r *rand.Rand, n int, _ bool) []float32 {
-		best, place, taps := normal(r, n), make([]int32, n), []int32{0, int32(n), int32(2*n + 1)}
-		MaxTaps(best, place, normal(r, 3*n+4), taps, 1000)
-		places := make([]float32, n)
-		for i, p := range place {
-			places[i] = float32(p)
+	{"Affine", func(r *rand.Rand, n int, _ bool) []float32 {
+		rows, in := rowsOf(r, n)
+		out := 1 + r.IntN(60)
+		y, z := normal(r, rows*out), normal(r, rows*out)
+		Affine(z, y, normal(r, rows*in), normal(r, out*in), normal(r, out), rows, out, in, Relu)
+		return concat(y, z)
+	}},
+	{"AddAffineGrad", func(r *rand.Rand, n int, _ bool) []float32 {
+		rows, in := rowsOf(r, n)
+		out := 1 + r.IntN(60)
+		dw, db := normal(r, out*in), normal(r, out)
+		AddAffineGrad(dw, db, normal(r, rows*out), normal(r, rows*in), rows, out, in)
+		return concat(dw, db)
+	}},
+	{"ColumnNorm", func(r *rand.Rand, n int, inPlace bool) []float32 {
+		rows, cols := rowsOf(r, n)
+		x, dy := normal(r, rows*cols), normal(r, rows*cols)
+		mean, variance, sums, dots := normal(r, cols), normal(r, cols), normal(r, cols), normal(r, cols)
+		ColumnMeans(mean, x, rows)
+		ColumnVariances(variance, x, mean, rows)
+		norm := ColumnNorm{Mean: mean, Scale: normal(r, cols), Bias: normal(r, cols), Floor: float32(-n % 3)}
+		norm.Sums(sums, dots, x, dy, rows)
+		dx, more := normal(r, rows*cols), normal(r, rows*cols)
+		norm.Gradient(dx, x, dy, mean, variance, rows, false)
+		norm.Gradient(more, x, dy, mean, variance, rows, true)
+		y := target(x, inPlace)
+		norm.Apply(y, x, rows)
+		if rows == 0 {
+			return nil
 		}
-		dx := normal(r, 3*n+4)
-		AddTaps(dx, taps, 1000, place, normal(r, n))
-		return concat(best, places, dx)
+		return concat(mean, variance, sums, dots, dx, more, y)
+	}},
+	{"Depthwise", func(r *rand.Rand, n int, _ bool) []float32 {
+		channels := 1 + n%40
+		columns, step := min(n/channels, 50)+1, 2*channels
+		taps := []int32{0, int32(channels), int32(columns * step)}
+		x, filters, dy := normal(r, 2*columns*step), normal(r, 3*channels), normal(r, columns*channels)
+		y, dx, dw := normal(r, columns*channels), normal(r, len(x)), normal(r, 3*channels)
+		DepthwiseLine(y, x, filters, columns, step, channels, taps)
+		DepthwiseInput(dx, filters, dy, columns, step, channels, taps)
+		DepthwiseFilters(dw, x, dy, columns, step, channels, taps)
+		return concat(y, dx, dw)
+	}},
+	{"MaxLine", func(r *rand.Rand, n int, _ bool) []float32 {
+		channels := 1 + n%40
+		columns, step := n/channels+1, channels+n%3
+		taps := []int32{0, int32(columns * step), int32(2 * columns * step)}
+		y, which := normal(r, columns*channels), make([]int32, columns*channels)
+		x := normal(r, 3*columns*step)
+		MaxLine(y, which, x, columns, step, taps, []int32{3, 1, 8}, normal(r, channels), -0.5)
+		numbers := make([]float32, len(which))
+		for i, v := range which {
+			numbers[i] = float32(v)
+		}
+		SpreadLine(x, which, normal(r, columns*channels), columns, step, taps, []int32{3, 1, 8})
+		AddLine(x, which, normal(r, columns*channels), columns, channels, taps, []int32{3, 1, 8})
+		return concat(y, numbers, x)
+	}},
+	{"Pooled", func(r *rand.Rand, n int, _ bool) []float32 {
+		channels := 1 + n%60
+		line := 7 * channels
+		p := Pooled{Windows: Windows{Height: 5, Width: 7, Channels: channels, Filters: 1 + n%5, TapRows: 2, TapColumns: 3, Rows: 4, Columns: 4}}
+		for i := range 4 {
+			p.Begins = append(p.Begins, int32(i/2*2*line+i%2*2*channels))
+		}
+		which, dy := make([]int32, 4*p.Filters), normal(r, 4*p.Filters)
+		for i := range dy {
+			which[i] = int32(r.IntN(2)*line + r.IntN(2)*channels)
+			dy[i] *= float32(i % 3)
+		}
+		dw, dx := normal(r, p.Filters*p.size()), normal(r, 5*line)
+		p.Collect(which, dy)
+		p.FilterGradient(dw, normal(r, 5*line))
+		p.InputGradient(dx, normal(r, p.Filters*p.size()))
+		return concat(dw, dx)
 	}},
 	{"Sum", func(r *rand.Rand, n int, _ bool) []float32 { return []float32{Sum(normal(r, n))} }},
 	{"Dot", func(r *rand.Rand, n int, _ bool) []float32 { return []float32{Dot(normal(r, n), normal(r, n))} }},
@@ -314,19 +390,29 @@ func TestRelusOfSpecialValues(t *testing.T) {
 	})
 }
 
-func TestMaxTapsOfSpecialValues(t *testing.T) {
+func TestMaxLineOfSpecialValues(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	eachLevel(t, func(t *testing.T) {
-		best, place := make([]float32, 6), make([]int32, 6)
-		MaxTaps(best, place, []float32{
-			-inf, -inf, nan, 2, 2, 1,
-			3, -inf, 5, nan, 2, 4,
-		}, []int32{0, 6}, 100)
-		sameBits(t, "best", best, []float32{3, -inf, nan, nan, 2, 4})
-		if want := []int32{106, -1, -1, 103, 104, 111}; !slices.Equal(place, want) {
-			t.Errorf("places are %v, want %v", place, want)
+		y, which := make([]float32, 6), make([]int32, 6)
+		MaxLine(y, which, []float32{
+			-inf, -inf, nan, 2, 2, -1,
+			3, -inf, 5, nan, 2, -4,
+		}, 2, 3, []int32{0, 6}, []int32{7, 5}, []float32{1, 0, -1}, 0)
+		sameBits(t, "maxima", y, []float32{4, 0, nan, nan, 2, 0})
+		if want := []int32{5, 7, 7, 7, 7, 7}; !slices.Equal(which, want) {
+			t.Errorf("marks are %v, want %v", which, want)
 		}
 	})
+}
+
+func TestWindowsOutsideTheImagePanic(t *testing.T) {
+	p := Pooled{Windows: Windows{Height: 4, Width: 4, Channels: 2, Filters: 1, TapRows: 3, TapColumns: 3}, Begins: []int32{0, 10}}
+	defer func() {
+		if recover() == nil {
+			t.Fatal("no panic")
+		}
+	}()
+	p.Collect([]int32{0, 2}, make([]float32, 2))
 }
 
 func TestLoopsAllocateNothing(t *testing.T) {

@@ -20,15 +20,31 @@ func NormRows(y, normal, inverse, x, weight, bias []float32, rows, cols int, eps
 	})
 }
 
-// NormRowsGrad adds to dx the gradient of NormRows with respect to x: with g = dy·weight and means over the row,
-// dx += (g - mean(g) - normal·mean(g·normal))·inverse, without mean(g) unless centre. scratch (rows×cols) receives g.
-func NormRowsGrad(dx, scratch, dy, normal, inverse, weight []float32, rows, cols int, centre bool) {
-	n := rows * cols
-	parallel(&normTasks, rows, rowGrain(cols, normGrain), normTask{
-		dx: dx[:n], scratch: scratch[:n], dy: dy[:n], normal: normal[:n], inverse: inverse[:rows], weight: weight[:cols],
-		cols: cols, centre: centre,
+// NormRowsGrad adds the gradients of NormRows: with g = dy·weight and means over the row, to dx
+// (g - mean(g) - normal·mean(g·normal))·inverse, without mean(g) unless centre; to dweight the sums of dy·normal over the rows, to dbias those
+// of dy. What is nil is left out; a blank dx holds nothing yet. Rows are summed in blocks of a fixed height, and then the blocks.
+func NormRowsGrad(dx, dweight, dbias, dy, normal, inverse, weight []float32, rows, cols int, centre, blank bool) {
+	n, blocks := rows*cols, (rows+normBlock-1)/normBlock
+	w := workspaces.take()
+	w.sums = atLeast(w.sums, 3*blocks*cols)
+	parallel(&normTasks, blocks, rowGrain(cols*normBlock, normGrain), normTask{
+		dx: upTo(dx, n), dy: dy[:n], normal: normal[:n], inverse: inverse[:rows], weight: weight[:cols], sums: w.sums[:3*blocks*cols],
+		cols: cols, centre: centre, blank: blank,
 	})
+	for b := range blocks {
+		sums := w.sums[3*b*cols:]
+		if dweight != nil {
+			active.add(dweight[:cols], dweight, sums[:cols])
+		}
+		if dbias != nil {
+			active.add(dbias[:cols], dbias, sums[cols:2*cols])
+		}
+	}
+	w.release()
 }
+
+// normBlock is how many rows of a gradient are summed at a time.
+const normBlock = 32
 
 // AddSoftmaxGrad adds to dx the gradient of Softmax, whose result was y: y·(dy - Σ y·dy) for each row of the rows×cols matrices.
 func AddSoftmaxGrad(dx, y, dy []float32, rows, cols int) {
@@ -39,25 +55,26 @@ func AddSoftmaxGrad(dx, y, dy []float32, rows, cols int) {
 }
 
 // normGrain is how many elements repay the hand-over to another core.
-const normGrain = 1 << 15
+const normGrain = 1 << 14
 
 var normTasks freeList[normTask]
 
-// normTask is a normalisation whose rows can be split: the reverse if it has dx.
+// normTask is a normalisation whose rows can be split or, with sums, the reverse, whose blocks of rows can: each has room for the sums of
+// dweight and dbias and for a row of g.
 type normTask struct {
 	y, normal, inverse, x, weight, bias []float32
-	dx, scratch, dy                     []float32
+	dx, dy, sums                        []float32
 	cols                                int
 	epsilon                             float32
-	centre                              bool
+	centre, blank                       bool
 }
 
 func (t *normTask) Range(lo, hi int) {
-	for r := lo; r < hi; r++ {
-		if t.dx == nil {
-			t.forward(r)
+	for i := lo; i < hi; i++ {
+		if t.sums == nil {
+			t.forward(i)
 		} else {
-			t.backward(r)
+			t.backward(i)
 		}
 	}
 }
@@ -80,15 +97,29 @@ func (t *normTask) forward(r int) {
 	active.mul(y, h, t.weight)
 }
 
-func (t *normTask) backward(r int) {
-	lo, hi := r*t.cols, (r+1)*t.cols
-	g, h := t.scratch[lo:hi], t.normal[lo:hi]
-	active.mul(g, t.dy[lo:hi], t.weight)
-	mean, dot := float32(0), active.dot(g, h)/float32(t.cols)
-	if t.centre {
-		mean = active.sum(g) / float32(t.cols)
+func (t *normTask) backward(block int) {
+	sums := t.sums[3*block*t.cols:]
+	dweight, dbias, g := sums[:t.cols], sums[t.cols:2*t.cols], sums[2*t.cols:3*t.cols]
+	clear(dweight)
+	clear(dbias)
+	for r := block * normBlock; r < min((block+1)*normBlock, len(t.inverse)); r++ {
+		lo, hi := r*t.cols, (r+1)*t.cols
+		h, dy := t.normal[lo:hi], t.dy[lo:hi]
+		active.addProduct(dweight, dy, h)
+		active.add(dbias, dbias, dy)
+		if t.dx == nil {
+			continue
+		}
+		active.mul(g, dy, t.weight)
+		mean, dot := float32(0), active.dot(g, h)/float32(t.cols)
+		if t.centre {
+			mean = active.sum(g) / float32(t.cols)
+		}
+		if t.blank {
+			clear(t.dx[lo:hi])
+		}
+		active.normRowGrad(t.dx[lo:hi], g, h, mean, dot, t.inverse[r])
 	}
-	active.normRowGrad(t.dx[lo:hi], g, h, mean, dot, t.inverse[r])
 }
 
 func subScalarPortable(dst, x []float32, c float32) {

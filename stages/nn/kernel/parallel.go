@@ -27,13 +27,13 @@ func ParallelTask(n, grain int, t Task) {
 	if n <= 0 {
 		return
 	}
-	grain = max(grain, 1)
-	if n <= grain {
+	width := min(runtime.GOMAXPROCS(0), n/max(grain, 1))
+	if width <= 1 {
 		t.Range(0, n)
 		return
 	}
-	width := min(runtime.GOMAXPROCS(0), (n+grain-1)/grain)
-	if width <= 1 || !workers.claim(t, n, max(grain, (n+chunksPerWorker*width-1)/(chunksPerWorker*width))) {
+	chunks := width * min(chunksPerWorker, n/max(grain, 1)/width)
+	if !workers.claim(t, n, (n+chunks-1)/chunks) {
 		t.Range(0, n)
 		return
 	}
@@ -78,9 +78,11 @@ func (p *pool) claim(t Task, n, chunk int) bool {
 	return true
 }
 
-// run works the claimed range with up to width goroutines and releases the pool.
+// run works the claimed range with up to width goroutines and releases the pool. It wakes as many, one more than are needed beside the
+// caller: the scheduler of Go keeps the goroutine that was woken last for the core of the caller, which may be about to sleep, and lets
+// another core have it only after a nap of more than 50 µs. The others go to whoever looks first.
 func (p *pool) run(width int) {
-	p.start(min(width-1, maxWorkers))
+	p.start(min(width, maxWorkers))
 	p.work()
 	p.mu.Lock()
 	if p.running > 0 {

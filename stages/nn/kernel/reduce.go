@@ -25,11 +25,22 @@ type sumTask struct {
 	rows   int
 }
 
-func (t *sumTask) Range(lo, hi int) {
-	dst, cols := t.dst[lo:hi], len(t.dst)
+func (t *sumTask) Range(lo, hi int) { sumRows(t.dst[lo:hi], t.x[lo:], t.rows, len(t.dst)) }
+
+// sumRows sums the columns of dst in rows that are step apart.
+func sumRows(dst, x []float32, rows, step int) {
 	clear(dst)
-	for r := range t.rows {
-		active.add(dst, dst, t.x[r*cols+lo:r*cols+hi])
+	addRows(dst, x, rows, step)
+}
+
+// addRows adds to dst rows that are step apart.
+func addRows(dst, x []float32, rows, step int) {
+	if len(dst) == step && rows > 0 {
+		active.columnSums(dst, x, rows)
+		return
+	}
+	for r := range rows {
+		active.add(dst, dst, x[r*step:][:len(dst)])
 	}
 }
 

@@ -5,6 +5,10 @@ import "math"
 // Softmax sets every row of the rows×cols matrix dst to e^(x-max) / Σ e^(x-max), where max is the row's maximum. A row of -Inf
 // only, or with NaN or +Inf, gives NaN.
 func Softmax(dst, x []float32, rows, cols int) {
+	if rows == 1 {
+		softmaxRow(dst[:cols], x[:cols])
+		return
+	}
 	parallel(&softmaxTasks, rows, rowGrain(cols, softmaxGrain), softmaxTask{dst: dst[:rows*cols], x: x[:rows*cols], cols: cols})
 }
 
@@ -18,7 +22,7 @@ func SoftmaxCrossEntropy(probs, logits []float32, labels []int32, losses []float
 }
 
 // softmaxGrain is how many elements repay the hand-over to another core.
-const softmaxGrain = 1 << 15
+const softmaxGrain = 1 << 14
 
 // rowGrain is how many rows of a width make a chunk of at least grain elements.
 func rowGrain(width, grain int) int { return grain/max(width, 1) + 1 }

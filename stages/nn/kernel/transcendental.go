@@ -21,7 +21,7 @@ func Erf(dst, x []float32) { unary(active.erf, dst, x) }
 func Log(dst, x []float32) { unary(active.log, dst, x) }
 
 // unaryGrain is how many elements repay the hand-over to another core.
-const unaryGrain = 1 << 15
+const unaryGrain = 1 << 14
 
 var unaryTasks freeList[unaryTask]
 
@@ -34,7 +34,7 @@ type unaryTask struct {
 func (t *unaryTask) Range(lo, hi int) { t.f(t.dst[lo:hi], t.x[lo:hi]) }
 
 func unary(f func(dst, x []float32), dst, x []float32) {
-	if len(dst) <= unaryGrain {
+	if len(dst) < 2*unaryGrain {
 		f(dst, x[:len(dst)])
 		return
 	}

@@ -24,8 +24,6 @@ func elementwise(s isa) {
 	s.axpy()
 	s.scale()
 	s.relus()
-	s.maxTaps()
-	s.addTaps()
 	s.reductions()
 }
 
@@ -71,81 +69,6 @@ func (s isa) relus() {
 		s.store(s.choose(positive, s.load(at(dy), sel), zero), at(dx), sel)
 	})
 	leave()
-}
-
-// maxTaps takes the greatest of the taps of a window and where it lies. A comparison with NaN is false, so a NaN is taken on its own.
-func (s isa) maxTaps() {
-	s.function("maxTaps", "func(best []float32, place []int32, x []float32, taps []int32, first int32)")
-	best, n, place, x := slice("best"), length("best"), slice("place"), slice("x")
-	here := s.addInt(ascending(), s.broadcast(paramMem("first")))
-	step := s.get(bits(uint32(s.width)))
-	none := s.get(bits(math.MaxUint32))
-	least := s.get(number(math.Inf(-1)))
-	s.each("x", n, func(sel *mask, at func(reg.Register) operand.Mem) {
-		top, where := s.move(least), s.move(none)
-		s.eachTap(sel, func(tap operand.Mem, offset reg.Register) {
-			from := GP64()
-			LEAQ(operand.Mem{Base: x, Index: offset, Scale: 4}, from)
-			v := s.load(at(from), sel)
-			greater := s.compare(above, top, v)
-			VMOVAPS(s.choose(greater, s.addInt(s.broadcast(tap), here), where), where)
-			VMOVAPS(s.choose(s.compare(unordered, v, v), v, s.choose(greater, v, top)), top)
-		})
-		s.store(where, at(place), sel)
-		s.store(top, at(best), sel)
-		VPADDD(step, here, here)
-	})
-	leave()
-}
-
-// addTaps adds to that tap of a window which a place names. Places are compared as whole numbers.
-func (s isa) addTaps() {
-	s.function("addTaps", "func(dx []float32, taps []int32, first int32, place []int32, dy []float32)")
-	dx, n, place, dy := slice("dx"), length("dy"), slice("place"), slice("dy")
-	here := s.addInt(ascending(), s.broadcast(paramMem("first")))
-	step := s.get(bits(uint32(s.width)))
-	s.each("x", n, func(sel *mask, at func(reg.Register) operand.Mem) {
-		where, d := s.load(at(place), sel), s.load(at(dy), sel)
-		s.eachTap(sel, func(tap operand.Mem, offset reg.Register) {
-			to := GP64()
-			LEAQ(operand.Mem{Base: dx, Index: offset, Scale: 4}, to)
-			old := s.load(at(to), sel)
-			sum := s.add(d, old)
-			s.store(s.choose(s.equalInt(where, s.addInt(s.broadcast(tap), here)), sum, old), at(to), sel)
-		})
-		VPADDD(step, here, here)
-	})
-	leave()
-}
-
-// eachTap runs body for the elements of the parameter taps, of which there is one at least: where it is stored, and its number.
-func (s isa) eachTap(sel *mask, body func(tap operand.Mem, offset reg.Register)) {
-	name := "tap"
-	if sel != nil {
-		name = "lastTap"
-	}
-	taps, count := slice("taps"), length("taps")
-	Label(name)
-	offset := GP64()
-	MOVLQSX(operand.Mem{Base: taps}, offset)
-	body(operand.Mem{Base: taps}, offset)
-	ADDQ(operand.Imm(4), taps)
-	DECQ(count)
-	JNZ(operand.LabelRef(name))
-}
-
-var ascendingMem *operand.Mem
-
-// ascending is the numbers 0 to 15.
-func ascending() operand.Mem {
-	if ascendingMem == nil {
-		m := GLOBL("ascending", rodata)
-		for i := range 16 {
-			DATA(4*i, operand.U32(i))
-		}
-		ascendingMem = &m
-	}
-	return *ascendingMem
 }
 
 // lanes is how many partial sums a reduction keeps, whatever the width of a register.

@@ -23,6 +23,9 @@ var families = map[string]func(isa){
 	"optimiser":   optimisers,
 	"functions":   unaries,
 	"pack":        packs,
+	"pooled":      pooled,
+	"columns":     columns,
+	"depthwise":   depthwise,
 }
 
 func main() {
