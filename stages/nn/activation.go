@@ -37,32 +37,45 @@ func (a Activation) apply(p *Pass, x *Tensor) *Tensor {
 	}
 	y := p.like(x)
 	a.forward(y.Data, x.Data, x.Shape.Last())
+	a.applied(p, x, y)
+	return y
+}
+
+// applied notes that y is a(x).
+func (a Activation) applied(p *Pass, x, y *Tensor) {
 	if a == Softmax || a == Sigmoid {
 		y.logits, y.activation = x, a
 	}
 	if p.train {
 		*record[activationNode](p, y) = activationNode{a, x, y}
 	}
-	return y
 }
 
 func (a Activation) forward(y, x []float32, cols int) {
+	if a == Softmax {
+		kernel.Softmax(y, x, len(x)/cols, cols)
+	} else if f := a.ofElements(); f != nil {
+		f(y, x)
+	}
+}
+
+// ofElements is the function of each element that a is, nil for the linear one and softmax.
+func (a Activation) ofElements() func(y, x []float32) {
 	switch a {
 	case Relu:
-		kernel.Relu(y, x)
+		return kernel.Relu
 	case Sigmoid:
-		kernel.Sigmoid(y, x)
+		return kernel.Sigmoid
 	case Tanh:
-		kernel.Tanh(y, x)
-	case Softmax:
-		kernel.Softmax(y, x, len(x)/cols, cols)
+		return kernel.Tanh
 	case Gelu:
-		kernel.Gelu(y, x)
+		return kernel.Gelu
 	case GeluTanh:
-		kernel.GeluTanh(y, x)
+		return kernel.GeluTanh
 	case Silu:
-		kernel.Silu(y, x)
+		return kernel.Silu
 	}
+	return nil
 }
 
 type activationNode struct {
@@ -75,24 +88,27 @@ func (n *activationNode) backward() {
 		n.reluBackward()
 		return
 	}
-	dx := n.x.gradient()
+	dx, blank := n.x.blankGradient()
 	if dx == nil {
 		return
 	}
 	x, y, dy := n.x.Data, n.y.Data, n.y.grad
 	switch n.a {
 	case Sigmoid:
-		kernel.AddSigmoidGrad(dx, y, dy)
+		kernel.AddSigmoidGrad(dx, y, dy, blank)
 	case Tanh:
-		kernel.AddTanhGrad(dx, y, dy)
+		kernel.AddTanhGrad(dx, y, dy, blank)
 	case Softmax:
+		if blank {
+			clear(dx)
+		}
 		kernel.AddSoftmaxGrad(dx, y, dy, n.y.Rows(), n.y.Shape.Last())
 	case Gelu:
-		kernel.AddGeluGrad(dx, x, dy)
+		kernel.AddGeluGrad(dx, x, dy, blank)
 	case GeluTanh:
-		kernel.AddGeluTanhGrad(dx, x, dy)
+		kernel.AddGeluTanhGrad(dx, x, dy, blank)
 	case Silu:
-		kernel.AddSiluGrad(dx, x, dy)
+		kernel.AddSiluGrad(dx, x, dy, blank)
 	}
 }
 

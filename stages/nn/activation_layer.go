@@ -6,7 +6,8 @@ func init() {
 
 // ActivationLayer applies a function to each element, softmax to each row (the
 // last dimension). Shapes and masks pass through. PyTorch: nn.ReLU, nn.Sigmoid,
-// nn.Tanh, nn.Softmax(-1), nn.GELU, nn.SiLU.
+// nn.Tanh, nn.Softmax(-1), nn.GELU, nn.SiLU; ONNX: the operators of these names, GELU
+// and SiLU in parts.
 type ActivationLayer struct {
 	stateless
 	Function Activation `yaml:"function" doc:"what is applied" default:"relu" enum:"linear,relu,sigmoid,tanh,softmax,gelu,gelu_tanh,silu"`

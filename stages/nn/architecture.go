@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // architectureFormat is the version of what MarshalJSON writes.
@@ -101,6 +102,9 @@ func unmarshalKind[T any](raw json.RawMessage, create func(string) (T, error)) (
 		}
 		for _, f := range configFields(reflect.ValueOf(v).Elem()) {
 			if data, ok := given[f.name]; ok {
+				if f.value.Kind() == reflect.Slice && f.value.Type() != reflect.TypeFor[[]byte]() && data[0] != '[' && data[0] != 'n' {
+					data = slices.Concat([]byte("["), data, []byte("]")) // one number for a list, as pipelines write it
+				}
 				if err := json.Unmarshal(data, f.value.Addr().Interface()); err != nil {
 					return none, fmt.Errorf("%s.%s: %w", kind, f.name, err)
 				}

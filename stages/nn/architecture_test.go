@@ -35,3 +35,12 @@ func FuzzParseNetwork(f *testing.F) {
 		}
 	})
 }
+
+// Layers inside layers are spelled as others are: one number for a window.
+func TestNestedLayersTakeOneNumber(t *testing.T) {
+	n, err := ParseNetwork([]byte(`{"format":"pipe.network/1","input":{"tokens":true,"shape":[5]},"context":{"vocab":7},"layers":[{"embedding":{"dim":3}},
+		{"branches":{"branches":[[{"conv1d":{"filters":2,"kernel_size": 3}},{"global_max_pool":{}}],[{"conv1d":{"filters":4,"kernel_size":[2]}},{"global_max_pool":{}}]]}}]}`))
+	if err != nil || n.OutShape().Last() != 6 {
+		t.Fatal(n, err)
+	}
+}

@@ -29,6 +29,14 @@ func attend(p *Pass, qkv *Tensor, h heads, causal bool, drop float64) *Tensor {
 		n.drop, n.seed = drop, p.pcg.Uint64()
 	}
 	n.workers = min(runtime.GOMAXPROCS(0), batch*h.kv)
+	n.tile = min(queryTile, time)
+	if causal && time <= queryTile {
+		n.tile = min(queryTile/2, time) // the first half reads half of the positions
+	}
+	n.saved = nil
+	if p.train && n.drop == 0 && time <= queryTile {
+		n.saved = p.floats.take(batch * h.count * time * time)
+	}
 	n.room = p.floats.take(n.workers * roomTiles * n.tileSize())
 	if n.ahead == nil {
 		n.ahead = func(from, to int) { n.each(from, to, (*attentionNode).read) }
@@ -39,8 +47,8 @@ func attend(p *Pass, qkv *Tensor, h heads, causal bool, drop float64) *Tensor {
 }
 
 // queryTile is how many positions read at once. Attention weights exist for one
-// tile at a time, never for the whole sequence: the backward pass computes them
-// again (Dao et al. 2022), which is cheaper than the memory.
+// tile at a time, never for the whole of a longer sequence: the backward pass computes
+// them again (Dao et al. 2022), which is cheaper than the memory.
 const queryTile = 64
 
 // roomTiles is the number of tiles that a worker has room for: weights, factors of
@@ -58,12 +66,15 @@ type attentionNode struct {
 	drop        float64
 	seed        uint64 // of dropout
 	workers     int
+	tile        int // positions of a tile
 	room        []float32
+	saved       []float32 // weights for the way back, of sequences not longer than a tile
+	blank       bool      // whether the gradient holds nothing yet
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
 
-func (n *attentionNode) tileSize() int { return min(queryTile, n.time) * n.time }
+func (n *attentionNode) tileSize() int { return n.tile * n.time }
 
 // tile is the positions first to first+rows of one head of one example, which read
 // from the first reach positions.
@@ -82,19 +93,17 @@ func (n *attentionNode) each(from, to int, f func(n *attentionNode, t tile)) {
 		for task := tasks * worker / n.workers; task < tasks*(worker+1)/n.workers; task++ {
 			b, first := task/n.h.kv, task%n.h.kv*group
 			for head := first; head < first+group; head++ {
-				for position := 0; position < n.time; position += queryTile {
-					t := n.tile(worker, b, head, position)
-					n.weigh(&t)
-					f(n, t)
+				for position := 0; position < n.time; position += n.tile {
+					f(n, n.place(worker, b, head, position))
 				}
 			}
 		}
 	}
 }
 
-// tile places a tile in the tensors and in the room of a worker.
-func (n *attentionNode) tile(worker, b, head, first int) tile {
-	t := tile{b: b, head: head, first: first, rows: min(queryTile, n.time-first), reach: n.time}
+// place places a tile in the tensors and in the room of a worker.
+func (n *attentionNode) place(worker, b, head, first int) tile {
+	t := tile{b: b, head: head, first: first, rows: min(n.tile, n.time-first), reach: n.time}
 	if n.causal {
 		t.reach = first + t.rows
 	}
@@ -108,6 +117,10 @@ func (n *attentionNode) tile(worker, b, head, first int) tile {
 	room := n.room[worker*roomTiles*size:]
 	t.weights, t.factors, t.kept = room[:cells], room[size:size+cells], room[2*size:2*size+cells]
 	t.gradients, t.blended = room[3*size:3*size+cells], room[4*size:4*size+cells]
+	if n.saved != nil {
+		t.weights = n.saved[((b*n.h.count+head)*n.time+first)*n.time:][:cells]
+		t.kept = t.weights
+	}
 	return t
 }
 
@@ -155,13 +168,27 @@ func (n *attentionNode) normalise(row []float32, b, position int) {
 
 // read sums the values that the positions of a tile read.
 func (n *attentionNode) read(t tile) {
+	n.weigh(&t)
 	kernel.Gemm(false, false, t.rows, n.h.dim, t.reach, 1, t.kept, t.reach, n.qkv.Data[t.v:], n.h.width(),
 		0, n.y.Data[t.out:], n.h.count*n.h.dim)
 }
 
 func (n *attentionNode) backward() {
-	if n.qkv.gradient() != nil {
+	var dx []float32
+	if dx, n.blank = n.qkv.blankGradient(); dx != nil {
 		kernel.Parallel(n.workers, 1, n.back)
+	}
+}
+
+// clear makes the gradients 0 of what the heads from first on of an example read with and from.
+func (n *attentionNode) clear(b, first, group int) {
+	d, width := n.h.dim, n.h.width()
+	k := (n.h.count + first/group) * d
+	for row := range n.time {
+		dx := n.qkv.grad[(b*n.time+row)*width:][:width]
+		clear(dx[first*d : (first+group)*d])
+		clear(dx[k : k+d])
+		clear(dx[k+n.h.kv*d:][:d])
 	}
 }
 
@@ -169,6 +196,12 @@ func (n *attentionNode) backward() {
 func (n *attentionNode) readGrad(t tile) {
 	d, width, out := n.h.dim, n.h.width(), n.h.count*n.h.dim
 	x, dx, dy := n.qkv.Data, n.qkv.grad, n.y.grad[t.out:]
+	if n.saved == nil {
+		n.weigh(&t)
+	}
+	if n.blank && t.first == 0 && t.head%(n.h.count/n.h.kv) == 0 {
+		n.clear(t.b, t.head, n.h.count/n.h.kv)
+	}
 	kernel.Gemm(true, false, t.reach, d, t.rows, 1, t.kept, t.reach, dy, out, 1, dx[t.v:], width)
 	kernel.Gemm(false, true, t.rows, t.reach, d, 1, dy, out, x[t.v:], width, 0, t.gradients, t.reach)
 	if n.drop > 0 {

@@ -17,7 +17,8 @@ func init() {
 // softmax(Q·Kᵀ/√d)·V in each head. (batch, time, features) keeps its shape. With
 // fewer kv_heads than heads several heads share keys and values (Ainslie et al.
 // 2023). Positions that the mask leaves out are not read; the mask passes through.
-// PyTorch: nn.MultiheadAttention; Keras: MultiHeadAttention on one input.
+// PyTorch: nn.MultiheadAttention; Keras: MultiHeadAttention on one input;
+// ONNX: MatMul and Softmax.
 type MultiHeadAttention struct {
 	Heads             int         `yaml:"heads" doc:"number of heads" required:"true" min:"1" example:"8"`
 	KVHeads           int         `yaml:"kv_heads" doc:"number of heads of keys and values; 0 for as many as heads" default:"0" min:"0"`

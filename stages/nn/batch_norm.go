@@ -17,7 +17,7 @@ func init() {
 // Szegedy 2015). Outside training it uses running means. Defaults, and the
 // running mean of the uncorrected variance, are Keras'; PyTorch's nn.BatchNorm2d
 // has epsilon 1e-5, momentum 0.9 (written 0.1) and corrects the variance that it
-// remembers.
+// remembers. Shape and mask pass through. ONNX: BatchNormalization.
 type BatchNorm struct {
 	Momentum float32 `yaml:"momentum" doc:"share of the running means that a batch leaves" default:"0.99" min:"0" max:"1"`
 	Epsilon  float32 `yaml:"epsilon" doc:"what is added to the variance" default:"0.001" above:"0"`
@@ -75,48 +75,49 @@ func present(params ...*Param) []*Param {
 
 // Forward computes the layer, and in training moves the running means.
 func (l *BatchNorm) Forward(p *Pass, x *Tensor) *Tensor {
+	return l.forward(p, x, float32(math.Inf(-1)))
+}
+
+// join computes the layer and the relu behind it.
+func (l *BatchNorm) join(p *Pass, x *Tensor, next Layer) *Tensor {
+	if a, ok := next.(*ActivationLayer); !ok || a.Function != Relu || p.still {
+		return nil
+	}
+	return l.forward(p, x, 0)
+}
+
+// forward gives nothing below the floor.
+func (l *BatchNorm) forward(p *Pass, x *Tensor, floor float32) *Tensor {
 	rows, cols := x.Rows(), x.Shape.Last()
 	y := p.like(x)
 	mean, variance := l.mean.Data, l.variance.Data
 	learns := p.train && !p.still
 	if learns {
 		mean, variance = p.floats.take(cols), p.floats.take(cols)
-		kernel.SumRows(mean, x.Data, rows, cols)
-		kernel.Scale(1/float32(rows), mean)
-	}
-	centred := y.Data
-	if learns {
-		centred = p.floats.take(len(x.Data))
-	}
-	for r := range rows {
-		kernel.Sub(centred[r*cols:(r+1)*cols], x.Data[r*cols:(r+1)*cols], mean)
-	}
-	if learns {
-		kernel.Mul(y.Data, centred, centred)
-		kernel.SumRows(variance, y.Data, rows, cols)
-		kernel.Scale(1/float32(rows), variance)
+		kernel.ColumnMeans(mean, x.Data, rows)
+		kernel.ColumnVariances(variance, x.Data, mean, rows)
 		l.remember(mean, variance)
 	}
 	inverse := p.floats.take(cols)
 	for c, v := range variance {
 		inverse[c] = 1 / float32(math.Sqrt(float64(v+l.Epsilon)))
 	}
-	scale := inverse
+	norm := kernel.ColumnNorm{Mean: mean, Scale: inverse, Floor: floor}
 	if l.weight != nil {
-		scale = p.floats.take(cols)
-		kernel.Mul(scale, inverse, l.weight.Data)
-	}
-	for r := range rows {
-		kernel.Mul(y.Data[r*cols:(r+1)*cols], centred[r*cols:(r+1)*cols], scale)
+		norm.Scale = p.floats.take(cols)
+		kernel.Mul(norm.Scale, inverse, l.weight.Data)
 	}
 	if l.bias != nil {
-		kernel.AddBias(y.Data, rows, cols, l.bias.Data)
+		norm.Bias = l.bias.Data
+	} else {
+		norm.Bias = p.zeros(cols)
 	}
+	norm.Apply(y.Data, x.Data, rows)
 	switch {
 	case learns:
-		*record[batchNormNode](p, y) = batchNormNode{l, x, y, centred, inverse}
+		*record[batchNormNode](p, y) = batchNormNode{l, x, y, norm, inverse}
 	case p.train:
-		*record[fixedNormNode](p, y) = fixedNormNode{x, y, scale}
+		*record[fixedNormNode](p, y) = fixedNormNode{x, y, norm.Scale}
 	}
 	return y
 }
@@ -129,45 +130,33 @@ func (l *BatchNorm) remember(mean, variance []float32) {
 }
 
 type batchNormNode struct {
-	l                *BatchNorm
-	x, y             *Tensor
-	centred, inverse []float32
+	l       *BatchNorm
+	x, y    *Tensor
+	norm    kernel.ColumnNorm
+	inverse []float32
 }
 
-// backward: with x̂ the normalised input and means over the rows,
-// dx = weight/√(var+ε) · (dy - mean(dy) - x̂·mean(dy·x̂)).
+// backward: with x̂ the normalised input, g the gradient of what is above the floor and
+// means over the rows, dx = weight/√(var+ε) · (g - mean(g) - x̂·mean(g·x̂)).
 func (n *batchNormNode) backward() {
 	p, rows, cols := n.x.pass, n.x.Rows(), n.x.Shape.Last()
-	dy, normalised := n.y.grad, n.centred
-	products, sums, dots := p.floats.take(len(dy)), p.floats.take(cols), p.floats.take(cols)
-	for r := range rows {
-		kernel.Mul(normalised[r*cols:(r+1)*cols], normalised[r*cols:(r+1)*cols], n.inverse)
-	}
-	kernel.Mul(products, dy, normalised)
-	kernel.SumRows(sums, dy, rows, cols)
-	kernel.SumRows(dots, products, rows, cols)
+	sums, dots := p.floats.take(cols), p.floats.take(cols)
+	n.norm.Sums(sums, dots, n.x.Data, n.y.grad, rows)
+	kernel.Mul(dots, dots, n.inverse)
 	if w := n.l.weight; w != nil && w.Grad != nil {
 		kernel.Add(w.Grad, w.Grad, dots)
 	}
 	if b := n.l.bias; b != nil && b.Grad != nil {
 		kernel.Add(b.Grad, b.Grad, sums)
 	}
-	dx := n.x.gradient()
+	dx, first := n.x.blankGradient()
 	if dx == nil {
 		return
 	}
-	scale := n.inverse
-	if n.l.weight != nil {
-		kernel.Mul(scale, scale, n.l.weight.Data)
-	}
+	kernel.Mul(dots, dots, n.inverse)
 	kernel.Scale(1/float32(rows), sums)
 	kernel.Scale(1/float32(rows), dots)
-	for r := range rows {
-		to, g, h := dx[r*cols:(r+1)*cols], dy[r*cols:(r+1)*cols], normalised[r*cols:(r+1)*cols]
-		for c, v := range g {
-			to[c] += scale[c] * (v - sums[c] - h[c]*dots[c])
-		}
-	}
+	n.norm.Gradient(dx, n.x.Data, n.y.grad, sums, dots, rows, !first)
 }
 
 // fixedNormNode is a normalisation with the running means, which is a product.

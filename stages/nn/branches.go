@@ -13,6 +13,7 @@ func init() {
 
 // Branches gives its input to several stacks of layers and puts what they make of
 // it side by side, along the last dimension. The mask is that of the first.
+// (batch, …, a) and (batch, …, b) make (batch, …, a+b). PyTorch: torch.cat; ONNX: Concat.
 type Branches struct {
 	Branches []Stack `yaml:"branches" doc:"stacks of layers" required:"true" min:"1" example:"[[{dense: {units: 4}}], [{dense: {units: 3, activation: tanh}}]]"`
 

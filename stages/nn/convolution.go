@@ -97,9 +97,12 @@ func (l *Convolution) Forward(p *Pass, x *Tensor) *Tensor {
 	} else {
 		y = p.Tensor(x.Shape[0], g.h.out, g.w.out, l.Filters)
 	}
-	if l.slides(p, &g, x.Shape[0]) {
+	switch {
+	case l.isDepthwise(g.channels):
+		record[depthwiseNode](p, y).forward(p, x, y, l, &g)
+	case l.slides(p, &g, x.Shape[0]):
 		record[slidingNode](p, y).forward(p, x, y, l, &g)
-	} else {
+	default:
 		record[convolutionNode](p, y).forward(p, x, y, l, g)
 	}
 	if l.Activation == Relu {

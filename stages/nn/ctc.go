@@ -13,13 +13,16 @@ func init() { RegisterLoss("ctc", func() Loss { return &CTC{} }) }
 // log-probability that the labels come out when, of the answers at all positions,
 // repeats are merged and blanks dropped, averaged over the examples. The output is
 // (batch, time, labels), label 0 being the blank; of the labels of an example the
-// first ones count, up to a negative one. Positions that the mask leaves out are
-// not there. PyTorch: nn.CTCLoss without its division by the number of labels;
+// first ones count, up to a negative one. Positions that the mask leaves out, and
+// those whose place among the labels has NotThere, are not there. PyTorch: nn.CTCLoss without its division by the number of labels;
 // Keras: CTC.
 type CTC struct {
 	FromLogits   bool `yaml:"from_logits" doc:"whether the network ends without its softmax" default:"false"`
 	ZeroInfinity bool `yaml:"zero_infinity" doc:"whether an example with more labels than fit into its time is left out instead of an infinite loss" default:"false"`
 }
+
+// NotThere stands among the labels of an example at the positions behind its end.
+const NotThere = -2
 
 // Check wants probabilities that a softmax makes at every position.
 func (l *CTC) Check(out Shape, last Activation, c Context) error {
@@ -58,7 +61,7 @@ func (l *CTC) Correct(y *Tensor, t *Target) (right, rows int) {
 		want := labelsOf(t.Labels[b*time : (b+1)*time])
 		last, matched, same := int32(0), 0, true
 		for i := range time {
-			if y.skips(b, i, time) {
+			if y.skips(b, i, time) || t.Labels[b*time+i] == NotThere {
 				continue
 			}
 			answer := int32(argmax(y.Data[(b*time+i)*cols:][:cols]))
@@ -109,7 +112,7 @@ func (n *ctcNode) examples(lo, hi int) {
 		a := alignment{cols: cols, labels: labelsOf(n.labels[b*time : (b+1)*time])}
 		for t := range time {
 			row := n.grad[(b*time+t)*cols:][:cols]
-			if n.mask != nil && !n.mask[b*time+t] {
+			if n.mask != nil && !n.mask[b*time+t] || n.labels[b*time+t] == NotThere {
 				clear(row)
 				continue
 			}

@@ -56,3 +56,34 @@ func TestCTCCountsExactAnswers(t *testing.T) {
 		t.Errorf("%d of %d are right, want 2 of 3", right, rows)
 	}
 }
+
+// What is behind the end of an example has no say in its loss, and gets no gradient.
+func TestCTCLeavesOutWhatIsNotThere(t *testing.T) {
+	const cols = 3
+	loss := func(time int, labels []int32) (float32, []float32) {
+		p := NewTrainingPass()
+		x := p.Tensor(1, time, cols)
+		for i := range x.Data {
+			x.Data[i] = float32(math.Cos(float64(5 * i)))
+		}
+		l := (&CTC{FromLogits: true}).Forward(p, x, &Target{Labels: labels})
+		p.Backward(l)
+		return l.Data[0], x.gradient()
+	}
+	want, wantGrad := loss(3, []int32{2, 1, -1})
+	got, grad := loss(5, []int32{2, 1, -1, NotThere, NotThere})
+	if got != want {
+		t.Errorf("the loss is %v, without the rest %v", got, want)
+	}
+	for i, g := range grad {
+		if i < len(wantGrad) && g != wantGrad[i] || i >= len(wantGrad) && g != 0 {
+			t.Errorf("gradient %d is %v", i, g)
+		}
+	}
+	p := NewPass()
+	y := p.Tensor(1, 3, cols)
+	copy(y.Data, []float32{0, 1, 0, 1, 0, 0, 0, 0, 1})
+	if right, _ := (&CTC{}).Correct(y, &Target{Labels: []int32{1, -1, NotThere}}); right != 1 {
+		t.Error("an answer behind the end counts")
+	}
+}

@@ -67,31 +67,39 @@ func (l *Dense) Params() []*Param {
 
 // Forward computes the layer.
 func (l *Dense) Forward(p *Pass, x *Tensor) *Tensor {
-	return l.Activation.apply(p, affine(p, x, l.weight, l.bias))
+	return affineThen(p, x, l.weight, l.bias, l.Activation)
 }
 
 func (l *Dense) endsWith() Activation { return l.Activation }
 
 // affine returns x·wᵀ + b over the last dimension of x; b may be nil.
-func affine(p *Pass, x *Tensor, w, b *Param) *Tensor {
+func affine(p *Pass, x *Tensor, w, b *Param) *Tensor { return affineThen(p, x, w, b, Linear) }
+
+// affineThen returns a(x·wᵀ + b).
+func affineThen(p *Pass, x *Tensor, w, b *Param, a Activation) *Tensor {
 	rows, in, out := x.Rows(), x.Shape.Last(), w.Shape[0]
 	dims := p.dims.take(len(x.Shape))
 	copy(dims, x.Shape)
 	dims[len(dims)-1] = out
 	y := p.Tensor(dims...)
 	y.Mask = x.Mask
-	if p.packs != nil {
-		kernel.GemmPacked(false, rows, 1, x.Data, in, p.packs.transposed(nil, w, 0, in, out), 0, y.Data, out)
-	} else {
-		kernel.Gemm(false, true, rows, out, in, 1, x.Data, in, w.Data, in, 0, y.Data, out)
+	z, f := y, a.ofElements()
+	if f != nil {
+		z = p.like(y)
 	}
-	if b != nil {
-		kernel.AddBias(y.Data, rows, out, b.Data)
+	if p.packs != nil {
+		kernel.AffinePacked(z.Data, y.Data, x.Data, p.packs.transposed(nil, w, 0, in, out), b.data(), rows, f)
+	} else {
+		kernel.Affine(z.Data, y.Data, x.Data, w.Data, b.data(), rows, out, in, f)
 	}
 	if p.train {
 		*record[affineNode](p, y) = affineNode{x, y, w, b}
 	}
-	return y
+	if f != nil {
+		a.applied(p, y, z)
+		return z
+	}
+	return a.apply(p, y)
 }
 
 type affineNode struct {
@@ -101,8 +109,7 @@ type affineNode struct {
 
 func (n *affineNode) backward() {
 	rows, in, out := n.x.Rows(), n.x.Shape.Last(), n.w.Shape[0]
-	addOuter(n.w, n.y.grad, n.x.Data, rows, out, in)
-	addColumns(n.x.pass, n.b, n.y.grad, rows)
+	kernel.AddAffineGrad(n.w.Grad, n.b.gradient(), n.y.grad, n.x.Data, rows, out, in)
 	if dx, first := n.x.blankGradient(); dx != nil {
 		beta := float32(1)
 		if first {
@@ -112,16 +119,9 @@ func (n *affineNode) backward() {
 	}
 }
 
-// addOuter adds dyᵀ·x to the gradient of a weight of shape (out, in).
-func addOuter(w *Param, dy, x []float32, rows, out, in int) {
-	if w.Grad != nil {
-		kernel.Gemm(true, false, out, in, rows, 1, dy, out, x, in, 1, w.Grad, in)
-	}
-}
-
 // addColumns adds the column sums of dy to the gradient of a bias.
 func addColumns(p *Pass, b *Param, dy []float32, rows int) {
-	if b == nil || b.Grad == nil {
+	if b.gradient() == nil {
 		return
 	}
 	sums := p.floats.take(len(b.Grad))

@@ -19,7 +19,7 @@
 // # Determinism
 //
 // Equal inputs give equal bits, whatever GOMAXPROCS is. Every sum has one fixed
-// order, work is split by output rows only, and every random draw comes from a
+// order, work is split by output rows or into as many chunks on any machine, and every random draw comes from a
 // generator that is derived from the seed, its purpose, the epoch and the step;
 // a training that is continued from a checkpoint ends with the bits of an
 // uninterrupted one.

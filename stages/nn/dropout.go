@@ -13,7 +13,8 @@ func init() {
 
 // Dropout sets elements to zero with probability rate while training, and
 // divides the others by 1-rate so that the expectation stays (Srivastava et al.
-// 2014). Outside training it does nothing. PyTorch: nn.Dropout.
+// 2014). Outside training it does nothing. PyTorch: nn.Dropout;
+// ONNX: Dropout, which export leaves out. Shape and mask pass through.
 type Dropout struct {
 	stateless
 	Rate float64 `yaml:"rate" doc:"share of elements that are dropped while training" default:"0.5" min:"0" below:"1"`

@@ -15,12 +15,19 @@ func add(p *Pass, a, b *Tensor) *Tensor {
 type addNode struct{ a, b, y *Tensor }
 
 func (n *addNode) backward() {
-	for _, x := range []*Tensor{n.a, n.b} {
-		if dx, first := x.blankGradient(); first {
-			copy(dx, n.y.grad)
-		} else if dx != nil {
-			kernel.Add(dx, dx, n.y.grad)
-		}
+	n.pass(n.b)
+	if n.a.grad == nil && !n.a.constant && !n.y.pass.still {
+		n.a.grad = n.y.grad // which nobody needs any more, unless he looks into the network
+		return
+	}
+	n.pass(n.a)
+}
+
+func (n *addNode) pass(x *Tensor) {
+	if dx, first := x.blankGradient(); first {
+		copy(dx, n.y.grad)
+	} else if dx != nil {
+		kernel.Add(dx, dx, n.y.grad)
 	}
 }
 

@@ -52,9 +52,12 @@ func (l *Embedding) Params() []*Param { return []*Param{l.weight} }
 // fills the batch checks the ids.
 func (l *Embedding) Forward(p *Pass, x *Tensor) *Tensor {
 	y := p.Tensor(x.Shape[0], x.Shape[1], l.Dim)
-	for i, id := range x.IDs {
-		copy(y.Data[i*l.Dim:(i+1)*l.Dim], l.weight.Data[int(id)*l.Dim:])
+	n := record[embeddingNode](p, y)
+	n.w, n.ids, n.y = l.weight, x.IDs, y
+	if n.ahead == nil {
+		n.ahead, n.back = n.gather, n.scatter
 	}
+	kernel.Parallel(len(n.ids), rowGrain(l.Dim), n.ahead)
 	if p.packs != nil {
 		y.IDs, y.embedding, y.padded = x.IDs, l.weight, p.padding(x)
 	}
@@ -64,9 +67,6 @@ func (l *Embedding) Forward(p *Pass, x *Tensor) *Tensor {
 			y.Mask[i] = id != 0
 		}
 	}
-	if p.train {
-		*record[embeddingNode](p, y) = embeddingNode{l.weight, x.IDs, y}
-	}
 	return y
 }
 
@@ -74,17 +74,40 @@ type embeddingNode struct {
 	w   *Param
 	ids []int32
 	y   *Tensor
+
+	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
+}
+
+func (n *embeddingNode) gather(lo, hi int) {
+	dim := n.y.Shape.Last()
+	for i := lo; i < hi; i++ {
+		copy(n.y.Data[i*dim:(i+1)*dim], n.w.Data[int(n.ids[i])*dim:])
+	}
 }
 
 func (n *embeddingNode) backward() {
-	if n.w.Grad == nil {
-		return
+	if n.w.Grad != nil {
+		kernel.Parallel(scatterParts, scatterParts*rowGrain(n.y.Shape.Last())/max(len(n.ids), 1), n.back)
 	}
+}
+
+// scatterParts is how many parts the ids of an embedding are dealt out to on the way
+// back. An id may occur several times, so that one core must add all its gradients.
+const scatterParts = 8
+
+// scatter adds the gradient to the rows whose ids belong to parts lo to hi.
+func (n *embeddingNode) scatter(lo, hi int) {
 	dim := n.y.Shape.Last()
 	for i, id := range n.ids {
+		if part := int(id) % scatterParts; part < lo || part >= hi {
+			continue
+		}
 		row := n.w.Grad[int(id)*dim : (int(id)+1)*dim]
 		kernel.Add(row, row, n.y.grad[i*dim:(i+1)*dim])
 	}
 }
+
+// rowGrain is how many rows so wide are worth another core where they are copied.
+func rowGrain(width int) int { return 1<<14/max(width, 1) + 1 }
 
 func (l *Embedding) readsBackOnly() bool { return true }

@@ -103,9 +103,7 @@ func (t *Trainer) visitOrder(n int) {
 
 // step makes one update of the weights.
 func (t *Trainer) step(ctx context.Context, src Source, examples []int, steps int) (StepResult, error) {
-	for _, q := range t.params {
-		clear(q.Grad)
-	}
+	t.update.begin()
 	var all sums
 	micro := t.cfg.MicroBatch
 	if micro == 0 {
@@ -117,16 +115,10 @@ func (t *Trainer) step(ctx context.Context, src Source, examples []int, steps in
 			return StepResult{}, err
 		}
 	}
-	norm := gradientNorm(t.params)
-	all.Norms, all.Steps = norm, 1
-	if t.cfg.ClipNorm > 0 {
-		clip(t.params, norm, t.cfg.ClipNorm)
-	}
 	factor := t.cfg.Schedule.At(t.progress(steps))
 	t.state.Updates++
-	for i, q := range t.params {
-		t.cfg.Optimizer.Update(q, t.slots[i], t.state.Updates, float32(factor))
-	}
+	norm := t.update.finish(t.state.Updates, factor, t.cfg.ClipNorm)
+	all.Norms, all.Steps = norm, 1
 	t.net.packs.empty()
 	t.state.Sums.addAll(all)
 	return StepResult{Epoch: t.state.Epoch + 1, Step: t.state.Step + 1, Steps: steps, Metrics: all.metrics(),
@@ -143,11 +135,20 @@ func (t *Trainer) addGradients(ctx context.Context, src Source, examples []int, 
 		return fmt.Errorf("epoch %d, step %d: %w", t.state.Epoch+1, t.state.Step+1, err)
 	}
 	x := t.batch.input
-	for i, l := range n.Layers {
+	for i := 0; i < len(n.Layers); i++ {
 		p.train = i >= t.still
-		x = l.Forward(p, x)
+		next := n.layer(i + 1)
+		if i+1 == t.still { // the next one is another trip's
+			next = nil
+		}
+		var both bool
+		x, both = ahead(p, n.Layers[i], next, x)
 		x.constant = x.constant || i < t.still
 		t.outputs[i] = x
+		if both {
+			i++
+			t.outputs[i] = x
+		}
 	}
 	t.target = Target{t.batch.Labels, t.batch.Values, t.cfg.ClassWeights}
 	loss := t.cfg.Loss.Forward(p, x, &t.target)

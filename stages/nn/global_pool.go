@@ -14,7 +14,7 @@ func init() {
 // GlobalMaxPool takes the largest value of each feature over all positions:
 // (batch, …, features) becomes (batch, features). Positions that the mask leaves
 // out do not count; an example without any gives 0. Keras: GlobalMaxPooling1D
-// and 2D; ONNX: GlobalMaxPool.
+// and 2D; PyTorch: nn.AdaptiveMaxPool1d(1) and 2d(1); ONNX: GlobalMaxPool.
 type GlobalMaxPool struct{ stateless }
 
 // OutShape returns (batch, features).
@@ -74,7 +74,7 @@ func (n *maxPoolNode) backward() {
 // GlobalAvgPool takes the mean of each feature over all positions: (batch, …,
 // features) becomes (batch, features). Positions that the mask leaves out do not
 // count; an example without any gives 0. Keras: GlobalAveragePooling1D and 2D;
-// ONNX: GlobalAveragePool.
+// PyTorch: nn.AdaptiveAvgPool1d(1) and 2d(1); ONNX: GlobalAveragePool.
 type GlobalAvgPool struct{ stateless }
 
 // OutShape returns (batch, features).

@@ -24,6 +24,11 @@ func TestStepsThatAreLeftOutChangeNoBit(t *testing.T) {
 		l := &GRU{Recurrent: recurrentDefaults()}
 		return recurrent(l, &l.Recurrent, sequences, both)
 	}
+	learned := func(l Layer) Layer {
+		r := l.(interface{ recurrent() *Recurrent }).recurrent()
+		r.InitialState, r.StateInitializer = LearnedState, RandomNormal
+		return l
+	}
 	simple := &SimpleRNN{Recurrent: recurrentDefaults(), Activation: Tanh}
 	conv := &Conv1D{convolutionDefaults()}
 	conv.Filters, conv.KernelSize = 2, []int{3}
@@ -31,6 +36,7 @@ func TestStepsThatAreLeftOutChangeNoBit(t *testing.T) {
 		"lstm":                  {lstm(false, false), classifier(Classes, Softmax)},
 		"gru":                   {&Dropout{Rate: 0}, gru(false, false), classifier(Classes, Softmax)},
 		"simple":                {recurrent(simple, &simple.Recurrent, false, false)},
+		"learned states":        {learned(lstm(true, false)), learned(gru(true, true)), learned(lstm(false, true))},
 		"stacked":               {lstm(true, false), gru(true, false), lstm(false, false)},
 		"every state":           {gru(true, false), lstm(true, false), &Flatten{}},
 		"both directions":       {lstm(true, true), lstm(false, true)},

@@ -16,7 +16,8 @@ func init() {
 
 // GPT is a language model in the shape of GPT-2 (Radford et al. 2019): (batch,
 // time) token ids become, at every position, the probabilities of the next one,
-// (batch, time, vocab). The table of tokens also gives the output.
+// (batch, time, vocab). The table of tokens also gives the output. PyTorch:
+// transformers' GPT2LMHeadModel; ONNX: its parts.
 type GPT struct {
 	Layers    int     `yaml:"layers" doc:"number of blocks" default:"12" min:"1" example:"2"`
 	Heads     int     `yaml:"heads" doc:"number of heads" default:"12" min:"1" example:"2"`
@@ -69,7 +70,7 @@ func (l *GPT) make() languageModel {
 
 // Llama is a language model in the shape of LLaMA (Touvron et al. 2023): (batch,
 // time) token ids become, at every position, the probabilities of the next one,
-// (batch, time, vocab).
+// (batch, time, vocab). PyTorch: transformers' LlamaForCausalLM; ONNX: its parts.
 type Llama struct {
 	Layers   int     `yaml:"layers" doc:"number of blocks" default:"12" min:"1" example:"2"`
 	Heads    int     `yaml:"heads" doc:"number of heads" default:"12" min:"1" example:"2"`
@@ -169,7 +170,8 @@ func (m *languageModel) Forward(p *Pass, x *Tensor) *Tensor {
 
 // BERT is an encoder in the shape of BERT (Devlin et al. 2019) for one segment:
 // (batch, time) token ids become (batch, time, dim). Id 0 is padding: it is not
-// read, and pooling layers leave it out.
+// read, and pooling layers leave it out. PyTorch: transformers' BertModel; ONNX: its
+// parts.
 type BERT struct {
 	Layers    int     `yaml:"layers" doc:"number of blocks" default:"12" min:"1" example:"2"`
 	Heads     int     `yaml:"heads" doc:"number of heads" default:"12" min:"1" example:"2"`

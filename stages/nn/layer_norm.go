@@ -41,7 +41,8 @@ func (l *LayerNorm) Forward(p *Pass, x *Tensor) *Tensor {
 
 // RMSNorm divides each row (the last dimension) by its root mean square, then
 // scales each of its elements (Zhang and Sennrich 2019). The mask passes through.
-// Keras: RMSNormalization; PyTorch: nn.RMSNorm.
+// Keras: RMSNormalization; PyTorch: nn.RMSNorm; ONNX: its parts, as RMSNormalization
+// came with operator set 23.
 type RMSNorm struct {
 	Epsilon float32 `yaml:"epsilon" doc:"what is added to the mean square" default:"1e-06" above:"0"`
 
@@ -89,14 +90,8 @@ type rowNormNode struct {
 }
 
 func (n *rowNormNode) backward() {
-	p, rows, dy := n.x.pass, n.x.Rows(), n.y.grad
-	scratch := p.floats.take(len(dy))
-	kernel.Mul(scratch, dy, n.normal)
-	addColumns(p, n.w, scratch, rows)
-	addColumns(p, n.b, dy, rows)
-	if dx := n.x.gradient(); dx != nil {
-		kernel.NormRowsGrad(dx, scratch, dy, n.normal, n.inverse, n.w.Data, rows, n.x.Shape.Last(), n.centre)
-	}
+	dx, blank := n.x.blankGradient()
+	kernel.NormRowsGrad(dx, n.w.gradient(), n.b.gradient(), n.y.grad, n.normal, n.inverse, n.w.Data, n.x.Rows(), n.x.Shape.Last(), n.centre, blank)
 }
 
 func (l *LayerNorm) readsBackOnly() bool { return true }

@@ -139,7 +139,7 @@ var trialInputs = []Input{
 func TestGradientsOfEveryLayer(t *testing.T) {
 	for _, v := range variants(t) {
 		switch v.layer().(type) {
-		case *ResNet18, *ResNet20, *ResNet50, *SqueezeNet:
+		case *ResNet18, *ResNet20, *ResNet34, *ResNet50, *SqueezeNet:
 			// Made of layers that are checked. In a whole one there is no step that
 			// crosses no kink of some relu and is above the rounding of float32.
 			continue

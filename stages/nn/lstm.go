@@ -21,7 +21,7 @@ type LSTM struct {
 
 // Build allocates the weights of one or two directions.
 func (l *LSTM) Build(in Shape, c Context, rng *rand.Rand) error {
-	if err := l.build(in, c, rng, 4, false); err != nil {
+	if err := l.build(in, c, rng, lstmGates, false); err != nil {
 		return err
 	}
 	for _, d := range l.directions {
@@ -39,7 +39,10 @@ func (l *LSTM) Forward(p *Pass, x *Tensor) *Tensor { return l.forward(p, x, lstm
 
 type lstmCell struct{}
 
-func (lstmCell) gates() int { return 4 }
+// lstmGates tells an LSTM, which alone has a second state, from the others.
+const lstmGates = 4
+
+func (lstmCell) gates() int { return lstmGates }
 
 func (lstmCell) prepare(r *run) {
 	r.c0 = r.states()

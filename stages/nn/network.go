@@ -82,8 +82,14 @@ func lastActivation(layers []Layer) Activation {
 	return Linear
 }
 
-// EndsWith returns the activation that makes the output.
-func (n *Network) EndsWith() Activation { return lastActivation(n.Layers) }
+// EndsWith returns the activation that makes the output. A layer of another package that
+// applies one inside, whose logits no loss can reach, has a method EndsWith.
+func (n *Network) EndsWith() Activation {
+	if l, ok := n.Layers[len(n.Layers)-1].(interface{ EndsWith() Activation }); ok {
+		return l.EndsWith()
+	}
+	return lastActivation(n.Layers)
+}
 
 // Network is a sequence of layers with their parameters. After it is built or
 // loaded it may be used by several goroutines at once; only a Trainer changes it.
@@ -105,6 +111,11 @@ type Network struct {
 // from the seed. The layers then belong to the network.
 func NewNetwork(in Input, c Context, layers []Layer, seed uint64) (*Network, error) {
 	return build(in, c, layers, &seed)
+}
+
+// LoadedNetwork is NewNetwork without first values: the parameters are to be filled in.
+func LoadedNetwork(in Input, c Context, layers []Layer) (*Network, error) {
+	return build(in, c, layers, nil)
 }
 
 // maxExample bounds the elements of one example.
@@ -156,6 +167,14 @@ func build(in Input, c Context, layers []Layer, seed *uint64) (*Network, error) 
 // the place of the layer, counted from 0: "1.weight_ih".
 func (n *Network) Params() []*Param { return n.params }
 
+// Parameters is how many numbers all parameters have.
+func (n *Network) Parameters() (count int) {
+	for _, p := range n.params {
+		count += p.size()
+	}
+	return count
+}
+
 // Bytes is the memory that the network takes to answer: its weights and what its
 // recurrent layers remember of token ids.
 func (n *Network) Bytes() (bytes int64) {
@@ -177,8 +196,19 @@ func (n *Network) OutShape() Shape { return n.shapes[len(n.shapes)-1] }
 
 // Forward computes the output of the network for x.
 func (n *Network) Forward(p *Pass, x *Tensor) *Tensor {
-	for _, l := range n.Layers {
-		x = l.Forward(p, x)
+	for i := 0; i < len(n.Layers); i++ {
+		var both bool
+		if x, both = ahead(p, n.Layers[i], n.layer(i+1), x); both {
+			i++
+		}
 	}
 	return x
+}
+
+// layer returns layer i, nil behind the last.
+func (n *Network) layer(i int) Layer {
+	if i < len(n.Layers) {
+		return n.Layers[i]
+	}
+	return nil
 }

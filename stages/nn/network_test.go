@@ -254,6 +254,7 @@ func TestPublishedSizes(t *testing.T) {
 		products float64
 	}{
 		{image, "resnet18", 11689512 - 513000, 1.814e9},
+		{image, "resnet34", 21797672 - 513000, 3.664e9},
 		{image, "resnet50", 25557032 - 2049000, 4.089e9},
 		{image, "squeezenet", 1235496 - 513000, 0.349e9 - 13*13*512*1000},
 		{text, "gpt", 124439808, 0},

@@ -17,15 +17,9 @@ func newPast(limit int) *past {
 	return &past{limit: limit, attentions: map[*MultiHeadAttention]*keysAndValues{}, states: map[*direction]*recurrentState{}}
 }
 
-// forget returns to the beginning. Keys and values need no clearing: nothing reads
-// beyond the length.
-func (m *past) forget() {
-	m.length = 0
-	for _, s := range m.states {
-		clear(s.h)
-		clear(s.c)
-	}
-}
+// forget returns to the beginning. Keys, values and states need no clearing: nothing
+// reads beyond the length.
+func (m *past) forget() { m.length = 0 }
 
 // position returns the place of the first position of the input in the whole
 // sequence.
@@ -101,12 +95,15 @@ func (m *past) attend(p *Pass, l *MultiHeadAttention, qkv *Tensor, h heads) *Ten
 // c is empty but for the LSTM.
 type recurrentState struct{ h, c []float32 }
 
-// resume puts the remembered state before the first step.
+// resume puts the remembered state before the first step, where there is one.
 func (m *past) resume(r *run) {
 	s := m.states[r.d]
 	if s == nil {
 		s = &recurrentState{h: make([]float32, r.units), c: make([]float32, r.units)}
 		m.states[r.d] = s
+	}
+	if m.length == 0 {
+		return
 	}
 	copy(r.at(r.h, 0, 0, 1), s.h)
 	if r.c0 != nil {

@@ -1,6 +1,10 @@
 package nn
 
-import "pipe/stages/nn/kernel"
+import (
+	"math"
+
+	"pipe/stages/nn/kernel"
+)
 
 func init() {
 	RegisterLayer("max_pool", func() Layer { return &MaxPool{poolingDefaults()} })
@@ -63,11 +67,8 @@ type MaxPool struct {
 func (l *MaxPool) Forward(p *Pass, x *Tensor) *Tensor {
 	g, y := l.prepare(p, x)
 	n := record[windowMaxNode](p, y)
-	n.x, n.y, n.g, n.from = x, y, g, p.ids.take(len(y.Data))
-	n.whole, n.edge = p.ids.take(g.taps())[:0], p.ids.take(x.Shape[0]*g.h.out*g.taps())
-	for i := range g.taps() {
-		n.whole = append(n.whole, int32((i/g.w.size*g.w.in+i%g.w.size)*g.channels))
-	}
+	n.x, n.y, n.g, n.which = x, y, g, p.ids.take(len(y.Data))
+	n.taps, n.zeros = p.ids.take(x.Shape[0]*g.h.out*g.taps()), p.zeros(g.channels)
 	if n.ahead == nil {
 		n.ahead, n.back = n.forwardRange, n.backwardRange
 	}
@@ -76,28 +77,56 @@ func (l *MaxPool) Forward(p *Pass, x *Tensor) *Tensor {
 }
 
 type windowMaxNode struct {
-	x, y *Tensor
-	g    window
-	from []int32 // where in its example each maximum comes from
+	x, y  *Tensor
+	g     window
+	which []int32 // tap of its window each maximum comes from, as far as it lies from the first
+	zeros []float32
 
-	whole []int32 // the taps of a window that lies inside
-	edge  []int32 // those of one that does not, by line
+	taps  []int32 // room for those of a window, by line
 	blank bool    // the gradient of x holds nothing yet
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
 
-// forwardRange computes lines lo to hi of the output, counted through all examples.
+// each runs f for the windows of a line, counted through all examples: for so many
+// columns from one on, whose taps lie equally far from their first, which is where in the
+// example.
+func (n *windowMaxNode) each(line int, f func(column, columns, first int, taps []int32)) {
+	g := &n.g
+	top, room := line%g.h.out*g.h.stride-g.h.before, n.taps[line*g.taps():][:0]
+	inside, beyond := (g.w.before+g.w.stride-1)/g.w.stride, (g.w.in+g.w.before-g.w.size)/g.w.stride+1
+	for column := 0; column < g.w.out; {
+		columns := 1
+		if column >= inside && column < beyond {
+			columns = min(beyond, g.w.out) - column
+		}
+		first, taps := g.inside(top, column*g.w.stride-g.w.before, room)
+		f(column, columns, first, taps)
+		column += columns
+	}
+}
+
+// tiles reports whether each element lies in one window.
+func (s *span) tiles() bool {
+	return s.size == s.stride && s.before == 0 && s.out*s.size == s.in
+}
+
+// forwardRange computes lines lo to hi of the output.
 func (n *windowMaxNode) forwardRange(lo, hi int) {
 	g, channels := &n.g, n.g.channels
-	inSize := len(n.x.Data) / n.x.Shape[0]
+	inSize, size := len(n.x.Data)/n.x.Shape[0], g.w.out*channels
 	for line := lo; line < hi; line++ {
 		example := n.x.Data[line/g.h.out*inSize:][:inSize]
-		for column := range g.w.out {
-			i := line*g.w.out + column
-			first, taps := n.taps(line, column)
-			kernel.MaxTaps(n.y.Data[i*channels:(i+1)*channels], n.from[i*channels:(i+1)*channels], example[first:], taps, first)
-		}
+		n.each(line, func(column, columns, first int, taps []int32) {
+			y, which := n.y.Data[line*size+column*channels:][:columns*channels], n.which[line*size+column*channels:]
+			if len(taps) == 0 { // all is padding
+				for i := range y {
+					y[i] = float32(math.Inf(-1))
+				}
+				return
+			}
+			kernel.MaxLine(y, which, example[first:], columns, g.w.stride*channels, taps, taps, n.zeros, float32(math.Inf(-1)))
+		})
 	}
 }
 
@@ -112,29 +141,25 @@ func (n *windowMaxNode) backward() {
 // backwardRange takes whole examples, because the windows of two lines may overlap.
 func (n *windowMaxNode) backwardRange(lo, hi int) {
 	g, channels := &n.g, n.g.channels
-	inSize := len(n.x.Data) / n.x.Shape[0]
+	inSize, size := len(n.x.Data)/n.x.Shape[0], g.w.out*channels
+	tiles := g.h.tiles() && g.w.tiles()
 	for line := lo * g.h.out; line < hi*g.h.out; line++ {
 		dx := n.x.grad[line/g.h.out*inSize:][:inSize]
-		if n.blank && line%g.h.out == 0 {
+		if n.blank && !tiles && line%g.h.out == 0 {
 			clear(dx)
 		}
-		for column := range g.w.out {
-			i := line*g.w.out + column
-			first, taps := n.taps(line, column)
-			kernel.AddTaps(dx[first:], taps, first, n.from[i*channels:(i+1)*channels], n.y.grad[i*channels:(i+1)*channels])
-		}
+		n.each(line, func(column, columns, first int, taps []int32) {
+			if len(taps) == 0 {
+				return
+			}
+			at := line*size + column*channels
+			write := kernel.AddLine
+			if n.blank && tiles {
+				write = kernel.SpreadLine
+			}
+			write(dx[first:], n.which[at:], n.y.grad[at:at+columns*channels], columns, g.w.stride*channels, taps, taps)
+		})
 	}
-}
-
-// taps returns where the first tap of a window that lies inside does so in the
-// example, and the distance of each such tap from it. Each line has a place for them.
-func (n *windowMaxNode) taps(line, column int) (first int, taps []int32) {
-	g := &n.g
-	top, left := line%g.h.out*g.h.stride-g.h.before, column*g.w.stride-g.w.before
-	if top >= 0 && left >= 0 && top+g.h.size <= g.h.in && left+g.w.size <= g.w.in {
-		return (top*g.w.in + left) * g.channels, n.whole
-	}
-	return g.inside(top, left, n.edge[line*g.taps():line*g.taps()])
 }
 
 // AvgPool takes the mean of each window over the places inside the input. Keras:

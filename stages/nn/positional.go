@@ -17,7 +17,8 @@ func init() {
 // PositionalEncoding adds to each position of (batch, time, features) a row that
 // tells where it is: sines and cosines of wave lengths from 2π to 10000·2π, sines
 // at even features and cosines at odd ones (Vaswani et al. 2017), or a learned
-// table. The mask passes through.
+// table. The mask passes through. PyTorch: a buffer, or nn.Embedding, that is added;
+// ONNX: Add.
 type PositionalEncoding struct {
 	Positions   int         `yaml:"positions" doc:"rows of the table; 0 for as many as the input has positions" default:"0" min:"0"`
 	Encoding    string      `yaml:"encoding" doc:"sines and cosines, or a learned table" default:"sinusoidal" enum:"sinusoidal,learned"`

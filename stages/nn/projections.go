@@ -88,11 +88,8 @@ func (t *projections) ensure(ids []int32, d *direction, embedding *Param, weight
 func (d *direction) project(y, x []float32, rows int, weights *kernel.PackedB) {
 	width, features := d.weightIH.Shape[0], d.weightIH.Shape.Last()
 	if weights != nil {
-		kernel.GemmPacked(false, rows, 1, x, features, weights, 0, y, width)
+		kernel.AffinePacked(nil, y, x, weights, d.bias.data(), rows, nil)
 	} else {
-		kernel.Gemm(false, true, rows, width, features, 1, x, features, d.weightIH.Data, features, 0, y, width)
-	}
-	if d.bias != nil {
-		kernel.AddBias(y, rows, width, d.bias.Data)
+		kernel.Affine(nil, y, x, d.weightIH.Data, d.bias.data(), rows, width, features, nil)
 	}
 }

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 )
 
@@ -13,13 +14,15 @@ import (
 // step leaves the state as it is. Recurrent layers are stacked by listing them,
 // all but the last with return_sequences.
 type Recurrent struct {
-	Units                Units       `yaml:"units" doc:"size of the state" required:"true" example:"128"`
-	ReturnSequences      bool        `yaml:"return_sequences" doc:"whether every state comes out and not only the last" default:"false"`
-	Bidirectional        bool        `yaml:"bidirectional" doc:"whether the sequence is read backwards as well" default:"false"`
-	UseBias              bool        `yaml:"use_bias" doc:"whether a bias is added" default:"true"`
-	KernelInitializer    Initializer `yaml:"kernel_initializer" doc:"first values of the input weights" default:"glorot_uniform" enum:"glorot_uniform,glorot_normal,he_uniform,he_normal,lecun_uniform,lecun_normal,random_uniform,random_normal,orthogonal,zeros,ones"`
-	RecurrentInitializer Initializer `yaml:"recurrent_initializer" doc:"first values of the recurrent weights" default:"orthogonal" enum:"glorot_uniform,glorot_normal,he_uniform,he_normal,lecun_uniform,lecun_normal,random_uniform,random_normal,orthogonal,zeros,ones"`
-	BiasInitializer      Initializer `yaml:"bias_initializer" doc:"first values of the bias" default:"zeros" enum:"zeros,ones,random_uniform,random_normal"`
+	Units                Units        `yaml:"units" doc:"size of the state" required:"true" example:"128"`
+	ReturnSequences      bool         `yaml:"return_sequences" doc:"whether every state comes out and not only the last" default:"false"`
+	Bidirectional        bool         `yaml:"bidirectional" doc:"whether the sequence is read backwards as well" default:"false"`
+	UseBias              bool         `yaml:"use_bias" doc:"whether a bias is added" default:"true"`
+	KernelInitializer    Initializer  `yaml:"kernel_initializer" doc:"first values of the input weights" default:"glorot_uniform" enum:"glorot_uniform,glorot_normal,he_uniform,he_normal,lecun_uniform,lecun_normal,random_uniform,random_normal,orthogonal,zeros,ones"`
+	RecurrentInitializer Initializer  `yaml:"recurrent_initializer" doc:"first values of the recurrent weights" default:"orthogonal" enum:"glorot_uniform,glorot_normal,he_uniform,he_normal,lecun_uniform,lecun_normal,random_uniform,random_normal,orthogonal,zeros,ones"`
+	InitialState         InitialState `yaml:"initial_state" doc:"the state before the first step: zeros; learned, the same for all sequences, as a weight; or given, which comes with weights that are read or with its initializer and is not trained" default:"zeros" enum:"zeros,learned,given"`
+	StateInitializer     Initializer  `yaml:"state_initializer" doc:"first values of an initial state that is learned or given" default:"zeros" enum:"zeros,ones,random_uniform,random_normal"`
+	BiasInitializer      Initializer  `yaml:"bias_initializer" doc:"first values of the bias" default:"zeros" enum:"zeros,ones,random_uniform,random_normal"`
 
 	units      int
 	directions []*direction
@@ -27,15 +30,28 @@ type Recurrent struct {
 
 // recurrentDefaults are Keras'.
 func recurrentDefaults() Recurrent {
-	return Recurrent{UseBias: true, KernelInitializer: GlorotUniform, RecurrentInitializer: Orthogonal, BiasInitializer: Zeros}
+	return Recurrent{UseBias: true, KernelInitializer: GlorotUniform, RecurrentInitializer: Orthogonal, BiasInitializer: Zeros, InitialState: ZeroState, StateInitializer: Zeros}
 }
+
+// InitialState says what a recurrent layer begins with. PyTorch's h0 and c0, Keras'
+// initial_state and ONNX' initial_h and initial_c have a state for each sequence; here
+// all sequences begin with the same.
+type InitialState string
+
+// The initial states.
+const (
+	ZeroState    InitialState = "zeros"
+	LearnedState InitialState = "learned"
+	GivenState   InitialState = "given"
+)
 
 // direction holds the weights that read the sequence one way. With G gates the
 // shapes are weight_ih (G·units, features), weight_hh (G·units, units) and
-// bias (G·units). biasHH is nil but for the GRU.
+// bias (G·units). biasHH is nil but for the GRU. h0 and c0 (units) are the state before
+// the first step; nil for zeros, and c0 but for the LSTM.
 type direction struct {
-	reverse                          bool
-	weightIH, weightHH, bias, biasHH *Param
+	reverse                                  bool
+	weightIH, weightHH, bias, biasHH, h0, c0 *Param
 }
 
 func (l *Recurrent) recurrent() *Recurrent { return l }
@@ -97,6 +113,18 @@ func (l *Recurrent) build(in Shape, c Context, rng *rand.Rand, gates int, twoBia
 		if l.UseBias {
 			err = errors.Join(err, l.BiasInitializer.fill(d.bias, width, width, rng))
 		}
+		if l.InitialState == LearnedState || l.InitialState == GivenState {
+			d.h0 = newParam("h0"+suffix, units)
+			err = errors.Join(err, l.StateInitializer.fill(d.h0, units, units, rng))
+			if gates == lstmGates {
+				d.c0 = newParam("c0"+suffix, units)
+				err = errors.Join(err, l.StateInitializer.fill(d.c0, units, units, rng))
+				d.c0.Trainable = l.InitialState == LearnedState
+			}
+			d.h0.Trainable = l.InitialState == LearnedState
+		} else if l.InitialState != ZeroState {
+			err = errors.Join(err, fmt.Errorf("unknown initial_state %q", l.InitialState))
+		}
 		if err != nil {
 			return err
 		}
@@ -109,7 +137,7 @@ func (l *Recurrent) build(in Shape, c Context, rng *rand.Rand, gates int, twoBia
 func (l *Recurrent) Params() []*Param {
 	var all []*Param
 	for _, d := range l.directions {
-		for _, p := range []*Param{d.weightIH, d.weightHH, d.bias, d.biasHH} {
+		for _, p := range []*Param{d.weightIH, d.weightHH, d.bias, d.biasHH, d.h0, d.c0} {
 			if p != nil {
 				all = append(all, p)
 			}

@@ -46,14 +46,17 @@ type run struct {
 	hh, ownT     kernel.PackedB  // weight_hh and, where hhT is not the network's, its transpose
 	hhT          *kernel.PackedB // the transpose, packed once for all steps
 	gates        []float32       // (time·batch, gates·units); their gradients after backward
-	h            []float32       // states, (time+1)·batch × units, the first all zero
+	h            []float32       // states, (time+1)·batch × units
 	c0           []float32       // LSTM: cell states, as h
 	tanhC        []float32       // LSTM: (time·batch, units)
 	recurrent    []float32       // GRU: h·weight_hhᵀ + bias_hh, as gates
 	dh, dc       []float32       // gradients of the current state, (batch, units)
 	keepH, keepC []float32       // what masked rows of the states, and of dh and dc, must remain
 
-	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
+	dx    []float32 // gradient of the input
+	blank bool      // whether that holds nothing yet
+
+	ahead, back, gather, scatter func(lo, hi int) // made once, so that later passes allocate nothing
 }
 
 func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset int, sequences bool) {
@@ -73,21 +76,19 @@ func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset
 		r.keepH, r.keepC = p.floats.take(r.batch*units), p.floats.take(r.batch*units)
 	}
 	if r.ahead == nil {
-		r.ahead, r.back = r.rowsForward, r.rowsBackward
+		r.ahead, r.back, r.gather, r.scatter = r.rowsForward, r.rowsBackward, r.stepsOfInput, r.rowsOfInputGrad
 	}
 }
 
-// states returns a buffer of the states that the run keeps; the first is zero.
+// states returns a buffer of the states that the run keeps.
 func (r *run) states() []float32 {
-	s := r.p.floats.take((r.time*r.stride + r.batch) * r.units)
-	clear(s[:r.batch*r.units])
-	return s
+	return r.p.floats.take((r.time*r.stride + r.batch) * r.units)
 }
 
 // split runs f on the rows of the batch, one range for each core: smaller ones
 // would read the recurrent weights more often.
 func (r *run) split(f func(lo, hi int)) {
-	kernel.Parallel(r.batch, max(4, (r.batch+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)), f)
+	kernel.Parallel(r.batch, max(4, r.batch/runtime.GOMAXPROCS(0)), f)
 }
 
 func (r *run) forward() {
@@ -131,11 +132,17 @@ func (r *run) project() {
 
 // begin puts the state before each row's first step in its place.
 func (r *run) begin() {
+	for i := range r.batch {
+		putState(r.at(r.h, 0, i, i+1), r.d.h0)
+		if r.c0 != nil {
+			putState(r.at(r.c0, 0, i, i+1), r.d.c0)
+		}
+	}
 	if r.p.past != nil {
 		r.p.past.resume(r)
 	}
 	if r.known == nil {
-		return // zero
+		return
 	}
 	for i := range r.batch {
 		copy(r.at(r.h, 0, i, i+1), r.known.h[r.first[i]*r.units:])
@@ -143,6 +150,15 @@ func (r *run) begin() {
 			copy(r.at(r.c0, 0, i, i+1), r.known.c[r.first[i]*r.units:])
 		}
 	}
+}
+
+// putState writes an initial state, nil for zeros.
+func putState(dst []float32, p *Param) {
+	if p == nil {
+		clear(dst)
+		return
+	}
+	copy(dst, p.Data)
 }
 
 // end hands the states on.
@@ -205,18 +221,18 @@ func (r *run) backward() {
 	r.split(r.back)
 
 	steps, width := r.time*r.batch, r.c.gates()*r.units
-	hidden := r.gates
-	if r.recurrent != nil {
-		hidden = r.recurrent
+	if r.recurrent == nil {
+		kernel.AddAffineGrads(r.d.weightIH.Grad, r.d.weightHH.Grad, r.d.bias.gradient(), r.gates, r.xt, r.h, steps, width, r.features, r.units)
+	} else {
+		kernel.AddAffineGrad(r.d.weightIH.Grad, r.d.bias.gradient(), r.gates, r.xt, steps, width, r.features)
+		kernel.AddAffineGrad(r.d.weightHH.Grad, r.d.biasHH.gradient(), r.recurrent, r.h, steps, width, r.units)
 	}
-	addOuter(r.d.weightIH, r.gates, r.xt, steps, width, r.features)
-	addOuter(r.d.weightHH, hidden, r.h, steps, width, r.units)
-	addColumns(p, r.d.bias, r.gates, steps)
-	addColumns(p, r.d.biasHH, hidden, steps)
-	if dx := r.x.gradient(); dx != nil {
+	addColumns(p, r.d.h0, r.dh, r.batch)
+	addColumns(p, r.d.c0, r.dc, r.batch)
+	if r.dx, r.blank = r.x.blankGradient(); r.dx != nil {
 		// xt is not needed any more and takes its own gradient.
 		kernel.Gemm(false, false, steps, r.features, width, 1, r.gates, width, r.d.weightIH.Data, r.features, 0, r.xt, r.features)
-		r.scatterInputGrad(dx)
+		kernel.Parallel(r.batch, rowGrain(r.time*r.features), r.scatter)
 	}
 }
 
@@ -286,9 +302,14 @@ func (r *run) out(buf []float32, t, i int) []float32 {
 }
 
 func (r *run) gatherInput() {
+	r.xt = r.p.floats.take(r.steps() * r.features)
+	kernel.Parallel(r.time, rowGrain(r.batch*r.features), r.gather)
+}
+
+// stepsOfInput copies the input of steps lo to hi.
+func (r *run) stepsOfInput(lo, hi int) {
 	n := r.features
-	r.xt = r.p.floats.take(r.steps() * n)
-	for t := range r.time {
+	for t := lo; t < hi; t++ {
 		to := r.xt[r.offsets[t]*n:]
 		for i := range r.active(t) {
 			from := (r.order[i]*r.time + r.moment(t)) * n
@@ -297,12 +318,17 @@ func (r *run) gatherInput() {
 	}
 }
 
-func (r *run) scatterInputGrad(dx []float32) {
+// rowsOfInputGrad hands on the gradient of the input of rows lo to hi.
+func (r *run) rowsOfInputGrad(lo, hi int) {
 	n := r.features
-	for b := range r.batch {
+	for b := lo; b < hi; b++ {
 		for t := range r.time {
-			to := dx[(b*r.time+r.moment(t))*n:][:n]
-			kernel.Add(to, to, r.xt[(t*r.batch+b)*n:(t*r.batch+b+1)*n])
+			to, from := r.dx[(b*r.time+r.moment(t))*n:][:n], r.xt[(t*r.batch+b)*n:][:n]
+			if r.blank {
+				copy(to, from)
+			} else {
+				kernel.Add(to, to, from)
+			}
 		}
 	}
 }
@@ -318,7 +344,7 @@ func (r *run) scatterOutput() {
 		}
 		for t := range r.first[i] {
 			if r.known == nil {
-				clear(r.out(r.y.Data, t, i))
+				putState(r.out(r.y.Data, t, i), r.d.h0)
 			} else {
 				copy(r.out(r.y.Data, t, i), r.known.h[(t+1)*r.units:])
 			}

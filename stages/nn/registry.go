@@ -14,11 +14,12 @@ type registry[T any] struct {
 	family string
 	makers map[string]func() T
 	names  map[reflect.Type]string
+	stored map[string]bool // kinds that nobody writes in a pipeline
 	sealed atomic.Bool
 }
 
 func newRegistry[T any](family string) *registry[T] {
-	return &registry[T]{family: family, makers: map[string]func() T{}, names: map[reflect.Type]string{}}
+	return &registry[T]{family: family, makers: map[string]func() T{}, names: map[reflect.Type]string{}, stored: map[string]bool{}}
 }
 
 var (
@@ -33,6 +34,13 @@ var (
 // A second registration of a name or of a type panics, and so does one that
 // comes after the first look-up.
 func RegisterLayer(name string, maker func() Layer) { layers.register(name, maker) }
+
+// RegisterStoredLayer is RegisterLayer for a kind that only stored networks have: its
+// configuration is made by a program, and LayerKinds does not list it.
+func RegisterStoredLayer(name string, maker func() Layer) {
+	layers.register(name, maker)
+	layers.stored[name] = true
+}
 
 // RegisterLoss is RegisterLayer for losses.
 func RegisterLoss(name string, maker func() Loss) { losses.register(name, maker) }
@@ -94,7 +102,9 @@ func (r *registry[T]) kinds() []string {
 	r.sealed.Store(true)
 	names := make([]string, 0, len(r.makers))
 	for name := range r.makers {
-		names = append(names, name)
+		if !r.stored[name] {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+
+	"pipe/stages/nn/kernel"
 )
 
 func init() {
@@ -13,7 +15,8 @@ func init() {
 // Residual adds its input to what layers make of it (He et al. 2016):
 // activation(x + layers(x)). Where the layers change the shape the shortcut, a
 // stack of its own, must change it too. The mask is that of the layers' output.
-// Parameters are named "layers.0.weight" and "shortcut.0.weight".
+// Parameters are named "layers.0.weight" and "shortcut.0.weight". PyTorch: x + block(x);
+// ONNX: Add.
 type Residual struct {
 	Layers     Stack      `yaml:"layers" doc:"what is added to the input" required:"true" example:"[{dense: {units: 8}}]"`
 	Shortcut   Stack      `yaml:"shortcut" doc:"layers on the way around, for inputs of another shape" default:"[]"`
@@ -92,5 +95,38 @@ func (s *skip) Params() []*Param { return append(s.main.Params(), s.around.Param
 
 // Forward computes both ways and their sum.
 func (s *skip) Forward(p *Pass, x *Tensor) *Tensor {
-	return s.activation.apply(p, add(p, s.main.Forward(p, x), s.around.Forward(p, x)))
+	a, b := s.main.Forward(p, x), s.around.Forward(p, x)
+	if s.activation == Relu && !p.still {
+		return addRelu(p, a, b)
+	}
+	return s.activation.apply(p, add(p, a, b))
+}
+
+// addRelu returns relu(a + b); both have the same shape, and the mask is a's.
+func addRelu(p *Pass, a, b *Tensor) *Tensor {
+	y := p.like(a)
+	kernel.AddRelu(y.Data, a.Data, b.Data)
+	if p.train {
+		*record[addReluNode](p, y) = addReluNode{a, b, y}
+	}
+	return y
+}
+
+type addReluNode struct{ a, b, y *Tensor }
+
+// backward masks the gradient of y, which is not needed after this, and makes it that of
+// a where there is none yet.
+func (n *addReluNode) backward() {
+	dy := n.y.grad
+	kernel.ReluGrad(dy, n.y.Data, dy)
+	if n.a.grad == nil && !n.a.constant && n.a != n.b {
+		n.a.grad = dy
+	} else if da := n.a.gradient(); da != nil {
+		kernel.Add(da, da, dy)
+	}
+	if db, first := n.b.blankGradient(); first {
+		copy(db, dy)
+	} else if db != nil {
+		kernel.Add(db, db, dy)
+	}
 }

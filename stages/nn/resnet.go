@@ -7,14 +7,24 @@ import (
 
 func init() {
 	RegisterLayer("resnet18", func() Layer { return &ResNet18{Width: 64} })
+	RegisterLayer("resnet34", func() Layer { return &ResNet34{Width: 64} })
 	RegisterLayer("resnet50", func() Layer { return &ResNet50{Width: 64} })
 	RegisterLayer("resnet20", func() Layer { return &ResNet20{Width: 16} })
 }
 
 // ResNet18 is the residual network of He et al. 2016 with 18 layers, up to the
 // pooling: (batch, height, width, channels) becomes (batch, 512). A dense layer
-// with softmax makes it a classifier. Parameters have torchvision's names.
+// with softmax makes it a classifier. Parameters have torchvision's names. ONNX: its parts.
 type ResNet18 struct {
+	Width int `yaml:"width" doc:"channels of the first stage" default:"64" example:"2" min:"1"`
+
+	backbone
+}
+
+// ResNet34 is the residual network of He et al. 2016 with 34 layers, up to the
+// pooling: (batch, height, width, channels) becomes (batch, 512). Parameters have
+// torchvision's names. ONNX: its parts.
+type ResNet34 struct {
 	Width int `yaml:"width" doc:"channels of the first stage" default:"64" example:"2" min:"1"`
 
 	backbone
@@ -22,7 +32,7 @@ type ResNet18 struct {
 
 // ResNet50 is the residual network of He et al. 2016 with 50 layers, whose strides
 // are in the 3×3 convolutions, up to the pooling: (batch, height, width, channels)
-// becomes (batch, 2048). Parameters have torchvision's names.
+// becomes (batch, 2048). Parameters have torchvision's names. ONNX: its parts.
 type ResNet50 struct {
 	Width int `yaml:"width" doc:"channels of the first stage" default:"64" example:"2" min:"1"`
 
@@ -32,7 +42,8 @@ type ResNet50 struct {
 // ResNet20 is the residual network of He et al. 2016 for small images, up to the
 // pooling: (batch, height, width, channels) becomes (batch, 64). Shortcuts leave
 // pixels out and add channels of zeros. Parameters are named conv1, bn1,
-// layer1.0.conv1, … as in PyTorch implementations.
+// layer1.0.conv1, … as in PyTorch implementations. ONNX: its
+// parts.
 type ResNet20 struct {
 	Width int `yaml:"width" doc:"channels of the first stage" default:"16" example:"2" min:"1"`
 
@@ -47,6 +58,16 @@ func (l *ResNet18) OutShape(in Shape, c Context) (Shape, error) {
 // Build builds the network.
 func (l *ResNet18) Build(in Shape, c Context, rng *rand.Rand) error {
 	return l.build(resNetLarge(l.Width, []int{2, 2, 2, 2}, basicBlock), in, c, rng)
+}
+
+// OutShape returns (batch, 8·width).
+func (l *ResNet34) OutShape(in Shape, c Context) (Shape, error) {
+	return outOf(resNetLarge(l.Width, []int{3, 4, 6, 3}, basicBlock), in, c)
+}
+
+// Build builds the network.
+func (l *ResNet34) Build(in Shape, c Context, rng *rand.Rand) error {
+	return l.build(resNetLarge(l.Width, []int{3, 4, 6, 3}, basicBlock), in, c, rng)
 }
 
 // OutShape returns (batch, 32·width).

@@ -21,6 +21,13 @@ func ReadSafetensors(r io.Reader, size int64) ([]Array, map[string]string, error
 	return readSafetensors(r, size, false)
 }
 
+// ReadWeights is ReadSafetensors for files of other programs: tensors of whole numbers,
+// such as PyTorch's num_batches_tracked, are no weights and are left out.
+func ReadWeights(r io.Reader, size int64) ([]Array, error) {
+	arrays, _, err := readSafetensors(r, size, true)
+	return arrays, err
+}
+
 // readSafetensors leaves tensors of whole numbers out, or refuses the file for one:
 // published files hold the numbers of the positions as if they were weights.
 func readSafetensors(r io.Reader, size int64, leaveOut bool) ([]Array, map[string]string, error) {

@@ -7,6 +7,7 @@ func init() {
 	RegisterSchedule("step", func() Schedule { return &StepDecay{Epochs: 10, Factor: 0.1} })
 	RegisterSchedule("cosine", func() Schedule { return &Cosine{} })
 	RegisterSchedule("linear", func() Schedule { return &LinearDecay{} })
+	RegisterSchedule("one_cycle", func() Schedule { return &OneCycle{WarmUp: 0.25} })
 	RegisterSchedule("plateau", func() Schedule { return &Plateau{Factor: 0.1, Patience: 10} })
 }
 
@@ -80,6 +81,23 @@ func (s *LinearDecay) At(p Progress) float64 {
 		return warmUp(p, s.WarmUp)
 	}
 	return 1 - (1-s.Final)*after(p, s.WarmUp)
+}
+
+// OneCycle raises the learning rate in a straight line from 0 over a share of the
+// training and lowers it in another to the end, whatever the number of rows (Smith and
+// Topin 2018), so that the greatest rate may be several times a usual one.
+type OneCycle struct {
+	WarmUp float64 `yaml:"warmup" doc:"share of the training over which the rate grows" default:"0.25" above:"0" below:"1"`
+	Final  float64 `yaml:"final" doc:"share of the rate that is left at the end" default:"0" min:"0" max:"1"`
+}
+
+// At implements Schedule.
+func (s *OneCycle) At(p Progress) float64 {
+	warm := max(1, int(math.Round(s.WarmUp*float64(p.Updates))))
+	if p.Update < warm {
+		return warmUp(p, warm)
+	}
+	return 1 - (1-s.Final)*after(p, warm)
 }
 
 // after returns how much of the training after the warm-up is done, 0 to 1.

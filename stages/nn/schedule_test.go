@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,10 @@ func TestSchedules(t *testing.T) {
 		{"cosine ends", &Cosine{Final: 0.2}, Progress{Update: 100, Updates: 100}, 0.2},
 		{"cosine half way after a warm-up", &Cosine{WarmUp: 20}, Progress{Update: 60, Updates: 100}, 0.5},
 		{"linear after a warm-up", &LinearDecay{Final: 0.5, WarmUp: 20}, Progress{Update: 40, Updates: 100}, 0.875},
+		{"one cycle begins", &OneCycle{WarmUp: 0.2}, Progress{Updates: 100}, 0.05},
+		{"one cycle at its peak", &OneCycle{WarmUp: 0.2}, Progress{Update: 19, Updates: 100}, 1},
+		{"one cycle half way down", &OneCycle{WarmUp: 0.2, Final: 0.1}, Progress{Update: 60, Updates: 100}, 0.55},
+		{"one cycle of a single step", &OneCycle{WarmUp: 0.2}, Progress{Updates: 1}, 1},
 		{"plateau while improving", &Plateau{Factor: 0.1, Patience: 2}, Progress{Monitored: []float64{3, 2, 1}}, 1},
 		{"plateau after one bad epoch", &Plateau{Factor: 0.1, Patience: 2}, Progress{Monitored: []float64{3, 2, 2}}, 1},
 		{"plateau after two", &Plateau{Factor: 0.1, Patience: 2}, Progress{Monitored: []float64{3, 2, 2, 2.5}}, 0.1},
@@ -98,14 +103,25 @@ func TestFrozenParametersStay(t *testing.T) {
 }
 
 func TestClippingLimitsTheNorm(t *testing.T) {
-	params := []*Param{{Grad: []float32{3, 0}}, {Grad: []float32{0, 4}}}
-	norm := gradientNorm(params)
-	clip(params, norm, 10)
-	if norm != 5 || params[0].Grad[0] != 3 {
-		t.Errorf("norm %v; gradients within the limit became %v", norm, params[0].Grad)
-	}
-	clip(params, norm, 1)
-	if got := gradientNorm(params); math.Abs(got-1) > 1e-6 {
-		t.Errorf("clipped to 1 the norm is %v", got)
+	rate := SGD{LearningRate: 1}
+	long := make([]float32, 2*pieceSize+5)
+	long[pieceSize+1], long[2*pieceSize+4] = 3, -4
+	for _, c := range []struct {
+		limit, shrunk float64
+	}{{0, 1}, {10, 1}, {1, 0.2}} {
+		p := &Param{Data: make([]float32, len(long)), Grad: slices.Clone(long)}
+		u := newUpdate(&rate, []*Param{p}, make([][][]float32, 1))
+		u.begin()
+		if norm := u.finish(1, 1, c.limit); norm != 5 {
+			t.Errorf("limit %v: the norm is %v, want 5", c.limit, norm)
+		}
+		for i, g := range long {
+			if got, want := float64(p.Data[i]), -float64(g)*c.shrunk; math.Abs(got-want) > 1e-6 {
+				t.Errorf("limit %v: element %d went by %v, want %v", c.limit, i, got, want)
+			}
+			if p.Grad[i] != 0 {
+				t.Errorf("limit %v: gradient %d is %v after the step", c.limit, i, p.Grad[i])
+			}
+		}
 	}
 }

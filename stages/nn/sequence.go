@@ -95,8 +95,15 @@ func (s sequence) Params() []*Param {
 
 // Forward runs the parts one after the other.
 func (s sequence) Forward(p *Pass, x *Tensor) *Tensor {
-	for _, part := range s {
-		x = part.layer.Forward(p, x)
+	for i := 0; i < len(s); i++ {
+		var next Layer
+		if i+1 < len(s) {
+			next = s[i+1].layer
+		}
+		var both bool
+		if x, both = ahead(p, s[i].layer, next, x); both {
+			i++
+		}
 	}
 	return x
 }
@@ -105,6 +112,9 @@ func (s sequence) readsTokens() bool { return len(s) > 0 && readsTokens(s[0].lay
 
 // readsTokens reports whether the input of a layer is token ids and not numbers.
 func readsTokens(l Layer) bool {
+	if r, ok := l.(interface{ ReadsTokens() bool }); ok { // of another package
+		return r.ReadsTokens()
+	}
 	r, ok := l.(tokenReader)
 	return ok && r.readsTokens()
 }

@@ -15,9 +15,15 @@ import (
 // weight, its bias and its input.
 type slid struct{ y, dw, db, dx []float32 }
 
-// pass runs a layer forward and backward over a batch, with a slidingNode or
-// with a convolutionNode.
-func (l *Convolution) pass(in Shape, sliding bool, dirty float32) slid {
+// The ways to compute a convolution.
+const (
+	asGroups = iota
+	sliding
+	depthwise
+)
+
+// pass runs a layer forward and backward over a batch in one of the ways.
+func (l *Convolution) pass(in Shape, way int, dirty float32) slid {
 	rng := rand.New(rand.NewPCG(3, 1))
 	p := NewTrainingPass()
 	x := p.Tensor(in...)
@@ -38,9 +44,12 @@ func (l *Convolution) pass(in Shape, sliding bool, dirty float32) slid {
 			x.grad[i] = dirty
 		}
 	}
-	if sliding {
+	switch way {
+	case depthwise:
+		record[depthwiseNode](p, y).forward(p, x, y, l, &g)
+	case sliding:
 		record[slidingNode](p, y).forward(p, x, y, l, &g)
-	} else {
+	default:
 		record[convolutionNode](p, y).forward(p, x, y, l, g)
 	}
 	out := slices.Clone(y.Data)
@@ -49,6 +58,73 @@ func (l *Convolution) pass(in Shape, sliding bool, dirty float32) slid {
 	}
 	p.tape[0].node.backward()
 	return slid{out, l.weight.Grad, l.bias.Grad, x.grad}
+}
+
+// acrossLevels runs compute at every level of assembly, and with portable in Go as well,
+// on one to three cores. What it computes first is handed to check, and so is what the
+// portable loops do; everything else must have its bits.
+func acrossLevels(t *testing.T, portable bool, compute func() slid, check func(first slid)) {
+	t.Helper()
+	var first slid
+	for _, level := range []string{"avx512", "avx2", "portable"} {
+		best := kernel.Features()
+		if level == "portable" && !portable || best == "portable" && level != best || best == "avx2" && level == "avx512" {
+			continue
+		}
+		for _, cores := range []int{1, 2, 3} {
+			back, before := kernel.SetLevel(level), runtime.GOMAXPROCS(cores)
+			got := compute()
+			back()
+			runtime.GOMAXPROCS(before)
+			if first.y == nil || level == "portable" && cores == 1 {
+				first = got
+				check(got)
+			}
+			if !slices.Equal(got.y, first.y) || !slices.Equal(got.dw, first.dw) || !slices.Equal(got.db, first.db) || !slices.Equal(got.dx, first.dx) {
+				t.Errorf("%s, %d cores: other bits", level, cores)
+			}
+		}
+	}
+}
+
+// nearTo wants the gradients equal but for the order of sums.
+func (got slid) nearTo(t *testing.T, want slid) {
+	t.Helper()
+	near(t, "gradient of the weight", got.dw, want.dw)
+	near(t, "gradient of the bias", got.db, want.db)
+	near(t, "gradient of the input", got.dx, want.dx)
+}
+
+// TestDepthwiseIsAConvolutionInGroups compares a loop of its own with what computes all
+// groups, at every level and number of cores.
+func TestDepthwiseIsAConvolutionInGroups(t *testing.T) {
+	for _, c := range []struct {
+		in                     Shape
+		size, stride, dilation []int
+		padding                Padding
+		alreadyHolding         float32
+	}{
+		{in: Shape{5, 12, 11, 33}, size: []int{3}, stride: []int{1}, dilation: []int{1}, padding: "same", alreadyHolding: 0.5},
+		{in: Shape{1, 9, 14, 16}, size: []int{3, 2}, stride: []int{2}, dilation: []int{1}, padding: "1"},
+		{in: Shape{9, 15, 13, 5}, size: []int{3}, stride: []int{1}, dilation: []int{2}, padding: "valid"},
+		{in: Shape{3, 30, 20}, size: []int{4}, stride: []int{1}, dilation: []int{3}, padding: "causal"},
+	} {
+		t.Run(fmt.Sprintf("%v %v by %v %s", c.in, c.size, c.stride, c.padding), func(t *testing.T) {
+			l := convolutionDefaults()
+			l.Filters, l.Groups, l.KernelSize, l.Strides, l.Dilation, l.Padding, l.Activation = c.in.Last(), c.in.Last(), c.size, c.stride, c.dilation, c.padding, Relu
+			if err := l.Build(c.in, Context{}, rand.New(rand.NewPCG(1, 1))); err != nil {
+				t.Fatal(err)
+			}
+			for i := range l.bias.Data {
+				l.bias.Data[i] = float32(i%5) / 10
+			}
+			want := l.pass(c.in, asGroups, c.alreadyHolding)
+			acrossLevels(t, true, func() slid { return l.pass(c.in, depthwise, c.alreadyHolding) }, func(got slid) {
+				near(t, "output", got.y, want.y)
+				got.nearTo(t, want)
+			})
+		})
+	}
 }
 
 // TestWindowsSlideAsTheyAreUnfolded compares the two ways to compute a convolution
@@ -86,31 +162,13 @@ func TestWindowsSlideAsTheyAreUnfolded(t *testing.T) {
 			if p := NewTrainingPass(); kernel.Features() != "portable" && !l.slides(p, &g, c.in[0]) {
 				t.Fatal("the layer does not use sliding windows")
 			}
-			want := l.pass(c.in, false, c.alreadyHolding)
-			var first slid
-			for _, level := range []string{"avx512", "avx2"} {
-				if kernel.Features() == "portable" || kernel.Features() == "avx2" && level == "avx512" {
-					continue
+			want := l.pass(c.in, asGroups, c.alreadyHolding)
+			acrossLevels(t, false, func() slid { return l.pass(c.in, sliding, c.alreadyHolding) }, func(got slid) {
+				if !slices.Equal(got.y, want.y) {
+					t.Error("the outputs differ")
 				}
-				for _, cores := range []int{1, 2, 3} {
-					back, before := kernel.SetLevel(level), runtime.GOMAXPROCS(cores)
-					got := l.pass(c.in, true, c.alreadyHolding)
-					back()
-					runtime.GOMAXPROCS(before)
-					if !slices.Equal(got.y, want.y) {
-						t.Errorf("%s, %d cores: the outputs differ", level, cores)
-					}
-					if first.y == nil {
-						first = got
-						near(t, "gradient of the weight", got.dw, want.dw)
-						near(t, "gradient of the bias", got.db, want.db)
-						near(t, "gradient of the input", got.dx, want.dx)
-					}
-					if !slices.Equal(got.dw, first.dw) || !slices.Equal(got.db, first.db) || !slices.Equal(got.dx, first.dx) {
-						t.Errorf("%s, %d cores: the gradients have other bits", level, cores)
-					}
-				}
-			}
+				got.nearTo(t, want)
+			})
 		})
 	}
 }

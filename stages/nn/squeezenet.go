@@ -5,28 +5,29 @@ import (
 	"math/rand/v2"
 )
 
-func init() { RegisterLayer("squeezenet", func() Layer { return &SqueezeNet{Width: 16} }) }
+func init() { RegisterLayer("squeezenet", func() Layer { return &SqueezeNet{Width: 16, Pool: true} }) }
 
 // SqueezeNet is version 1.1 of the small network of Iandola et al. 2016 up to its
 // last fire module, with a pooling after it: (batch, height, width, channels)
-// becomes (batch, 512). Parameters have torchvision's names.
+// becomes (batch, 512). Parameters have torchvision's names. ONNX: its parts.
 type SqueezeNet struct {
-	Width int `yaml:"width" doc:"channels of the first squeeze, 16 in the paper" default:"16" example:"2" min:"1"`
+	Width int  `yaml:"width" doc:"channels of the first squeeze, 16 in the paper" default:"16" example:"2" min:"1"`
+	Pool  bool `yaml:"pool" doc:"whether the mean of all places is taken at the end; without it the paper's classifier can follow, which is a conv2d of 1×1 with relu, global_avg_pool and softmax" default:"true"`
 
 	backbone
 }
 
-// OutShape returns (batch, 32·width).
+// OutShape returns (batch, 32·width), or (batch, height', width', 32·width) without pool.
 func (l *SqueezeNet) OutShape(in Shape, c Context) (Shape, error) {
-	return outOf(squeezeNet(l.Width), in, c)
+	return outOf(squeezeNet(l.Width, l.Pool), in, c)
 }
 
 // Build builds the network.
 func (l *SqueezeNet) Build(in Shape, c Context, rng *rand.Rand) error {
-	return l.build(squeezeNet(l.Width), in, c, rng)
+	return l.build(squeezeNet(l.Width, l.Pool), in, c, rng)
 }
 
-func squeezeNet(width int) sequence {
+func squeezeNet(width int, pooled bool) sequence {
 	pool := func() Layer {
 		return &MaxPool{Pooling{PoolSize: []int{3}, Strides: []int{2}, Padding: "valid"}}
 	}
@@ -42,7 +43,10 @@ func squeezeNet(width int) sequence {
 		s = append(s, part{fmt.Sprintf("features.%d", at), fire(times * width)})
 		at++
 	}
-	return append(s, part{"pool", &GlobalAvgPool{}})
+	if pooled {
+		s = append(s, part{"pool", &GlobalAvgPool{}})
+	}
+	return s
 }
 
 // fire squeezes the channels to width and expands them to eight times that, one

@@ -75,3 +75,19 @@ type Param struct {
 func newParam(name string, shape ...int) *Param {
 	return &Param{Name: name, Shape: shape, Trainable: true}
 }
+
+// data is the numbers of a parameter that may not be there.
+func (p *Param) data() []float32 {
+	if p == nil {
+		return nil
+	}
+	return p.Data
+}
+
+// gradient is the gradient of a parameter that may not be there.
+func (p *Param) gradient() []float32 {
+	if p == nil {
+		return nil
+	}
+	return p.Grad
+}

@@ -35,7 +35,8 @@ type Trainer struct {
 	cfg    FitConfig
 	params []*Param
 	slots  [][][]float32 // by parameter and slot
-	best   [][]float32   // weights of the best epoch, by parameter
+	update *update
+	best   [][]float32 // weights of the best epoch, by parameter
 	state  trainerState
 
 	pass    *Pass
@@ -138,6 +139,7 @@ func NewTrainer(n *Network, cfg FitConfig) (*Trainer, error) {
 		}
 		t.slots = append(t.slots, slots)
 	}
+	t.update = newUpdate(cfg.Optimizer, t.params, t.slots)
 	t.outputs = make([]*Tensor, len(n.Layers))
 	t.still = cfg.Frozen.still(n.Layers)
 	return t, nil

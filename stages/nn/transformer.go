@@ -14,7 +14,8 @@ func init() {
 // the mask passes through. With norm_first x becomes x + f(norm(x)) (Xiong et al.
 // 2020), else norm(x + f(x)) as in Vaswani et al. 2017. Causal, gelu_tanh and
 // layer norm first make GPT-2's block; causal, swiglu, rms norm, rope and no biases that
-// of LLaMA; gelu and norms last that of BERT.
+// of LLaMA; gelu and norms last that of BERT. PyTorch: nn.TransformerEncoderLayer;
+// ONNX: its parts.
 type TransformerBlock struct {
 	Heads             int         `yaml:"heads" doc:"number of heads" required:"true" min:"1" example:"8"`
 	KVHeads           int         `yaml:"kv_heads" doc:"number of heads of keys and values; 0 for as many as heads" default:"0" min:"0"`

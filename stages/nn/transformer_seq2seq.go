@@ -18,7 +18,7 @@ func init() {
 // been written so far; it gives, at each position of those, the probabilities of
 // the next token, (batch, time - source, vocab). One table of tokens serves the
 // source, the target and the output (Press and Wolf 2017). PyTorch: nn.Transformer
-// with norm_first and an embedding on both sides.
+// with norm_first and an embedding on both sides; ONNX: its parts.
 type Transformer struct {
 	Source  int     `yaml:"source" doc:"how many ids of the input are the text that is read" required:"true" min:"1" example:"2"`
 	Layers  int     `yaml:"layers" doc:"number of blocks of the encoder, and of the decoder" default:"6" min:"1" example:"1"`

@@ -53,6 +53,10 @@ for kind in ["simple_rnn", "lstm", "gru"]:
     CASES[kind + "_masked"] = read({kind: {"units": 4}}, padded=True)
     CASES[kind + "_masked_stacked"] = read(
         {kind: {"units": 4, "bidirectional": True, "return_sequences": True}}, {kind: {"units": 3}}, padded=True)
+    CASES[kind + "_learned"] = classify([5, 3], {kind: {"units": 4, "bidirectional": True, "initial_state": "learned"}})
+    CASES[kind + "_learned_masked"] = read(
+        {kind: {"units": 4, "bidirectional": True, "return_sequences": True, "initial_state": "learned"}},
+        {kind: {"units": 3, "initial_state": "given"}}, padded=True)
 CASES["simple_rnn_relu"] = classify([5, 3], {"simple_rnn": {"units": 4, "activation": "relu"}})
 
 CASES |= {
@@ -156,6 +160,7 @@ CASES["branches_of_tokens"]["layers"].pop(0)
 CASES["batch_norm_inference"] = classify([5], {"batch_norm": {}}, inference=True)
 # Each of many normalisations enlarges the rounding of those before it; fifty in training leave nothing to compare.
 CASES["resnet18"] = classify([64, 64, 1], {"resnet18": {"width": 2}}, tolerance=1e-4)
+CASES["resnet34"] = classify([64, 64, 1], {"resnet34": {"width": 2}}, inference=True)
 CASES["resnet50"] = classify([64, 64, 1], {"resnet50": {"width": 2}}, inference=True)
 CASES["resnet20"] = classify([16, 16, 3], {"resnet20": {"width": 2}}, tolerance=1e-4)
 CASES["squeezenet"] = classify([40, 40, 3], {"squeezenet": {"width": 2}})

@@ -145,6 +145,11 @@ class ResNet18(ResNet):
     blocks, bottleneck, zeros = [2, 2, 2, 2], False, False
 
 
+@layer("resnet34")
+class ResNet34(ResNet):
+    blocks, bottleneck, zeros = [3, 4, 6, 3], False, False
+
+
 @layer("resnet50")
 class ResNet50(ResNet):
     blocks, bottleneck, zeros = [3, 4, 6, 3], True, False

@@ -101,7 +101,7 @@ class Dropout(Layer):
 
 
 class Recurrent(Layer):
-    gates, two_biases = 1, False
+    gates, two_biases, states = 1, False, ["h0"]
 
     def build(self, case, rng):
         units, features = self.units(case), self.shape[-1]
@@ -113,6 +113,10 @@ class Recurrent(Layer):
                 names = ["bias_ih", "bias_hh"] if self.two_biases else ["bias"]
                 for name in names:
                     self.params[name + suffix] = draw(rng, self.gates * units)
+            if self.config.get("initial_state", "zeros") != "zeros":
+                for name in self.states:
+                    first = draw(rng, units)
+                    self.params[name + suffix] = first if self.config["initial_state"] == "learned" else first.detach()
         width = units * len(self.suffixes())
         self.shape = [self.shape[0], width] if self.config.get("return_sequences") else [width]
 
@@ -136,8 +140,8 @@ class Recurrent(Layer):
     def __call__(self, x, mask):
         if mask is not None:
             return self.stepwise(x, mask)
-        start = torch.zeros(len(self.suffixes()), x.shape[0], self.size, dtype=torch.float64)
-        y, last = self.whole(x, start, len(self.suffixes()) == 2)
+        starts = [self.start(x.shape[0], suffix) for suffix in self.suffixes()]
+        y, last = self.whole(x, [torch.stack(parts) for parts in zip(*starts)], len(self.suffixes()) == 2)
         if self.config.get("return_sequences"):
             return y, None
         return torch.cat(list(last), -1), None
@@ -148,7 +152,7 @@ class Recurrent(Layer):
         for suffix in self.suffixes():
             weights = [self.params["weight_ih" + suffix], self.params["weight_hh" + suffix], *self.biases(suffix)]
             times = range(x.shape[1]) if suffix == "" else reversed(range(x.shape[1]))
-            state, states = self.start(x.shape[0]), [None] * x.shape[1]
+            state, states = self.start(x.shape[0], suffix), [None] * x.shape[1]
             for t in times:
                 new = self.step(x[:, t], state, weights)
                 state = [torch.where(mask[:, t, None], n, s) for n, s in zip(new, state)]
@@ -159,15 +163,16 @@ class Recurrent(Layer):
             return torch.cat(sequences, -1), mask
         return torch.cat(lasts, -1), None
 
-    def start(self, batch):
-        return [torch.zeros(batch, self.size, dtype=torch.float64)]
+    def start(self, batch, suffix):
+        zero = torch.zeros(self.size, dtype=torch.float64)
+        return [self.params.get(name + suffix, zero).expand(batch, -1) for name in self.states]
 
 
 @layer("simple_rnn")
 class SimpleRNN(Recurrent):
     def whole(self, x, start, both):
         f = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}[self.config.get("activation", "tanh")]
-        return f(x, start, self.flat(), True, 1, 0.0, False, both, True)
+        return f(x, start[0], self.flat(), True, 1, 0.0, False, both, True)
 
     def step(self, x, state, weights):
         f = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}[self.config.get("activation", "tanh")]
@@ -176,14 +181,11 @@ class SimpleRNN(Recurrent):
 
 @layer("lstm")
 class LSTM(Recurrent):
-    gates = 4
+    gates, states = 4, ["h0", "c0"]
 
     def whole(self, x, start, both):
-        y, last, _ = torch.lstm(x, (start, start), self.flat(), True, 1, 0.0, False, both, True)
+        y, last, _ = torch.lstm(x, tuple(start), self.flat(), True, 1, 0.0, False, both, True)
         return y, last
-
-    def start(self, batch):
-        return super().start(batch) * 2
 
     def step(self, x, state, weights):
         return torch.lstm_cell(x, state, *weights)
@@ -194,7 +196,7 @@ class GRU(Recurrent):
     gates, two_biases = 3, True
 
     def whole(self, x, start, both):
-        return torch.gru(x, start, self.flat(), True, 1, 0.0, False, both, True)
+        return torch.gru(x, start[0], self.flat(), True, 1, 0.0, False, both, True)
 
     def step(self, x, state, weights):
         return [torch.gru_cell(x, state[0], *weights)]

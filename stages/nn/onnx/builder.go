@@ -32,6 +32,8 @@ type builder struct {
 	room         int    // bytes that a table may have
 	path         string // of the layer that is being translated
 	count        int
+	alone        bool    // there is one layer
+	opsets       []Opset // of a stored graph; nil for the version that layers are written in
 }
 
 // op adds a node with one output and returns its name.

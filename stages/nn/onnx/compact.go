@@ -32,7 +32,7 @@ func (g *builder) compact(mask string, time int) compaction {
 
 	// Reading forwards a step has the state of the last one up to itself that
 	// remains, backwards of the first one from itself on; without any, the place
-	// after the last step, where spread puts zeros.
+	// after the last step, where spread puts the initial state.
 	count := g.op("CumSum", in(kept, g.int(1)))
 	ahead := g.op("Where", in(g.op("Greater", in(count, none)), g.op("Sub", in(count, g.int(1))), size))
 	first := g.op("Sub", in(count, kept))
@@ -50,13 +50,19 @@ func (g *builder) gather(x, places string) string {
 }
 
 // spread undoes a compaction: states (batch, time, direction, units) of the steps
-// that remain become those of all steps, (batch, time, direction·units).
-func (g *builder) spread(states string, c compaction, directions int) string {
+// that remain become those of all steps, (batch, time, direction·units). initial is the
+// state before the first step, (direction, batch, units), "" for zeros.
+func (g *builder) spread(states string, c compaction, directions int, initial string) string {
 	var parts []string
 	for i, places := range []string{c.ahead, c.back}[:directions] {
 		one := g.op("Gather", in(states, g.int(int64(i))), intAttribute("axis", 2))
-		padded := g.op("Pad", in(one, g.ints(0, 0, 0, 0, 1, 0)))
-		parts = append(parts, g.gather(padded, places))
+		if initial == "" {
+			one = g.op("Pad", in(one, g.ints(0, 0, 0, 0, 1, 0)))
+		} else {
+			before := g.op("Unsqueeze", in(g.op("Gather", in(initial, g.int(int64(i)))), g.ints(1)))
+			one = g.op("Concat", in(one, before), intAttribute("axis", 1))
+		}
+		parts = append(parts, g.gather(one, places))
 	}
 	return g.op("Concat", parts, intAttribute("axis", 2))
 }

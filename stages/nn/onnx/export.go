@@ -53,7 +53,7 @@ func NewModel(net *nn.Network, o Options) (*Model, error) { return newModel(net,
 
 // newModel is NewModel with a bound to the bytes of tables that follow from shapes.
 func newModel(net *nn.Network, o Options, room int) (*Model, error) {
-	g := &builder{context: net.Context, room: room, constants: map[string]bool{}, origins: map[string]origin{}, compactions: map[string]compaction{}}
+	g := &builder{alone: len(net.Layers) == 1, context: net.Context, room: room, constants: map[string]bool{}, origins: map[string]origin{}, compactions: map[string]compaction{}}
 	all := weights{all: map[string]*nn.Param{}, used: map[string]bool{}}
 	for _, p := range net.Params() {
 		if p.Data == nil {
@@ -76,6 +76,9 @@ func newModel(net *nn.Network, o Options, room int) (*Model, error) {
 	}
 	g.nodes = append(g.nodes, &Node{Name: Output, Op: "Identity", Inputs: []string{x.name}, Outputs: []string{Output}})
 	m := g.model(input, x, o)
+	if slices.ContainsFunc(net.Layers, func(l nn.Layer) bool { _, ok := l.(*Computed); return ok }) {
+		return m, nil // whoever imports it tries the graph again
+	}
 	description, err := json.Marshal(net)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
@@ -115,6 +118,9 @@ func (g *builder) model(input *ValueInfo, out value, o Options) *Model {
 	m := &Model{IRVersion: irVersion, Producer: "pipe", ProducerVersion: o.Version, Opsets: []Opset{{Version: opset}}}
 	for _, key := range slices.Sorted(maps.Keys(o.Metadata)) {
 		m.Metadata = append(m.Metadata, Property{key, o.Metadata[key]})
+	}
+	if g.opsets != nil {
+		m.Opsets = g.opsets
 	}
 	g.prune()
 	m.Graph = &Graph{Name: o.Name, Nodes: g.nodes, Initializers: g.initializers, Inputs: []*ValueInfo{input},

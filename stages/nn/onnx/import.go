@@ -15,18 +15,40 @@ import (
 // Import reads a model of size bytes as a network. What Export has written comes
 // back as it was, whatever its layers. Of other models it knows the operators of
 // networks of convolutions, dense and recurrent layers, with residual connections and
-// branches, as this package and PyTorch write them; unknown operators are all
-// named in one error. Whatever layout the model reads, the network reads images as
-// (height, width, channels) and sequences as (time, channels). The batch must be
-// the first dimension of the input.
-func Import(r io.ReaderAt, size int64) (*nn.Network, error) {
+// branches, as this package and PyTorch write them, which can be trained further. Any
+// other graph of known operators becomes one layer, Computed, which answers only;
+// unknown operators are all named in one error. Whatever layout the model reads, the
+// network reads images as (height, width, channels) and sequences as (time, channels).
+// The batch must be the first dimension of the input.
+func Import(r io.ReaderAt, size int64) (*nn.Network, error) { return ImportFor(r, size, nil) }
+
+// ImportFor is Import of a model that may leave the shape of an example open, such as
+// the length of a text; shape has it.
+func ImportFor(r io.ReaderAt, size int64, shape []int) (*nn.Network, error) {
 	m, err := Read(r, size)
 	if err != nil {
 		return nil, err
 	}
-	net, err := m.network()
+	net, err := m.imported(shape, trialBudget)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return net, nil
+}
+
+// imported makes layers of the graph or, where they cannot say what it does, one layer
+// that computes it.
+func (m *Model) imported(shape []int, budget int) (*nn.Network, error) {
+	net, err := m.network()
+	if err == nil {
+		return net, nil
+	}
+	net, other := m.computed(shape, budget)
+	switch {
+	case other != nil && m.Graph.unknown() != nil:
+		return nil, other
+	case other != nil:
+		return nil, fmt.Errorf("%w; and as a graph that is computed node by node: %w", err, other)
 	}
 	return net, nil
 }

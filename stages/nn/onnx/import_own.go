@@ -60,8 +60,8 @@ func (m *Model) described() *nn.Network {
 			continue
 		}
 		net, err := nn.ParseNetwork([]byte(p.Value))
-		if err != nil {
-			return nil
+		if err != nil || slices.ContainsFunc(net.Layers, func(l nn.Layer) bool { _, ok := l.(*Computed); return ok }) {
+			return nil // a graph is tried before it is believed
 		}
 		// Tables that are read in part only make the parameters more than the numbers.
 		room, size := 1<<20, 0

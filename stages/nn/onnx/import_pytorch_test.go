@@ -104,14 +104,14 @@ func TestImportRefusesOtherRecurrences(t *testing.T) {
 		layers string
 		change func(m *Model, n *Node)
 	}{
-		"linear_before_reset":    {`{"gru":{"units":5}}`, func(_ *Model, n *Node) { n.attribute("linear_before_reset").Int = 0 }},
-		"has the function":       {`{"simple_rnn":{"units":5}}`, func(_ *Model, n *Node) { n.attribute("activations").Texts[0] = "Elu" }},
-		"has the direction":      {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Attributes = append(n.Attributes, stringAttribute("direction", "reverse")) }},
-		"clip":                   {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Attributes = append(n.Attributes, floatAttribute("clip", 1)) }},
-		"peepholes":              {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Inputs = append(n.Inputs[:5], "", "", n.Inputs[3]) }},
-		"which is not zero":      {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Inputs = append(n.Inputs[:4], "", n.Inputs[3]) }},
-		"which do not fit":       {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Inputs[2] = n.Inputs[1] }},
-		"must read (time, batch": {`{"lstm":{"units":5}}`, func(m *Model, n *Node) { n.Inputs[0] = m.Graph.Inputs[0].Name }},
+		"linear_before_reset":       {`{"gru":{"units":5}}`, func(_ *Model, n *Node) { n.attribute("linear_before_reset").Int = 0 }},
+		"has the function":          {`{"simple_rnn":{"units":5}}`, func(_ *Model, n *Node) { n.attribute("activations").Texts[0] = "Elu" }},
+		"has the direction":         {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Attributes = append(n.Attributes, stringAttribute("direction", "reverse")) }},
+		"clip":                      {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Attributes = append(n.Attributes, floatAttribute("clip", 1)) }},
+		"peepholes":                 {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Inputs = append(n.Inputs[:5], "", "", n.Inputs[3]) }},
+		"which is not one constant": {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Inputs = append(n.Inputs[:4], "", n.Inputs[3]) }},
+		"which do not fit":          {`{"lstm":{"units":5}}`, func(_ *Model, n *Node) { n.Inputs[2] = n.Inputs[1] }},
+		"must read (time, batch":    {`{"lstm":{"units":5}}`, func(m *Model, n *Node) { n.Inputs[0] = m.Graph.Inputs[0].Name }},
 		"order of a recurrent": {`{"lstm":{"units":5}}`, func(m *Model, n *Node) {
 			m.Graph.Nodes[len(m.Graph.Nodes)-1].Op = "Tanh"
 			m.Graph.Nodes[len(m.Graph.Nodes)-1].Inputs[0] = n.Outputs[0]

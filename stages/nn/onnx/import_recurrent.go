@@ -78,6 +78,16 @@ func (i *importer) recurrentPiece(n *Node, x *imported) (p *piece, directions in
 	if err := i.recurrentForm(n, p, directions, op.acts); err != nil {
 		return nil, 0, err
 	}
+	for at := 5; at < min(len(n.Inputs), 7); at++ {
+		state, err := i.state(n.Inputs[at], directions, units)
+		if err != nil {
+			return nil, 0, err
+		}
+		if state != nil {
+			p.fields["initial_state"] = nn.LearnedState
+			p.states(at-5, state, directions, n.Op == "LSTM")
+		}
+	}
 	for d, suffix := range []string{"", "_reverse"}[:directions] {
 		part := func(data []float32, size, from, to int) []float32 {
 			return ordered(data[d*size+from:d*size+to], op.order)
@@ -98,6 +108,25 @@ func (i *importer) recurrentPiece(n *Node, x *imported) (p *piece, directions in
 		p.params["bias"+suffix] = first
 	}
 	return p, directions, nil
+}
+
+// states gives a recurrent layer its first or, of an LSTM, second initial state; the
+// other one is zero until it is given.
+func (p *piece) states(which int, state []float32, directions int, both bool) {
+	names := []string{"h0", "c0"}
+	if !both {
+		names = names[:1]
+	}
+	size := len(state) / directions
+	for d, suffix := range []string{"", "_reverse"}[:directions] {
+		for k, name := range names {
+			if k == which {
+				p.params[name+suffix] = state[d*size : (d+1)*size]
+			} else if p.params[name+suffix] == nil {
+				p.params[name+suffix] = make([]float32, size)
+			}
+		}
+	}
 }
 
 // ordered undoes reordered.
@@ -138,11 +167,6 @@ func (i *importer) recurrentForm(n *Node, p *piece, directions int, acts []strin
 		return errors.New("has a layout, input_forget or clip that no layer has")
 	case len(n.Inputs) > 4 && n.Inputs[4] != "" || len(n.Inputs) > 7 && n.Inputs[7] != "":
 		return errors.New("has lengths of sequences or peepholes")
-	}
-	for at := 5; at < min(len(n.Inputs), 7); at++ {
-		if !i.isZero(n.Inputs[at]) {
-			return fmt.Errorf("begins with the state %q, which is not zero", n.Inputs[at])
-		}
 	}
 	a := n.attribute("activations")
 	if acts == nil {

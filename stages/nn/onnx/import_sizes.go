@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -9,7 +10,10 @@ import (
 // depend on the batch only; what they are matters nowhere else.
 
 // sized is a value that is computed from shapes.
-type sized struct{ zero bool } // all its elements are 0
+type sized struct {
+	zero bool    // all its elements are 0
+	of   *Tensor // the constant that is repeated along its dimensions of size 1, if it is one
+}
 
 // sizeOps are the operators by which shapes are computed.
 var sizeOps = []string{"Concat", "ConstantOfShape", "Expand", "Gather", "Slice", "Squeeze", "Unsqueeze"}
@@ -40,8 +44,27 @@ func (i *importer) size(n *Node) bool {
 		a := n.attribute("value")
 		s.zero = a == nil || a.Tensor != nil && allZero(a.Tensor)
 	}
+	if n.Op == "Expand" {
+		s.of = i.constants[n.Inputs[0]]
+	}
 	i.sizes[n.Outputs[0]] = s
 	return true
+}
+
+// state returns the initial state that a recurrent operator reads, (direction, units)
+// and the same for all sequences; nil for zeros.
+func (i *importer) state(name string, directions, units int) ([]float32, error) {
+	if i.isZero(name) {
+		return nil, nil
+	}
+	t := i.constants[name]
+	if t == nil {
+		t = i.sizes[name].of
+	}
+	if t == nil || !slices.Equal(t.Dims, []int64{int64(directions), 1, int64(units)}) {
+		return nil, fmt.Errorf("begins with the state %q, which is not one constant for all sequences", name)
+	}
+	return t.Floats()
 }
 
 // isZero reports whether a value is left out, or is known to be 0 everywhere.

@@ -10,30 +10,38 @@ import (
 
 // gemm is a dense layer: alpha, beta and transA must be as they are by default.
 func (i *importer) gemm(n *Node) (*imported, error) {
-	alpha, err := n.float("alpha", 1)
+	g, err := gemmOf(n)
 	if err != nil {
 		return nil, err
 	}
-	beta, err := n.float("beta", 1)
-	if err != nil {
-		return nil, err
-	}
-	transA, err := n.int("transA", 0)
-	if err != nil {
-		return nil, err
-	}
-	transB, err := n.int("transB", 0)
-	if err != nil {
-		return nil, err
-	}
-	if alpha != 1 || beta != 1 || transA != 0 {
+	if g.alpha != 1 || g.beta != 1 || g.transA != 0 {
 		return nil, errors.New("has another alpha, beta or transA than the default")
 	}
 	bias, _, err := i.floats(n, 2, 1, true)
 	if err != nil {
 		return nil, err
 	}
-	return i.dense(n, transB == 1, bias)
+	return i.dense(n, g.transB == 1, bias)
+}
+
+// gemmAttributes are those of Gemm: alpha·A·B + beta·C, with A and B turned or not.
+type gemmAttributes struct {
+	alpha, beta    float32
+	transA, transB int
+}
+
+func gemmOf(n *Node) (g gemmAttributes, err error) {
+	if g.alpha, err = n.float("alpha", 1); err != nil {
+		return g, err
+	}
+	if g.beta, err = n.float("beta", 1); err != nil {
+		return g, err
+	}
+	if g.transA, err = n.int("transA", 0); err != nil {
+		return g, err
+	}
+	g.transB, err = n.int("transB", 0)
+	return g, err
 }
 
 func (i *importer) matMul(n *Node) (*imported, error) { return i.dense(n, false, nil) }

@@ -39,6 +39,8 @@ func (g *builder) translate(l nn.Layer, w weights, x value) (value, error) {
 		return bert(l)(g, w, x)
 	case *nn.Branches:
 		return g.branches(l, w, x)
+	case *Computed:
+		return g.computed(l, w, x)
 	case *nn.Conv1D:
 		return g.convolution(&l.Convolution, w, x)
 	case *nn.Conv2D:
@@ -79,6 +81,8 @@ func (g *builder) translate(l nn.Layer, w weights, x value) (value, error) {
 		return resNet18(l.Width)(g, w, x)
 	case *nn.ResNet20:
 		return resNet20(l.Width)(g, w, x)
+	case *nn.ResNet34:
+		return resNet34(l.Width)(g, w, x)
 	case *nn.ResNet50:
 		return resNet50(l.Width)(g, w, x)
 	case *nn.RMSNorm:
@@ -86,7 +90,7 @@ func (g *builder) translate(l nn.Layer, w weights, x value) (value, error) {
 	case *nn.SimpleRNN:
 		return g.simpleRNN(l, w, x)
 	case *nn.SqueezeNet:
-		return squeezeNet(l.Width)(g, w, x)
+		return squeezeNet(l.Width, l.Pool)(g, w, x)
 	case *nn.Transformer:
 		return transformer(l)(g, w, x)
 	case *nn.TransformerBlock:

@@ -68,18 +68,57 @@ func (g *builder) recurrent(l *nn.Recurrent, w weights, x value, op string, orde
 		c = g.compact(x.mask, x.shape[1])
 		sequence, lengths = g.gather(x.name, c.order), c.lengths
 	}
-	sequence = g.transpose(sequence, 1, 0, 2) // (time, batch, features)
-	outs := g.ops(op, 2, in(sequence, input, recur, bias, lengths), attributes...)
+	inputs := in("", input, recur, bias, lengths)
+	states, err := g.initialStates(w, suffixes, x.name, units)
+	if err != nil {
+		return value{}, err
+	}
+	inputs = append(inputs, states...)
+	inputs[0] = g.transpose(sequence, 1, 0, 2) // (time, batch, features)
+	outs := g.ops(op, 2, inputs, attributes...)
 	width := int64(len(suffixes) * units)
 	if !l.ReturnSequences {
-		last := g.transpose(outs[1], 1, 0, 2) // (batch, direction, units)
+		last := outs[1]
+		if len(states) > 0 && lengths != "" { // the operator gives zeros for a sequence without steps
+			count := g.op("Cast", in(lengths), intAttribute("to", int(Int64)))
+			some := g.op("Unsqueeze", in(g.op("Greater", in(count, g.int(0))), g.ints(1)))
+			last = g.op("Where", in(some, last, states[0]))
+		}
+		last = g.transpose(last, 1, 0, 2) // (batch, direction, units)
 		return value{name: g.reshape(last, 0, width)}, nil
 	}
-	states := g.transpose(outs[0], 2, 0, 1, 3) // (batch, time, direction, units)
+	all := g.transpose(outs[0], 2, 0, 1, 3) // (batch, time, direction, units)
 	if x.mask == "" {
-		return value{name: g.reshape(states, 0, int64(x.shape[1]), width)}, nil
+		return value{name: g.reshape(all, 0, int64(x.shape[1]), width)}, nil
 	}
-	return value{name: g.spread(states, c, len(suffixes)), mask: x.mask}, nil
+	initial := ""
+	if len(states) > 0 {
+		initial = states[0]
+	}
+	return value{name: g.spread(all, c, len(suffixes), initial), mask: x.mask}, nil
+}
+
+// initialStates adds initial_h and, where the layer has one, initial_c, each
+// (direction, batch, units) for the batch of x; none where the layer begins with zeros.
+func (g *builder) initialStates(w weights, suffixes []string, x string, units int) (names []string, err error) {
+	directions := int64(len(suffixes))
+	for _, state := range []string{"h0", "c0"} {
+		if w.optional(state+suffixes[0]) == nil {
+			continue
+		}
+		var data []float32
+		for _, suffix := range suffixes {
+			p, err := w.need(state + suffix)
+			if err != nil {
+				return nil, err
+			}
+			data = append(data, p.Data...)
+		}
+		batch := g.op("Gather", in(g.op("Shape", in(x)), g.ints(0)))
+		shape := g.op("Concat", in(g.ints(directions), batch, g.ints(int64(units))), intAttribute("axis", 0))
+		names = append(names, g.op("Expand", in(constant(g, []int64{directions, 1, int64(units)}, data), shape)))
+	}
+	return names, nil
 }
 
 // gateWeights adds W (direction, gates·units, features), R (direction,

@@ -88,6 +88,7 @@ func resNetLarge(width int, counts []int, b block) emitter {
 }
 
 func resNet18(width int) emitter { return resNetLarge(width, []int{2, 2, 2, 2}, basicBlock()) }
+func resNet34(width int) emitter { return resNetLarge(width, []int{3, 4, 6, 3}, basicBlock()) }
 func resNet50(width int) emitter { return resNetLarge(width, []int{3, 4, 6, 3}, bottleneck()) }
 
 func resNet20(width int) emitter {

@@ -6,7 +6,7 @@ import (
 	"pipe/stages/nn"
 )
 
-func squeezeNet(width int) emitter {
+func squeezeNet(width int, pooled bool) emitter {
 	pool := asEmitter(&nn.MaxPool{Pooling: nn.Pooling{PoolSize: []int{3}, Strides: []int{2}, Padding: "valid"}})
 	stem := withRelu(4*width, 3)
 	stem.Strides, stem.Padding = []int{2}, "valid"
@@ -20,7 +20,10 @@ func squeezeNet(width int) emitter {
 		parts = append(parts, named{fmt.Sprintf("features.%d", at), fire(times * width)})
 		at++
 	}
-	return chain(append(parts, named{"", asEmitter(&nn.GlobalAvgPool{})})...)
+	if pooled {
+		parts = append(parts, named{"", asEmitter(&nn.GlobalAvgPool{})})
+	}
+	return chain(parts...)
 }
 
 // fire squeezes the channels to width and expands them to eight times that.
