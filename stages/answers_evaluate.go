@@ -12,7 +12,7 @@ import (
 
 var answersEvaluateKind = dag.Info{
 	Name:    "answers.evaluate",
-	Version: 1,
+	Version: 2,
 	Doc: `Measures a model that answers questions. Over the questions of data: recall_at_1, _3, _5 and _10 (how often the
 right answer is among the first so many different ones) and mrr (the mean of one over its place). With the questions
 of out_of_scope: out_of_scope_auroc (how well the confidence tells those that have an answer from those that have
@@ -44,9 +44,9 @@ var answersMetrics = []string{"answered", "answered_right", "mrr", "out_of_scope
 // Check implements dag.Kind.
 func (k *EvaluateAnswers) Check(c *dag.Check) {
 	checkTask(c, "model", model.AnswersTask)
-	checkTexts(c, "data", "question", k.Question)
-	checkTexts(c, "data", "answer", k.Answer)
-	checkTexts(c, "out_of_scope", "question", k.Question)
+	checkTextColumn(c, "data", "question", k.Question)
+	checkTextColumn(c, "data", "answer", k.Answer)
+	checkTextColumn(c, "out_of_scope", "question", k.Question)
 	c.Out[dag.Out] = dag.Schema{Type: artifacts.Metrics, Metrics: answersMetrics}
 }
 
@@ -61,8 +61,9 @@ func (k *EvaluateAnswers) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	var questions, answers, strange []string
-	if err := eachTexts(ctx, env, "data", []string{k.Question, k.Answer}, func(row []string) {
+	if err := eachTexts(ctx, env, "data", []string{k.Question, k.Answer}, func(row []string) error {
 		questions, answers = append(questions, row[0]), append(answers, row[1])
+		return nil
 	}); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (k *EvaluateAnswers) Run(ctx context.Context, env *dag.Env) error {
 		return fmt.Errorf("data has no rows to evaluate on")
 	}
 	if env.Has("out_of_scope") {
-		if err := eachTexts(ctx, env, "out_of_scope", []string{k.Question}, func(row []string) { strange = append(strange, row[0]) }); err != nil {
+		if strange, err = columnTexts(ctx, env, "out_of_scope", k.Question); err != nil {
 			return err
 		}
 	}

@@ -5,18 +5,14 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"pipe/artifacts"
-	"pipe/artifacts/table"
 	"pipe/dag"
 	"pipe/stages/model"
-	"pipe/stages/transform"
 )
 
 var answersFitKind = dag.Info{
 	Name:    "answers.fit",
-	Version: 1,
+	Version: 2,
 	Doc: `Makes a model that answers questions from a table of questions and answers: the question of the table that is
 nearest to the one that is asked, by the cosine of the encoder's vectors, tells the answer. Several questions may
 have one answer. The confidence is calibrated: each question is asked while it is left out itself, together with the
@@ -49,20 +45,14 @@ func (k *FitAnswers) Ports() (in, out []dag.Port) {
 // Check implements dag.Kind.
 func (k *FitAnswers) Check(c *dag.Check) {
 	checkTask(c, "encoder", model.EmbeddingTask)
-	checkTexts(c, "faq", "question", k.Question)
-	checkTexts(c, "faq", "answer", k.Answer)
+	checkTextColumn(c, "faq", "question", k.Question)
+	checkTextColumn(c, "faq", "answer", k.Answer)
 	if k.Source != "" {
-		checkTexts(c, "faq", "source", k.Source)
+		checkTextColumn(c, "faq", "source", k.Source)
 	}
-	checkTexts(c, "out_of_scope", "question", k.Question)
+	checkTextColumn(c, "out_of_scope", "question", k.Question)
 	s := model.AnswersSignature()
 	c.Out[dag.Out] = dag.Schema{Type: artifacts.Model, Signature: &s}
-}
-
-func checkTexts(c *dag.Check, port, field, column string) {
-	if f, ok := c.Column(port, field, column); ok && f.Type.String() != "utf8" {
-		c.Errorf(field, "must be text; %q of %s is %s", column, c.In[port].Origin, f.Type)
-	}
 }
 
 // Run implements dag.Kind.
@@ -104,7 +94,7 @@ func (k *FitAnswers) table(ctx context.Context, env *dag.Env) (model.AnswerTable
 	}
 	t := model.AnswerTable{Unknown: k.Unknown, Threshold: k.Threshold}
 	numbers := map[[2]string]int{}
-	err := eachTexts(ctx, env, "faq", columns, func(row []string) {
+	err := eachTexts(ctx, env, "faq", columns, func(row []string) error {
 		key := [2]string{row[1]}
 		if k.Source != "" {
 			key[1] = row[2]
@@ -118,45 +108,12 @@ func (k *FitAnswers) table(ctx context.Context, env *dag.Env) (model.AnswerTable
 			}
 		}
 		t.Questions, t.Of = append(t.Questions, row[0]), append(t.Of, n)
+		return nil
 	})
 	if err == nil && len(t.Questions) == 0 {
 		err = fmt.Errorf("faq has no rows")
 	}
 	return t, err
-}
-
-// eachTexts calls f with the texts of some columns, row by row. The texts stay valid.
-func eachTexts(ctx context.Context, env *dag.Env, port string, columns []string, f func(row []string)) error {
-	r, err := openColumns(env, port, columns...)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	first := int64(1)
-	for batch, err := range table.All(r) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		row := make([]string, len(columns))
-		for i := range int(batch.NumRows()) {
-			for j, name := range columns {
-				col, ok := batch.Column(j).(*array.String)
-				switch {
-				case !ok:
-					return fmt.Errorf("%s: column %q must be text, is %s", port, name, batch.Column(j).DataType())
-				case col.IsNull(i):
-					return fmt.Errorf("%s: %w", port, &transform.RowError{Row: first + int64(i), Column: name, Msg: "it is null; drop such rows with clean's drop_null"})
-				}
-				row[j] = string([]byte(col.Value(i)))
-			}
-			f(row)
-		}
-		first += batch.NumRows()
-	}
-	return nil
 }
 
 // plainSlope and plainOffset are the curve where nothing can be calibrated: a
@@ -181,8 +138,8 @@ func (k *FitAnswers) calibrate(ctx context.Context, env *dag.Env, a *model.Answe
 	}
 	left := len(right)
 	if env.Has("out_of_scope") {
-		var strange []string
-		if err := eachTexts(ctx, env, "out_of_scope", []string{k.Question}, func(row []string) { strange = append(strange, row[0]) }); err != nil {
+		strange, err := columnTexts(ctx, env, "out_of_scope", k.Question)
+		if err != nil {
 			return err
 		}
 		vectors, err := a.Vectors(ctx, strange)

@@ -39,19 +39,29 @@ func (ClassWeight) TypeText() string { return "balanced, or map of labels to num
 func (w ClassWeight) set() bool { return w.Balanced || len(w.Weights) > 0 }
 
 // resolve gives a weight for each class, nil where all are 1. Balanced weights
-// are rows / (classes · rows of the class), as in scikit-learn.
-func (w ClassWeight) resolve(train *examples) ([]float32, error) {
+// are rows / (classes · rows of the class), as in scikit-learn; a row that is seen twice
+// in an epoch counts as two.
+func (w ClassWeight) resolve(train *examples, mix []float64) ([]float32, error) {
 	if !w.set() {
 		return nil, nil
 	}
 	out := make([]float32, len(train.classes))
 	if w.Balanced {
-		counts := make([]int, len(out))
-		for _, k := range train.Labels {
-			counts[k]++
+		counts, all, first := make([]float64, len(out)), 0.0, 0
+		for i, rows := range train.tables {
+			times := 1.0
+			if len(mix) > 0 {
+				times = mix[i]
+			}
+			for _, k := range train.Labels[first : first+rows] {
+				counts[k] += times
+			}
+			all, first = all+times*float64(rows), first+rows
 		}
 		for k, n := range counts {
-			out[k] = float32(float64(train.Count) / (float64(len(out)) * float64(n)))
+			if n > 0 { // all rows of a class may be in a table that is left out
+				out[k] = float32(all / (float64(len(out)) * n))
+			}
 		}
 		return out, nil
 	}

@@ -17,7 +17,7 @@ import (
 
 var evaluateKind = dag.Info{
 	Name:    "evaluate",
-	Version: 3,
+	Version: 4,
 	Doc: `Measures a model on rows whose answer is known. It gives the metrics (as scikit-learn defines them, with
 zero_division=0), every row with its prediction, and a report to look at. For labels the metrics are accuracy,
 log_loss, precision, recall and f1 averaged over the classes (f1_macro, f1_weighted, …), roc_auc and

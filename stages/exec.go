@@ -161,7 +161,7 @@ func (x *Exec) Environment() []string { return x.PassEnv }
 
 // Run implements dag.Kind.
 func (x *Exec) Run(ctx context.Context, env *dag.Env) error {
-	dir, err := env.Temp()
+	dir, err := env.TempWith(manifestFileName)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 	if o := env.Run.Outcome; o != nil {
 		p.outcome(env.Run, o)
 	}
-	if err := p.file("PIPE_MANIFEST", "manifest.json", m); err != nil {
+	if err := p.file("PIPE_MANIFEST", manifestFileName, m); err != nil {
 		return nil, err
 	}
 	if len(x.Params) > 0 {

@@ -18,7 +18,10 @@ type manifest struct {
 	Metrics string                    `json:"metrics"` // where a JSON object of numbers may be written
 }
 
-const manifestVersion = 1
+const (
+	manifestVersion  = 1
+	manifestFileName = "manifest.json"
+)
 
 // manifestFile is a file or folder.
 type manifestFile struct {

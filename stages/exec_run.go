@@ -56,7 +56,7 @@ func (p *program) file(variable, name string, v any) error {
 		return fmt.Errorf("write %s for the program: %w", name, err)
 	}
 	p.set(variable, path)
-	return os.WriteFile(path, b, 0o666)
+	return artifacts.WriteAgain(path, b)
 }
 
 // patience is how long a program may take to end when it is told to.

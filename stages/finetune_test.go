@@ -90,6 +90,28 @@ func TestONNXBecomesAModelAndGetsANewEnd(t *testing.T) {
 	}
 }
 
+// TestComputedGraphEndsWithItsOwnSoftmax lets a graph of PyTorch's that is computed
+// operator by operator be a model: its softmax is not applied again, and a training
+// without a new end says why there is nothing to train.
+func TestComputedGraphEndsWithItsOwnSoftmax(t *testing.T) {
+	s := dagtest.Store(t)
+	pixels := dagtest.Run(t, s, dagtest.New(t, &ImagePixels{}, "{height: 12, width: 10}"), nil)["out"]
+	ref := dagtest.Run(t, s, dagtest.New(t, &ModelWeights{}, "{weights: nn/onnx/testdata/graphs/script_pictures.onnx, classes: [a, b, c, d, e]}"), map[string]artifacts.Ref{"in": pixels})["out"]
+	folder, err := s.OpenFolder(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := model.ReadManifest(folder); err != nil || m.Logits {
+		t.Errorf("%+v, %v: what the graph gives are probabilities", m, err)
+	}
+	rows := dagtest.Run(t, s, dagtest.New(t, &SourceFiles{}, `{path: `+zipOf(t, map[string][]byte{"a/1.png": stripes(t, true, 1), "b/1.png": stripes(t, false, 1)})+`, pattern: '(?P<label>[^/]+)/[^/]+$'}`), nil)["out"]
+	in := map[string]artifacts.Ref{"train": rows, "model": ref}
+	if _, err := dagtest.TryRun(t, s, dagtest.New(t, &Train{}, `{target: label, loss: categorical_crossentropy, epochs: 1}`), in); err == nil || !strings.Contains(err.Error(), "trained no further; write layers") {
+		t.Errorf("without a new end: %v", err)
+	}
+	dagtest.Run(t, s, dagtest.New(t, &Train{}, `{target: label, loss: categorical_crossentropy, epochs: 1, self_check: false, layers: [{dense: {units: classes, activation: softmax}}]}`), in)
+}
+
 func TestAugmentIsTheSameForEqualRowsAndEpochs(t *testing.T) {
 	shape := []int{6, 7, 3}
 	picture := func() []float32 {

@@ -10,12 +10,12 @@ import (
 
 var imageCleanKind = dag.Info{
 	Name:    "image.clean",
-	Version: 1,
+	Version: 2,
 	Doc: `Sorts out picture files that nothing can be learnt from, and names each: what is damaged or no picture, what is
 smaller than min_side, and the same file under two labels, which all of its rows are left out for, because one of them
 is wrong. A file that comes again under the same label is left out after its first time. Rows are read twice. The
 output sorted_out has the file's path where the table has one, its row, its label and the reason.`,
-	Example: `good: { uses: image.clean, in: pictures, with: { label: label, min_side: 16 } }`,
+	Example: `good: { uses: image.clean, in: { in: learn, held_out: test }, with: { label: label, min_side: 16 } }`,
 	New:     func() dag.Kind { return &ImageClean{} },
 }
 

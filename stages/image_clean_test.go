@@ -50,7 +50,7 @@ func TestImageCleanNamesWhatCannotBeLearnt(t *testing.T) {
 	}
 	reasons := strings.Join(pathsOf(t, s, out["sorted_out"], "reason"), "\n")
 	for _, want := range []string{
-		"cats/again.png: the same file as cats/a.png", "cats/cut.png: the png is damaged", "cats/text.png: it is no picture", "cats/empty.png: the picture is empty",
+		"cats/again.png: the same file as cats/a.png", "cats/cut.png: the png is damaged", "cats/text.png: it is no picture", "cats/empty.png: the file is empty",
 		`cats/torn.png: the same file has two labels: cats/torn.png is labelled "cats" and dogs/torn.png "dogs"`, `dogs/torn.png: the same file has two labels`,
 	} {
 		if !strings.Contains(reasons, want) {
@@ -60,6 +60,42 @@ func TestImageCleanNamesWhatCannotBeLearnt(t *testing.T) {
 	_, _, err := dag.RunKind(context.Background(), s, dagtest.New(t, &ImageClean{}, "{label: label, most: 0.5}"), map[string][]artifacts.Ref{"in": {in["out"]}}, 1, nil, t.TempDir(), nil)
 	if err == nil || !strings.Contains(err.Error(), "6 of 9 files are sorted out") {
 		t.Errorf("too many: %v", err)
+	}
+}
+
+// TestImageCleanKeepsHeldOutPicturesApart: a picture of the test set is not learnt from,
+// wherever it lies and whatever it is called, and a label with one picture is named.
+func TestImageCleanKeepsHeldOutPicturesApart(t *testing.T) {
+	s := dagtest.Store(t)
+	source := func(files map[string][]byte) artifacts.Ref {
+		return dagtest.Run(t, s, dagtest.New(t, &SourceFiles{}, `{path: `+zipOf(t, files)+`, pattern: '(?P<label>[^/]+)/[^/]+$'}`), nil)["out"]
+	}
+	learn := source(map[string][]byte{"Kätzchen/a b.png": stripes(t, true, 0), "Kätzchen/ü.png": stripes(t, true, 1), "Kätzchen/c.png": stripes(t, true, 2), "dogs/d.png": stripes(t, false, 1)})
+	test := source(map[string][]byte{"dogs/asked.png": stripes(t, true, 1), "dogs/other.png": stripes(t, false, 3)})
+	var log strings.Builder
+	out, _, err := dag.RunKind(context.Background(), s, dagtest.New(t, &ImageClean{}, "{label: label}"), map[string][]artifacts.Ref{"in": {learn}, "held_out": {test}}, 1, nil, t.TempDir(),
+		func(e dag.Event) { log.WriteString(e.Text + "\n") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(pathsOf(t, s, out["out"], ""), ", "); got != "Kätzchen/a b.png, Kätzchen/c.png, dogs/d.png" {
+		t.Errorf("kept are %s", got)
+	}
+	if got := strings.Join(pathsOf(t, s, out["sorted_out"], "reason"), ", "); got != "Kätzchen/ü.png: it is held out, as dogs/asked.png" {
+		t.Errorf("sorted out is %s", got)
+	}
+	if !strings.Contains(log.String(), `only one file is labelled "dogs"`) || strings.Contains(log.String(), `labelled "Kätzchen"`) {
+		t.Errorf("the log:\n%s", log.String())
+	}
+}
+
+// TestImageCleanAsksWhetherAllIsHeldOut: somebody has connected the same table twice.
+func TestImageCleanAsksWhetherAllIsHeldOut(t *testing.T) {
+	s := dagtest.Store(t)
+	files := dagtest.Run(t, s, dagtest.New(t, &SourceFiles{}, `{path: `+zipOf(t, map[string][]byte{"a/a.png": stripes(t, true, 0), "b/b.png": stripes(t, true, 1)})+`, pattern: '(?P<label>[^/]+)/[^/]+$'}`), nil)["out"]
+	_, _, err := dag.RunKind(context.Background(), s, dagtest.New(t, &ImageClean{}, "{label: label, most: 0.5}"), map[string][]artifacts.Ref{"in": {files}, "held_out": {files}}, 1, nil, t.TempDir(), nil)
+	if err == nil || !strings.Contains(err.Error(), "2 of them are held out: are in and held_out the same files?") {
+		t.Error(err)
 	}
 }
 

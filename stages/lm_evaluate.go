@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"pipe/artifacts"
 	"pipe/dag"
@@ -13,7 +14,7 @@ import (
 
 var lmEvaluateKind = dag.Info{
 	Name:    "lm.evaluate",
-	Version: 1,
+	Version: 2,
 	Doc: "Measures a language model on texts that it has not learnt from. The metrics are loss (nats a token, over windows as long as the model's, each without a past), " +
 		"perplexity (its exponential), tokens, and bits_per_byte, by which models with different tokenizers can be compared.",
 	Example: `evaluate: { uses: lm.evaluate, in: { model: train, data: split.test } }`,
@@ -86,10 +87,12 @@ func (e *EvaluateLanguage) Run(ctx context.Context, env *dag.Env) error {
 	return writeMetrics(env, r)
 }
 
-// writeMetrics reports the scalars of a result and stores it as the output.
-func writeMetrics(env *dag.Env, r *score.Result) error {
+// writeMetrics reports the scalars of a result and stores it as the output. Those that
+// are asked for first come first, because a line of a terminal has room for a few.
+func writeMetrics(env *dag.Env, r *score.Result, first ...string) error {
 	var ms []dag.Metric
-	for _, name := range r.ScalarNames() {
+	rest := slices.DeleteFunc(r.ScalarNames(), func(name string) bool { return slices.Contains(first, name) })
+	for _, name := range append(first, rest...) {
 		ms = append(ms, dag.Metric{Name: name, Value: r.Metrics[name]})
 	}
 	env.LogMetrics(ms)

@@ -16,7 +16,7 @@ import (
 
 var lmTrainKind = dag.Info{
 	Name:    "lm.train",
-	Version: 1,
+	Version: 2,
 	Seeded:  true,
 	Doc: `Trains a language model: a network that reads tokens and gives, at every position, the probabilities of the next one.
 The texts of the table become one stream of tokens; each step draws windows of it at random. With a model connected in
@@ -202,12 +202,7 @@ func (t *TrainLanguage) begin(env *dag.Env) (transform.Language, *nn.Network, ar
 	return language, nil, "", nil
 }
 
-func (t *TrainLanguage) seed(env *dag.Env) uint64 {
-	if t.Seed != nil {
-		return uint64(*t.Seed)
-	}
-	return env.Seed
-}
+func (t *TrainLanguage) seed(env *dag.Env) uint64 { return seedOf(t.Seed, env) }
 
 func (t *TrainLanguage) network(env *dag.Env, language transform.Language) (*nn.Network, error) {
 	size := language.Signature().Tokens

@@ -2,12 +2,8 @@ package stages
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
-
-	"pipe/artifacts/table"
 	"pipe/dag"
 	"pipe/stages/nn"
 	"pipe/stages/transform"
@@ -29,33 +25,11 @@ func (t *TrainLanguage) tokens(ctx context.Context, env *dag.Env, port string, l
 
 // readTokens reads a column of text as one stream of tokens.
 func readTokens(ctx context.Context, env *dag.Env, port, column string, language transform.Language, between []int32) (tokens []int32, err error) {
-	r, err := openColumns(env, port, column)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	rows := int64(0)
-	for batch, err := range table.All(r) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, err
-		}
-		col, ok := batch.Column(0).(*array.String)
-		if !ok {
-			return nil, fmt.Errorf("%s: column %q must be text, is %s", port, column, batch.Column(0).DataType())
-		}
-		for i := range col.Len() {
-			if col.IsNull(i) {
-				return nil, &transform.RowError{Row: rows + int64(i) + 1, Column: column, Msg: "the text is null; drop such rows with clean's drop_null"}
-			}
-			tokens = append(language.EncodeText(tokens, col.Value(i)), between...)
-		}
-		rows += batch.NumRows()
-		env.Progress(rows, max(r.Rows(), 0), "rows of "+port+" read")
-	}
-	return tokens, nil
+	err = eachTexts(ctx, env, port, []string{column}, func(texts []string) error {
+		tokens = append(language.EncodeText(tokens, texts[0]), between...)
+		return nil
+	})
+	return tokens, err
 }
 
 // windows is a stream of tokens as examples: length tokens, and for each of them

@@ -114,10 +114,7 @@ func (k *ModelHuggingFace) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	subwords := transform.NewSubwords(transform.Tokens{Column: k.Column, MaxLen: length, Special: true, Nulls: "error"}, t)
-	parameters := 0
-	for _, l := range network.Summary() {
-		parameters += l.Params
-	}
+	parameters := network.Parameters()
 	env.Logf("%s; %d parameters; reads %d tokens", t.Describe(), parameters, length)
 	env.Metric("parameters", float64(parameters), 0)
 	draft, err := env.CreateFolder(dag.Out, artifacts.Model)

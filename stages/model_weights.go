@@ -20,10 +20,10 @@ import (
 
 var modelWeightsKind = dag.Info{
 	Name:    "model.weights",
-	Version: 2,
+	Version: 3,
 	Doc: "Makes a classifier of weights that were trained elsewhere: a transform, and an ONNX file, which brings its network, or the layers and a safetensors file with PyTorch's names and layout. " +
-		"It is evaluated, registered, and trained further by nn.train (as its model), as any other. Counters of batches among safetensors are left out; any other array without a place is an error. " +
-		"What pipe itself has exported as ONNX comes back whatever its layers; of other models the operators of convolutional, dense and recurrent networks are known, with residual connections and branches, in either order of channels. A network that ends without its softmax gets one.",
+		"It is evaluated, registered, exported, and trained further by nn.train (as its model), as any other. Counters of batches among safetensors are left out; any other array without a place is an error. " +
+		"What pipe itself has exported as ONNX comes back whatever its layers; convolutional, dense and recurrent networks of others, with residual connections and branches, become layers, in either order of channels; any other graph, such as a BERT or a GPT-2 of PyTorch's, is computed operator by operator: it answers and is trained no further itself, and layers of nn.train become a new end on its outputs, which is trained. A network that ends without its softmax gets one; whether such a graph does is seen in what it gives for random input.",
 	Example: `model:
   uses: model.weights
   in: pixels
@@ -55,9 +55,7 @@ func (k *ModelWeights) target() dag.Column { return dag.Column{Name: k.Target, T
 
 // Check implements dag.Kind.
 func (k *ModelWeights) Check(c *dag.Check) {
-	if _, err := os.Stat(string(k.Weights)); err != nil {
-		c.Hintf("missing-file", "weights", nearFiles(string(k.Weights)), "there is no file %q", string(k.Weights))
-	}
+	checkFile(c, "weights", string(k.Weights))
 	out := dag.Schema{Type: artifacts.Model}
 	switch onnx := k.isONNX(); {
 	case onnx && len(k.Layers)+len(k.Rename) > 0:
@@ -123,7 +121,7 @@ func (k *ModelWeights) network(s *dag.Signature) (n *nn.Network, logits bool, er
 		if err != nil {
 			return nil, false, err
 		}
-		if n, err = onnx.Import(f, info.Size()); err != nil {
+		if n, err = onnx.ImportFor(f, info.Size(), s.Shape); err != nil {
 			return nil, false, err
 		}
 	} else {
@@ -148,7 +146,7 @@ func (k *ModelWeights) fill(n *nn.Network) error {
 	if err != nil {
 		return err
 	}
-	arrays, _, err := nn.ReadSafetensors(bufio.NewReader(f), info.Size())
+	arrays, err := nn.ReadWeights(bufio.NewReader(f), info.Size())
 	if err != nil {
 		return err
 	}

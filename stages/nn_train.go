@@ -15,13 +15,14 @@ import (
 
 var trainKind = dag.Info{
 	Name:    "nn.train",
-	Version: 2,
+	Version: 3,
 	Seeded:  true,
 	Doc: `Trains a neural network to predict a column from what a transform makes of the others.
 With a crossentropy the target is a label (text, whole numbers or booleans) and the classes are the distinct
-labels of the training table in sorted order; with mse it is a number. All examples are held in memory in the
-form that the network reads. A training that was interrupted or killed continues where it was and ends with
-the same bits. The model holds the transform, so that it is used with raw columns. With a model connected in place
+labels of the training table in sorted order; with mse it is a number. Tables are read as streams: up to a quarter
+of the memory (GOMEMLIMIT, or the machine's) holds rows in the form that the network reads, and a temporary file the
+rest, so that more data than memory gives the same bits. Several training tables are learnt from together: mix says how
+often the rows of each are seen. A training that was interrupted or killed continues where it was and ends with the same bits. The model holds the transform, so that it is used with raw columns. With a model connected in place
 of a transform, training goes on from there (fine-tuning); with layers as well, these are a new end on the model's
 first layers, for other labels. The first layers that freeze names compute what they would in an answer: nothing is
 dropped in them and running means stay. A layer is written as a word, or as a word with its
@@ -54,6 +55,7 @@ type Train struct {
 	Schedule      Schedule     `yaml:"schedule" doc:"how the learning rate changes; by default it does not" example:"cosine"`
 	Epochs        int          `yaml:"epochs" doc:"how often the training rows are gone through" default:"10" min:"1"`
 	BatchSize     int          `yaml:"batch_size" doc:"rows per step" default:"32" min:"1"`
+	Mix           []float64    `yaml:"mix" doc:"of several training tables, how often the rows of each are seen in an epoch: 3 for three times, 0.5 for half of them, in turn; by default each is seen once" example:"[1, 0.25]"`
 	Shuffle       bool         `yaml:"shuffle" doc:"whether each epoch has an order of its own" default:"true"`
 	Seed          *int64       `yaml:"seed" doc:"of first weights, order and dropout; by default the pipeline's"`
 	EarlyStopping *nn.Stopping `yaml:"early_stopping" doc:"when to stop before the last epoch, and whether to go back to the best one"`
@@ -71,7 +73,7 @@ type Train struct {
 // Ports implements dag.Kind.
 func (t *Train) Ports() (in, out []dag.Port) {
 	return []dag.Port{
-			{Name: "train", Type: artifacts.Table, Doc: "the rows to learn from"},
+			{Name: "train", Type: artifacts.Table, Many: true, Distinct: true, Doc: "the rows to learn from; of several tables, all with the target and the columns that the transform reads, all are mixed"},
 			{Name: "validation", Type: artifacts.Table, Optional: true, Doc: "rows on which each epoch is judged"},
 			{Name: "transform", Type: artifacts.Transform, Optional: true, Doc: "what makes the network's input from a row; needed unless a model is connected, which brings its own"},
 			{Name: "model", Type: artifacts.Model, Optional: true, Doc: "a trained model to go on from: its transform, network, weights and classes"},
@@ -97,7 +99,9 @@ func (t *Train) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	train, err := t.readExamples(ctx, env, "train", b.transform, b.known)
+	words := newSpill(env)
+	defer words.Close()
+	train, err := t.readExamples(ctx, env, "train", b.transform, b.known, words)
 	if err != nil {
 		return err
 	}
@@ -106,7 +110,7 @@ func (t *Train) Run(ctx context.Context, env *dag.Env) error {
 	}
 	var validation *examples
 	if env.Has("validation") {
-		if validation, err = t.readExamples(ctx, env, "validation", b.transform, train); err != nil {
+		if validation, err = t.readExamples(ctx, env, "validation", b.transform, train, words); err != nil {
 			return err
 		}
 	}
@@ -142,9 +146,12 @@ func (t *Train) Run(ctx context.Context, env *dag.Env) error {
 	return saveProfile(ctx, env, m, draft)
 }
 
-func (t *Train) seed(env *dag.Env) uint64 {
-	if t.Seed != nil {
-		return uint64(*t.Seed)
+func (t *Train) seed(env *dag.Env) uint64 { return seedOf(t.Seed, env) }
+
+// seedOf is the seed of a training: its own, or that of the pipeline.
+func seedOf(own *int64, env *dag.Env) uint64 {
+	if own != nil {
+		return uint64(*own)
 	}
 	return env.Seed
 }
@@ -193,17 +200,22 @@ func fromLogits(l nn.Loss) bool {
 }
 
 func (t *Train) describeWork(env *dag.Env, n *nn.Network, train, validation *examples) {
-	parameters := 0
-	for _, l := range n.Summary() {
-		parameters += l.Params
+	parameters := n.Parameters()
+	text := fmt.Sprintf("%d rows to learn from", train.Count)
+	if n := len(train.tables); n > 1 {
+		text += fmt.Sprintf(" in %d tables", n)
 	}
-	bytes, text := train.bytes(), fmt.Sprintf("%d rows to learn from", train.Count)
 	if validation != nil {
-		bytes += validation.bytes()
 		text += fmt.Sprintf(", %d to validate on", validation.Count)
 	}
 	if train.classes != nil {
 		text += fmt.Sprintf("; %d classes", len(train.classes))
 	}
-	env.Logf("%s; %.1f MiB in memory; the network has %d parameters", text, float64(bytes)/(1<<20), parameters)
+	const mib = 1 << 20
+	words := train.rows.words
+	memory := fmt.Sprintf("%.1f MiB in memory", float64(words.inMemory())/mib)
+	if rest := words.size - words.inMemory(); rest > 0 {
+		memory += fmt.Sprintf(", %.1f MiB in a temporary file", float64(rest)/mib)
+	}
+	env.Logf("%s; %s; the network has %d parameters", text, memory, parameters)
 }

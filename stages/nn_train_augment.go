@@ -6,6 +6,7 @@ import (
 
 	"pipe/dag"
 	"pipe/stages/nn"
+	"pipe/stages/rows"
 	"pipe/stages/score"
 )
 
@@ -33,10 +34,32 @@ func (t *Train) checkAugment(c *dag.Check, s *dag.Signature) {
 	}
 	if s.Tokens != 0 || len(s.Shape) != 2 && len(s.Shape) != 3 {
 		c.Errorf("augment", "pictures (height, width, channels) and sequences (time, features) can be changed; the transform gives %v", nn.Shape(s.Shape))
+		return
+	}
+	changed := map[int]string{2: "pictures (height, width, channels)", 3: "sequences (time, features)"}[len(s.Shape)]
+	for _, key := range t.Augment.idle(len(s.Shape)) {
+		c.Errorf("augment."+key, "changes %s only, and the transform gives %v", changed, nn.Shape(s.Shape))
 	}
 	if t.Augment.Mixup > 0 && t.task() == score.Regression {
 		c.Errorf("augment.mixup", "labels are mixed; mse takes numbers")
 	}
+}
+
+// idle lists what is set and changes no rows of so many dimensions.
+func (a *Augment) idle(dimensions int) (keys []string) {
+	for _, of := range []struct {
+		key        string
+		set        bool
+		dimensions int
+	}{
+		{"flip", a.Flip, 3}, {"zoom", a.Zoom > 0, 3}, {"contrast", a.Contrast > 0, 3}, {"saturation", a.Saturation > 0, 3},
+		{"time_mask", a.TimeMask > 0, 2}, {"band_mask", a.BandMask > 0, 2},
+	} {
+		if of.set && of.dimensions != dimensions {
+			keys = append(keys, of.key)
+		}
+	}
+	return keys
 }
 
 // apply changes one row of a shape; the same epoch and row are changed in the same way.
@@ -117,12 +140,13 @@ func run(rng *rand.Rand, most, size int) (first, n int) {
 
 // augmented is training rows that are changed.
 type augmented struct {
-	*examples
+	nn.Source
 	change *Augment
 	shape  []int
 	seed   uint64
 	epoch  int
-	room   []float32
+	width  int       // of a row
+	room   []float32 // as much as a batch
 
 	unmixed []float32 // of a batch whose rows are mixed
 	other   []int32   // their labels
@@ -130,24 +154,34 @@ type augmented struct {
 
 // source gives the rows of a training as they are learnt from.
 func (t *Train) source(e *examples, n *nn.Network, seed uint64) nn.Source {
+	mixed := t.mixed(e, seed)
 	if t.Augment.none() || n.Input.Tokens {
-		return e
+		return mixed
 	}
-	return &augmented{examples: e, change: t.Augment, shape: n.Input.Shape, seed: seed, room: make([]float32, e.numbers.width)}
+	return &augmented{Source: mixed, change: t.Augment, shape: n.Input.Shape, seed: seed, width: e.rows.width}
 }
 
 // BeginEpoch implements nn.Varied.
-func (a *augmented) BeginEpoch(epoch int) { a.epoch = epoch }
+func (a *augmented) BeginEpoch(epoch int) {
+	a.epoch = epoch
+	if v, ok := a.Source.(nn.Varied); ok {
+		v.BeginEpoch(epoch)
+	}
+}
 
 // Batch implements nn.Source.
 func (a *augmented) Batch(ctx context.Context, numbers []int, b *nn.Batch) error {
-	if err := a.examples.Batch(ctx, numbers, b); err != nil {
+	if err := a.Source.Batch(ctx, numbers, b); err != nil {
 		return err
 	}
-	width := len(a.room)
-	for i, row := range numbers {
-		a.change.apply(b.Features[i*width:(i+1)*width], a.shape, a.seed, a.epoch, row, a.room)
+	if need := len(numbers) * a.width; len(a.room) < need {
+		a.room = make([]float32, need)
 	}
+	rows.Each(len(numbers), func(i int) error {
+		lo, hi := i*a.width, (i+1)*a.width
+		a.change.apply(b.Features[lo:hi], a.shape, a.seed, a.epoch, numbers[i], a.room[lo:hi])
+		return nil
+	})
 	if a.change.Mixup > 0 {
 		a.mix(numbers, b)
 	}

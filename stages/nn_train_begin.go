@@ -3,6 +3,7 @@ package stages
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"pipe/artifacts"
 	"pipe/dag"
@@ -53,6 +54,9 @@ func (t *Train) begin(env *dag.Env) (*beginning, error) {
 	env.Logf("go on from the model %s", ref.Digest.Short())
 	if len(t.Layers) > 0 {
 		return &beginning{transform: m.Transform(), front: m.Network(), from: ref.Digest}, nil
+	}
+	if !slices.ContainsFunc(m.Network().Params(), func(p *nn.Param) bool { return p.Trainable }) {
+		return nil, errors.New("the model has no weights that can be trained: a graph that is computed operator by operator (a layer onnx) is trained no further; write layers, which become a new end on the graph's outputs")
 	}
 	return &beginning{transform: m.Transform(), network: m.Network(), known: classesOf(m), from: ref.Digest}, nil
 }

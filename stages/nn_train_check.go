@@ -22,6 +22,7 @@ func (t *Train) Check(c *dag.Check) {
 	out := dag.Schema{Type: artifacts.Model}
 	target, ok := t.checkTarget(c)
 	reads := t.checkBeginning(c)
+	t.checkTables(c, target, ok, reads)
 	t.checkFreeze(c)
 	if reads != nil {
 		checkInputs(c, reads, "train", "validation")
@@ -40,6 +41,26 @@ func (t *Train) Check(c *dag.Check) {
 		c.Errorf("class_weight", "classes are weighted where the target is a label; mse takes numbers")
 	}
 	c.Out[dag.Out] = out
+}
+
+// checkTables looks at the training tables behind the first.
+func (t *Train) checkTables(c *dag.Check, target arrow.Field, known bool, reads *dag.Signature) {
+	t.checkMix(c)
+	tables := c.InMany["train"]
+	if len(tables) < 2 {
+		return
+	}
+	for i, s := range tables[1:] {
+		c.In["train"] = s
+		f, ok := t.checkTarget(c)
+		if ok && known && !arrow.TypeEqual(f.Type, target.Type) {
+			c.Errorf(fmt.Sprintf("in.train[%d]", i+1), "column %q is %s here and %s in %s", t.Target, f.Type, target.Type, tables[0].Origin)
+		}
+		if reads != nil {
+			checkInputs(c, reads, "train")
+		}
+	}
+	c.In["train"] = tables[0]
 }
 
 const oneBeginning = "connect a transform to begin with a new network, or a model to go on from"
@@ -119,7 +140,7 @@ func checkInputs(c *dag.Check, s *dag.Signature, ports ...string) {
 			switch {
 			case !found:
 				c.Hintf("missing-column", "in."+port, "its columns: "+strings.Join(dag.ColumnNames(columns), ", "), "%s has no column %q, which is to be read", c.In[port].Origin, want.Name)
-			case want.Type != "" && f[0].Type.String() != want.Type:
+			case want.Type != "" && f[0].Type.String() != want.Type && !(model.ReadsLists(s.Task) && isTextList(f[0].Type)):
 				c.Errorf("in."+port, "column %q of %s is %s, and %s is to be read", want.Name, c.In[port].Origin, f[0].Type, want.Type)
 			}
 		}

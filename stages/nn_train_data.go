@@ -2,6 +2,7 @@ package stages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -18,102 +19,131 @@ import (
 	"pipe/stages/transform"
 )
 
-// examples is a table in the form that the network reads.
+// examples is one table, or several, in the form that the network reads. Its size in
+// memory is bounded, but for its targets and a few numbers for each row.
 type examples struct {
-	nn.Examples            // but for the numbers that a network reads
-	numbers     numberRows // those
-	ids         transform.Input
+	nn.Examples // the targets; what the network reads is in rows
+	rows        exampleRows
+	tokens      bool
 	target      arrow.DataType
 	origin      string           // where the classes come from, for messages
 	classes     []string         // sorted; nil for a regression
 	index       map[string]int32 // of the classes
-}
-
-func (e *examples) bytes() int {
-	return 4*(len(e.Tokens)+len(e.Labels)+len(e.Values)) + e.numbers.bytes()
+	tables      []int            // how many rows are from each table
 }
 
 // Batch implements nn.Source.
 func (e *examples) Batch(ctx context.Context, numbers []int, b *nn.Batch) error {
+	width := e.rows.width
 	for i, n := range numbers {
-		if b.Features != nil {
-			e.numbers.write(b.Features[i*e.numbers.width:(i+1)*e.numbers.width], n)
+		var err error
+		if b.Tokens != nil {
+			err = e.rows.ids(b.Tokens[i*width:(i+1)*width], n)
+		} else if b.Features != nil {
+			err = e.rows.numbers(b.Features[i*width:(i+1)*width], n)
 		}
-	}
-	rest := *b
-	rest.Features = nil
-	return e.Examples.Batch(ctx, numbers, &rest)
-}
-
-// applyRows is how many rows are transformed at once: a row of numbers may be
-// long before its zeros are left out.
-const applyRows = 256
-
-// apply transforms a batch whose first row has the number first.
-func (e *examples) apply(fitted transform.Transform, batch arrow.RecordBatch, first int64) error {
-	if e.numbers.width == 0 {
-		err := fitted.Apply(&e.ids, batch, first)
-		e.Count, e.Tokens = e.ids.Rows, e.ids.IDs
-		return err
-	}
-	var in transform.Input
-	for at := int64(0); at < batch.NumRows(); at += applyRows {
-		in.Reset()
-		some := batch.NewSlice(at, min(at+applyRows, batch.NumRows()))
-		err := fitted.Apply(&in, some, first+at)
-		some.Release()
 		if err != nil {
 			return err
 		}
-		e.numbers.add(in.Values)
+	}
+	targets := nn.Batch{Labels: b.Labels, Values: b.Values}
+	return e.Examples.Batch(ctx, numbers, &targets)
+}
+
+// Rows are transformed in portions: one may be large before it is reduced to what is
+// kept of it.
+const (
+	applyRows  = 256
+	applyWords = 1 << 20
+)
+
+// apply transforms a batch whose first row has the number first in its table.
+func (e *examples) apply(fitted transform.Transform, batch arrow.RecordBatch, first int64) error {
+	var in transform.Input
+	portion := int64(max(1, min(applyRows, applyWords/max(e.rows.width, 1))))
+	for at := int64(0); at < batch.NumRows(); at += portion {
+		in.Reset()
+		some := batch.NewSlice(at, min(at+portion, batch.NumRows()))
+		err := fitted.Apply(&in, some, first+at)
+		some.Release()
+		if err == nil && e.tokens {
+			err = e.rows.addIDs(in.IDs)
+		} else if err == nil {
+			err = e.rows.addNumbers(in.Values)
+		}
+		if err != nil {
+			return err
+		}
 		e.Count += in.Rows
 	}
 	return nil
 }
 
-// readExamples reads a table batch by batch. The classes are those of known, or
-// where that is nil those that are found.
-func (t *Train) readExamples(ctx context.Context, env *dag.Env, port string, fitted transform.Transform, known *examples) (*examples, error) {
-	r, err := env.Table(port)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	at := r.Schema().FieldIndices(t.Target)
-	if len(at) == 0 {
-		return nil, fmt.Errorf("%s has no column %q (its columns: %s)", port, t.Target, text.List(dag.ColumnNames(r.Schema())))
-	}
-	e := &examples{target: r.Schema().Field(at[0]).Type, origin: port, index: map[string]int32{}}
+// readExamples reads the tables of a port batch by batch. The classes are those of
+// known, or where that is nil those that are found.
+func (t *Train) readExamples(ctx context.Context, env *dag.Env, port string, fitted transform.Transform, known *examples, words *spill) (*examples, error) {
+	s := fitted.Signature()
+	e := &examples{origin: port, index: map[string]int32{}, tokens: s.Tokens > 0, rows: exampleRows{width: nn.Shape(s.Shape).Size(), words: words}}
 	if known != nil {
 		e.origin, e.classes, e.index = known.origin, known.classes, known.index
 	}
-	if err := t.checkType(e.target); err != nil {
-		return nil, fmt.Errorf("%s: column %q: %w", port, t.Target, err)
-	}
-	e.reserve(fitted.Signature(), r.Rows(), t.task())
-	for batch, err := range table.All(r) {
+	refs := env.Inputs(port)
+	for i := range refs {
+		name := port
+		if len(refs) > 1 {
+			name = fmt.Sprintf("table %d of %s", i+1, port)
+		}
+		r, err := env.TableAt(port, i)
+		if err == nil {
+			err = t.addTable(ctx, env, r, name, e, fitted, known != nil)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		first := int64(e.Count) + 1
-		if err := e.apply(fitted, batch, first); err != nil {
-			return nil, fmt.Errorf("%s: %w", port, err)
-		}
-		if err := t.addTargets(e, batch.Column(at[0]), first, known != nil); err != nil {
-			return nil, fmt.Errorf("%s: %w", port, err)
-		}
-		env.Progress(int64(e.Count), max(r.Rows(), 0), "rows of "+port+" read")
-	}
-	if e.Count == 0 {
-		return nil, fmt.Errorf("%s has no rows", port)
 	}
 	if known == nil && t.task() == score.Classification {
 		e.sortClasses()
 	}
 	return e, nil
+}
+
+// addTable reads one table and closes it; with fixed classes it may have no others.
+func (t *Train) addTable(ctx context.Context, env *dag.Env, r table.Reader, name string, e *examples, fitted transform.Transform, fixed bool) (err error) {
+	defer func() { err = errors.Join(err, r.Close()) }()
+	at := r.Schema().FieldIndices(t.Target)
+	if len(at) == 0 {
+		return fmt.Errorf("%s has no column %q (its columns: %s)", name, t.Target, text.List(dag.ColumnNames(r.Schema())))
+	}
+	target := r.Schema().Field(at[0]).Type
+	if err := t.checkType(target); err != nil {
+		return fmt.Errorf("%s: column %q: %w", name, t.Target, err)
+	}
+	if e.target != nil && !arrow.TypeEqual(e.target, target) {
+		return fmt.Errorf("%s: column %q is %s here and %s in table 1", name, t.Target, target, e.target)
+	}
+	e.target = target
+	before := e.Count
+	for batch, err := range table.All(r) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		first := int64(e.Count-before) + 1
+		if err := e.apply(fitted, batch, first); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := t.addTargets(e, batch.Column(at[0]), first, fixed); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		env.Progress(int64(e.Count-before), max(r.Rows(), 0), "rows of "+name+" read")
+	}
+	if e.Count == before {
+		return fmt.Errorf("%s has no rows", name)
+	}
+	e.tables = append(e.tables, e.Count-before)
+	return nil
 }
 
 // checkType is for tables whose schema was not known before the run.
@@ -125,27 +155,6 @@ func (t *Train) checkType(d arrow.DataType) error {
 		return fmt.Errorf("labels are text, whole numbers or booleans, and this is %s", d)
 	}
 	return nil
-}
-
-// reserve prepares for rows of the transform's shape, and makes room at once
-// where their number is known: growing a large slice holds it twice for a moment.
-func (e *examples) reserve(s dag.Signature, rows int64, task string) {
-	const most = 1 << 31 // a wrong count in a file must not exhaust the memory
-	size := nn.Shape(s.Shape).Size()
-	if s.Tokens == 0 {
-		e.numbers.width = size
-	}
-	if rows <= 0 || rows > most/int64(max(size, 1)) {
-		return
-	}
-	if s.Tokens > 0 {
-		e.ids.IDs = make([]int32, 0, rows*int64(size))
-	}
-	if task == score.Classification {
-		e.Labels = make([]int32, 0, rows)
-	} else {
-		e.Values = make([]float32, 0, rows)
-	}
 }
 
 // addTargets appends what the rows of a batch should give. With fixed classes

@@ -19,6 +19,10 @@ import (
 // fit trains the network, from the checkpoint of an interrupted training where
 // there is one, and reports each epoch.
 func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, validation *examples) (model.History, []nn.EpochResult, error) {
+	rows := t.source(train, n, t.seed(env))
+	if rows.Len() == 0 && train.Count > 0 {
+		return model.History{}, nil, fmt.Errorf("mix: %v of the tables' %v rows is no whole row in an epoch; write larger numbers", t.Mix, train.tables)
+	}
 	config, err := t.config(env, n, train)
 	if err != nil {
 		return model.History{}, nil, err
@@ -41,14 +45,14 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 	if err := saved.load(trainer); err == nil {
 		env.Logf("continue an interrupted training in epoch %d, after %d steps in all", len(trainer.History())+1, trainer.Updates())
 		for i := range trainer.History() {
-			t.reportEpoch(env, t.epoch(trainer.History()[:i+1], train.Count))
+			t.reportEpoch(env, t.epoch(trainer.History()[:i+1], rows.Len()))
 		}
 	} else if !errors.Is(err, errNoCheckpoint) {
 		env.Logf("the checkpoint of an interrupted training cannot be used, so the training begins anew: %v", err)
 	}
-	err = trainer.Fit(ctx, t.source(train, n, t.seed(env)), source(validation), nn.Callbacks{
+	err = trainer.Fit(ctx, rows, source(validation), nn.Callbacks{
 		Step:       func(s nn.StepResult) { t.reportStep(env, s) },
-		Epoch:      func(nn.EpochResult) { t.reportEpoch(env, t.epoch(trainer.History(), train.Count)) },
+		Epoch:      func(nn.EpochResult) { t.reportEpoch(env, t.epoch(trainer.History(), rows.Len())) },
 		Checkpoint: saved.after,
 	})
 	if err != nil {
@@ -57,12 +61,12 @@ func (t *Train) fit(ctx context.Context, env *dag.Env, n *nn.Network, train, val
 		}
 		return model.History{}, nil, err
 	}
-	return t.history(env, trainer, train.Count), trainer.History(), nil
+	return t.history(env, trainer, rows.Len()), trainer.History(), nil
 }
 
 // config is what the settings say to the trainer.
 func (t *Train) config(env *dag.Env, n *nn.Network, train *examples) (nn.FitConfig, error) {
-	weights, err := t.ClassWeight.resolve(train)
+	weights, err := t.ClassWeight.resolve(train, t.Mix)
 	if err != nil {
 		return nn.FitConfig{}, err
 	}

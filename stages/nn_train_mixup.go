@@ -17,7 +17,7 @@ func (a *augmented) mix(numbers []int, b *nn.Batch) {
 	pcg.Seed(a.seed^0x6d6978, uint64(a.epoch)<<32|uint64(numbers[0]))
 	share := float32(distuv.Beta{Alpha: a.change.Mixup, Beta: a.change.Mixup, Src: &pcg}.Rand())
 	partner := rand.New(&pcg).Perm(len(numbers))
-	width := len(a.room)
+	width := a.width
 	a.unmixed = append(a.unmixed[:0], b.Features...)
 	a.other = a.other[:0]
 	for i, from := range partner {

@@ -85,25 +85,30 @@ func profileOf(ctx context.Context, env *dag.Env, m *model.Model) (*monitor.Prof
 	return b.Profile(), nil
 }
 
-// eachBatch reads a table; first is the number of the batch's first row, from 1.
-func eachBatch(ctx context.Context, env *dag.Env, port string, f func(r table.Reader, batch arrow.RecordBatch, first int64) error) (err error) {
-	r, err := env.Table(port)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	first := int64(1)
-	for batch, err := range table.All(r) {
-		if err == nil {
-			err = ctx.Err()
-		}
+// eachBatch reads the tables of a port; first is the number of the batch's first row
+// in its table, from 1.
+func eachBatch(ctx context.Context, env *dag.Env, port string, f func(r table.Reader, batch arrow.RecordBatch, first int64) error) error {
+	for i := range env.Inputs(port) {
+		r, err := env.TableAt(port, i)
 		if err != nil {
 			return err
 		}
-		if err := f(r, batch, first); err != nil {
+		first := int64(1)
+		for batch, err := range table.All(r) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err == nil {
+				err = f(r, batch, first)
+			}
+			if err != nil {
+				return errors.Join(err, r.Close())
+			}
+			first += batch.NumRows()
+		}
+		if err := r.Close(); err != nil {
 			return err
 		}
-		first += batch.NumRows()
 	}
 	return nil
 }

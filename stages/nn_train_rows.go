@@ -1,60 +1,101 @@
 package stages
 
-// numberRows holds rows of numbers that are mostly zero, as word counts are: a
-// row with few others keeps only those and their places. A row is written out
-// when its batch is made.
-type numberRows struct {
+import (
+	"encoding/binary"
+	"math"
+)
+
+// exampleRows holds what a network reads: rows of token ids or of numbers, all of one
+// width. Many are mostly zero, as word counts and short texts are: a row with few other
+// words keeps only those and their places, and is written out when its batch is made.
+type exampleRows struct {
 	width  int
-	values []float32
-	places []int32
-	ends   []rowEnd // of each row
+	words  *spill // little-endian words of four bytes: values, then places
+	places []rowPlace
+	record []byte
 }
 
-// rowEnd is where a row ends among the values and the places. A row without
-// places holds all its values, or none.
-type rowEnd struct{ values, places int }
+// rowPlace is where a row begins, and how many values it has: all, or those that are
+// not zero, behind which their places are.
+type rowPlace struct {
+	at     int64
+	values int32
+}
 
-// add takes rows that lie one after the other.
-func (r *numberRows) add(rows []float32) {
-	for len(rows) > 0 {
-		row := rows[:r.width]
-		rows = rows[r.width:]
+// add takes rows that lie one after the other; word gives element i.
+func (r *exampleRows) add(n int, word func(i int) uint32) error {
+	for first := 0; first < n; first += r.width {
 		filled := 0
-		for _, v := range row {
-			if v != 0 {
+		for i := range r.width {
+			if word(first+i) != 0 {
 				filled++
 			}
 		}
-		if 2*filled >= r.width { // places would take more than the zeros
-			r.values = append(r.values, row...)
-		} else {
-			for i, v := range row {
-				if v != 0 {
-					r.values, r.places = append(r.values, v), append(r.places, int32(i))
-				}
+		sparse := 2*filled < r.width // else places would take more than the zeros
+		if !sparse {
+			filled = r.width
+		}
+		r.record = r.record[:0]
+		for i := range r.width {
+			if w := word(first + i); w != 0 || !sparse {
+				r.record = binary.LittleEndian.AppendUint32(r.record, w)
 			}
 		}
-		r.ends = append(r.ends, rowEnd{len(r.values), len(r.places)})
+		for i := range r.width {
+			if sparse && word(first+i) != 0 {
+				r.record = binary.LittleEndian.AppendUint32(r.record, uint32(i))
+			}
+		}
+		r.places = append(r.places, rowPlace{r.words.size, int32(filled)})
+		if _, err := r.words.Write(r.record); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// write fills dst, which has the width of a row, with row i.
-func (r *numberRows) write(dst []float32, i int) {
-	var begin rowEnd
-	if i > 0 {
-		begin = r.ends[i-1]
-	}
-	values, places := r.values[begin.values:r.ends[i].values], r.places[begin.places:r.ends[i].places]
-	if len(values) == r.width {
-		copy(dst, values)
-		return
-	}
+func (r *exampleRows) addIDs(ids []int32) error {
+	return r.add(len(ids), func(i int) uint32 { return uint32(ids[i]) })
+}
+
+func (r *exampleRows) addNumbers(x []float32) error {
+	return r.add(len(x), func(i int) uint32 { return math.Float32bits(x[i]) })
+}
+
+// ids fills dst, which has the width of a row, with row i.
+func (r *exampleRows) ids(dst []int32, i int) error {
 	clear(dst)
-	for j, at := range places {
-		dst[at] = values[j]
-	}
+	return r.read(i, func(at int, word uint32) { dst[at] = int32(word) })
 }
 
-func (r *numberRows) bytes() int {
-	return 4*(len(r.values)+len(r.places)) + 16*len(r.ends)
+// numbers fills dst, which has the width of a row, with row i.
+func (r *exampleRows) numbers(dst []float32, i int) error {
+	clear(dst)
+	return r.read(i, func(at int, word uint32) { dst[at] = math.Float32frombits(word) })
+}
+
+// read gives the words of row i with their places; those that it leaves out are zero.
+func (r *exampleRows) read(i int, set func(at int, word uint32)) error {
+	p := r.places[i]
+	n := int(p.values)
+	size := 4 * n
+	if n < r.width {
+		size *= 2
+	}
+	if cap(r.record) < size {
+		r.record = make([]byte, size)
+	}
+	record := r.record[:size]
+	if err := r.words.ReadAt(record, p.at); err != nil {
+		return err
+	}
+	values, places := record[:4*n], record[4*n:]
+	for j := range n {
+		at := j
+		if len(places) > 0 {
+			at = int(binary.LittleEndian.Uint32(places[4*j:]))
+		}
+		set(at, binary.LittleEndian.Uint32(values[4*j:]))
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
@@ -146,6 +147,16 @@ func TestSourceIDX(t *testing.T) {
 	}
 }
 
+// withCounter puts a tensor of whole numbers into a file, as PyTorch's normalisations
+// have one.
+func withCounter(file []byte) []byte {
+	length := binary.LittleEndian.Uint64(file)
+	header, numbers := strings.TrimRight(string(file[8:8+length]), " "), file[8+length:]
+	header = strings.TrimSuffix(header, "}") + fmt.Sprintf(`,"bn1.num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[%d,%d]}}`, len(numbers), len(numbers)+8)
+	out := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+	return append(append(out, numbers...), make([]byte, 8)...)
+}
+
 func TestModelWeights(t *testing.T) {
 	layers := func() []nn.Layer {
 		d, _ := nn.NewLayer("dense")
@@ -161,7 +172,7 @@ func TestModelWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "w.safetensors")
-	if err := os.WriteFile(path, file.Bytes(), 0o666); err != nil {
+	if err := os.WriteFile(path, withCounter(file.Bytes()), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	s := dagtest.Store(t)

@@ -13,9 +13,10 @@ import (
 
 var predictKind = dag.Info{
 	Name:    "predict",
-	Version: 1,
+	Version: 2,
 	Doc: `Answers every row of a table with a model. The columns of the table stay, and prediction, probability and
-probabilities (one for each class, in the order of the model's classes) are added; a regression adds prediction only.
+probabilities (one for each class, in the order of the model's classes) are added; a regression adds prediction only, a translator
+no probabilities, and answers from a table have their source in their place.
 Memory is bounded by the batch.`,
 	Example: `predict: { uses: predict, in: { model: train, data: new }, with: { columns: [id] } }`,
 	New:     func() dag.Kind { return &Predict{} },
@@ -24,7 +25,7 @@ Memory is bounded by the batch.`,
 // Predict is the configuration of predict.
 type Predict struct {
 	Columns []string `yaml:"columns" doc:"the columns of the table that stay; by default all" example:"[id, text]"`
-	Top     int      `yaml:"top" doc:"adds a column top: so many labels, the most probable first" default:"0" min:"0"`
+	Top     int      `yaml:"top" doc:"adds a column top: so many labels or translations, the best first" default:"0" min:"0"`
 }
 
 // Ports implements dag.Kind.
@@ -42,6 +43,12 @@ func (p *Predict) Check(c *dag.Check) {
 	out := dag.Schema{Type: artifacts.Table}
 	if s := c.In["model"].Signature; s != nil {
 		checkInputs(c, s, "data")
+		switch {
+		case s.Task == model.GenerationTask || s.Task == model.EmbeddingTask:
+			c.Errorf("in.model", "%s is a model for %s and does not answer rows", c.In["model"].Origin, s.Task)
+		case p.Top > 0 && !model.Ranks(s.Task):
+			c.Errorf("top", "%s is a model for %s, which gives one answer", c.In["model"].Origin, s.Task)
+		}
 		out.Table = predictionsSchema(c, s, p.output())
 	}
 	c.Out[dag.Out] = out
@@ -75,9 +82,13 @@ func (p *Predict) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	m, err := model.Load(folder)
+	served, err := model.Open(folder)
 	if err != nil {
 		return err
+	}
+	m, ok := served.(model.Predictor)
+	if !ok {
+		return &model.TaskError{Has: served.Signature().Task}
 	}
 	r, err := env.Table("data")
 	if err != nil {
@@ -85,9 +96,9 @@ func (p *Predict) Run(ctx context.Context, env *dag.Env) error {
 	}
 	defer r.Close()
 	total := max(r.Rows(), 0)
-	rows, err := m.PredictTable(ctx, r, p.output(), func(s *arrow.Schema) (table.Writer, error) {
+	rows, err := model.PredictTable(ctx, m, r, p.output(), func(s *arrow.Schema) (table.Writer, error) {
 		return env.CreateTable(dag.Out, s, table.Parquet)
-	}, func(batch arrow.RecordBatch, first int64, _ *model.Predictions) error {
+	}, func(batch arrow.RecordBatch, first int64) error {
 		env.Progress(first-1+batch.NumRows(), total, "rows")
 		return nil
 	})

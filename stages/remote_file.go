@@ -27,6 +27,13 @@ const filePort = "file"
 // Pinned implements dag.Pinned.
 func (r *RemoteFile) Pinned() {}
 
+// OutsideVersion implements dag.Versioned: with a digest the key says which bytes
+// are meant; without one, which is so until the first run has entered it into the
+// lock file and again when its entry is removed, the file is fetched.
+func (r *RemoteFile) OutsideVersion(context.Context, time.Time) (string, bool, error) {
+	return "", r.SHA256 != "", nil
+}
+
 // locked reads the address and the lock file. A digest from the lock becomes part
 // of the configuration and so of the key.
 func (r *RemoteFile) locked(c *dag.Check) (a *fetch.Address, known fetch.Entry) {

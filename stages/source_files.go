@@ -76,14 +76,14 @@ func (s *SourceFiles) Check(c *dag.Check) {
 	}
 	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: s.schema(re)}
 	_, connected := c.In["in"]
-	switch _, err := os.Stat(string(s.Path)); {
+	switch {
 	case connected && s.Path != "":
 		c.Errorf("path", "the files come from the input; leave out either")
 	case connected:
 	case s.Path == "":
 		c.Errorf("path", "is missing: name a folder or an archive, or connect the input")
-	case err != nil:
-		c.Hintf("missing-file", "path", nearFiles(string(s.Path)), "there is no file or folder %q", string(s.Path))
+	default:
+		checkFile(c, "path", string(s.Path))
 	}
 }
 

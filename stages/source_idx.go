@@ -48,9 +48,7 @@ func (s *SourceIDX) Ports() (in, out []dag.Port) {
 func (s *SourceIDX) Check(c *dag.Check) {
 	c.Out[dag.Out] = dag.Schema{Type: artifacts.Table, Table: idxSchema}
 	for field, p := range map[string]dag.Path{"images": s.Images, "labels": s.Labels} {
-		if _, err := os.Stat(string(p)); err != nil {
-			c.Hintf("missing-file", field, nearFiles(string(p)), "there is no file %q", string(p))
-		}
+		checkFile(c, field, string(p))
 	}
 }
 
@@ -95,6 +93,16 @@ func readIDX(path string, dims int) (sizes []int, data []byte, err error) {
 	return sizes, data, nil
 }
 
+// oneBuffer lets pictures that are written one after the other share a compressor, which
+// takes longer to make than a small picture to compress.
+type oneBuffer struct{ b *png.EncoderBuffer }
+
+// Get implements png.EncoderBufferPool.
+func (o *oneBuffer) Get() *png.EncoderBuffer { return o.b }
+
+// Put implements png.EncoderBufferPool.
+func (o *oneBuffer) Put(b *png.EncoderBuffer) { o.b = b }
+
 // Run implements dag.Kind.
 func (s *SourceIDX) Run(ctx context.Context, env *dag.Env) error {
 	sizes, pixels, err := readIDX(string(s.Images), 3)
@@ -114,7 +122,7 @@ func (s *SourceIDX) Run(ctx context.Context, env *dag.Env) error {
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, idxSchema)
 	defer b.Release()
-	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: new(oneBuffer)}
 	height, width := sizes[1], sizes[2]
 	for i, label := range labels {
 		name := fmt.Sprint(label)

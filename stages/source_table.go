@@ -109,7 +109,7 @@ func (f *TableFile) check(c *dag.Check, o table.Options) {
 		return
 	}
 	if err != nil {
-		c.Errorf("path", "%v", err)
+		c.Hintf("unreadable-file", "path", "", "%v", err)
 		return
 	}
 	if s = f.pick(c, s); s != nil {
@@ -138,6 +138,19 @@ func (f *TableFile) first(o table.Options, s *arrow.Schema) arrow.RecordBatch {
 	some := batch.NewSlice(0, min(batch.NumRows(), firstRows))
 	defer some.Release()
 	return array.NewRecordBatch(s, some.Columns(), some.NumRows())
+}
+
+// checkFile reports a file or folder that is not there or cannot be opened.
+func checkFile(c *dag.Check, field, path string) {
+	f, err := os.Open(path)
+	switch {
+	case err == nil:
+		f.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		c.Hintf("missing-file", field, nearFiles(path), "there is no file or folder %q", path)
+	default:
+		c.Hintf("unreadable-file", field, "", "%v", err)
+	}
 }
 
 // nearFiles says what there is where a file was looked for.

@@ -60,9 +60,7 @@ func (s *SourceText) Check(c *dag.Check) {
 	if s.Path == "goroot" {
 		return // found when it runs
 	}
-	if _, err := os.Stat(s.Path); err != nil {
-		c.Hintf("missing-file", "path", nearFiles(s.Path), "there is no file or folder %q", s.Path)
-	}
+	checkFile(c, "path", s.Path)
 }
 
 func (s *SourceText) root(ctx context.Context) (string, error) {

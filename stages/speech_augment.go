@@ -36,7 +36,7 @@ type SpeechAugment struct {
 	Pitch  float64  `yaml:"pitch" doc:"by up to how many semitones its pitch is moved" default:"0" min:"0" max:"12"`
 	Shift  float64  `yaml:"shift" doc:"by up to how many seconds it is moved" default:"0" min:"0" max:"10"`
 	Gain   float64  `yaml:"gain" doc:"by up to how many decibels it is louder or quieter" default:"0" min:"0" max:"60"`
-	Noise  *float64 `yaml:"noise" doc:"white noise is added that is at least so many decibels quieter than the recording; without it, none" example:"20"`
+	Noise  *float64 `yaml:"noise" doc:"white noise is added that is at least so many decibels quieter than the recording; without it, none" example:"20" min:"-10" max:"120"`
 	Seed   *uint64  `yaml:"seed" doc:"of the draws; without it, the pipeline's seed"`
 }
 

@@ -50,6 +50,8 @@ func (k *SpeechClean) reason(file []byte) string {
 	}
 	share := float64(full) / float64(max(len(clip.Samples), 1))
 	switch {
+	case len(clip.Samples) == 0:
+		return "it has no samples"
 	case k.Rate > 0 && clip.Rate != k.Rate:
 		return fmt.Sprintf("it has %d samples a second, and rate is %d", clip.Rate, k.Rate)
 	case seconds < k.MinSeconds:

@@ -22,6 +22,7 @@ func TestSpeechCleanNamesWhatCannotBeLearnt(t *testing.T) {
 	files := map[string][]byte{
 		"a/good.wav": good, "a/again.wav": good, "b/other.wav": wav(8000, 0.4, 0.4), "a/nothing.wav": wav(8000, 0.5, 0), "a/whisper.wav": wav(8000, 0.5, 0.0005),
 		"a/loud.wav": wav(8000, 0.5, 3), "a/short.wav": wav(8000, 0.05, 0.5), "a/long.wav": wav(8000, 3, 0.5), "a/fast.wav": wav(16000, 0.5, 0.5), "a/cut.wav": good[:200], "a/text.wav": []byte("hello"),
+		"a/none.wav": wav(8000, 0, 1), "a/song.wav": []byte("ID3\x04 and so on"), "a/empty.wav": {},
 		"a/torn.wav": wav(8000, 0.3, 0.3), "b/torn.wav": wav(8000, 0.3, 0.3),
 	}
 	s := dagtest.Store(t)
@@ -34,7 +35,7 @@ func TestSpeechCleanNamesWhatCannotBeLearnt(t *testing.T) {
 	for _, want := range []string{
 		"a/good.wav: the same file as a/again.wav", "a/nothing.wav: it is silent: all samples are 0", "a/whisper.wav: it is silent: its loudest sample is 66 dB below full scale",
 		"a/loud.wav: it is clipped: 7", "a/short.wav: it lasts 0.05 seconds, and min_seconds is 0.1", "a/long.wav: it lasts 3.00 seconds, and max_seconds is 2",
-		"a/fast.wav: it has 16000 samples a second, and rate is 8000", `a/cut.wav: WAV: the chunk "data" should have`, "a/text.wav: this is no WAV file", "b/torn.wav: the same file has two labels",
+		"a/fast.wav: it has 16000 samples a second, and rate is 8000", `a/cut.wav: WAV: the chunk "data" should have`, "a/text.wav: this is no WAV file: it begins with \"hello\"", "a/none.wav: it has no samples", "a/song.wav: this is no WAV file: it is an MP3 file", "a/empty.wav: this is no WAV file: it is empty", "b/torn.wav: the same file has two labels",
 	} {
 		if !strings.Contains(reasons, want) {
 			t.Errorf("%q is missing in\n%s", want, reasons)

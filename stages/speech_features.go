@@ -35,6 +35,7 @@ type SpeechFeatures struct {
 	MFCC    int     `yaml:"n_mfcc" doc:"cepstral coefficients that are made of the bands; 0 takes the bands themselves" default:"0" min:"0" max:"512"`
 	FMin    float64 `yaml:"fmin" doc:"the lowest frequency in Hz" default:"0" min:"0"`
 	FMax    float64 `yaml:"fmax" doc:"the highest frequency in Hz; 0 for half of the rate" default:"0" min:"0"`
+	Center  bool    `yaml:"center" doc:"whether each recording's own mean over time is taken off every coefficient: what a microphone and a voice do to all alike (cepstral mean normalisation)" default:"false"`
 	TopDB   float64 `yaml:"top_db" doc:"what is more decibels below the loudest counts as that" default:"80" above:"0"`
 }
 
@@ -47,7 +48,7 @@ func (k *SpeechFeatures) config() transform.SoundConfig {
 	if c.Hop == 0 {
 		c.Hop = max(1, k.Rate/100)
 	}
-	return transform.SoundConfig{Column: k.Column, Config: c, Samples: int(math.Round(k.Seconds * float64(k.Rate)))}
+	return transform.SoundConfig{Column: k.Column, Config: c, Samples: int(math.Round(k.Seconds * float64(k.Rate))), Center: k.Center}
 }
 
 // Ports implements dag.Kind.

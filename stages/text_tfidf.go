@@ -63,7 +63,7 @@ func (k *TextTFIDF) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := eachTextBatch(ctx, env, k.Column, fit.Add); err != nil {
+	if err := eachColumns(ctx, env, "in", []string{k.Column}, fit.Add); err != nil {
 		return err
 	}
 	v, stats, err := fit.TFIDF()

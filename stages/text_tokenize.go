@@ -105,7 +105,7 @@ func (k *TextTokenize) make(ctx context.Context, env *dag.Env) (*tokenizer.Token
 		return nil, errors.New("there is neither a table to learn from nor a file")
 	}
 	tr := tokenizer.NewTrainer()
-	err := eachTextBatch(ctx, env, k.Column, func(batch arrow.RecordBatch, first int64) error {
+	err := eachColumns(ctx, env, "in", []string{k.Column}, func(batch arrow.RecordBatch, first int64) error {
 		col := batch.Column(0).(*array.String)
 		for i := range col.Len() {
 			switch {

@@ -64,7 +64,7 @@ func (k *TextVectorize) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := eachTextBatch(ctx, env, k.Column, fit.Add); err != nil {
+	if err := eachColumns(ctx, env, "in", []string{k.Column}, fit.Add); err != nil {
 		return err
 	}
 	v, stats, err := fit.Vectorizer()
@@ -103,7 +103,7 @@ func (k *TextVectorize) Run(ctx context.Context, env *dag.Env) error {
 // longest makes the pass that finds maxlen.
 func (k *TextVectorize) longest(ctx context.Context, env *dag.Env, v *transform.Vectorizer) (int, error) {
 	longest := 1
-	err := eachTextBatch(ctx, env, k.Column, func(batch arrow.RecordBatch, _ int64) error {
+	err := eachColumns(ctx, env, "in", []string{k.Column}, func(batch arrow.RecordBatch, _ int64) error {
 		col := batch.Column(0).(*array.String)
 		for i := range col.Len() {
 			if !col.IsNull(i) {

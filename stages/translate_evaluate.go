@@ -2,7 +2,7 @@ package stages
 
 import (
 	"context"
-	"math"
+	"errors"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -18,7 +18,7 @@ import (
 
 var translateEvaluateKind = dag.Info{
 	Name:    "translate.evaluate",
-	Version: 1,
+	Version: 3,
 	Doc: `Translates a table and compares with its translations. The metrics are bleu (as sacrebleu computes it by default, from 0 to 100), exact (the
 share of translations that are a reference word for word), cut (the share for which the model had no room) and rows. Rows with equal
 text are one, with all of their translations as references.`,
@@ -77,7 +77,8 @@ func (e *EvaluateTranslation) Run(ctx context.Context, env *dag.Env) error {
 	var texts []string
 	var references [][]string
 	place := map[string]int{}
-	err = eachTextPair(ctx, env, "data", e.Source, e.Target, func(_ int64, from, to string) error {
+	err = eachTexts(ctx, env, "data", []string{e.Source, e.Target}, func(pair []string) error {
+		from, to := pair[0], pair[1]
 		at, ok := place[from]
 		if !ok {
 			at = len(texts)
@@ -89,6 +90,9 @@ func (e *EvaluateTranslation) Run(ctx context.Context, env *dag.Env) error {
 	})
 	if err != nil {
 		return err
+	}
+	if len(texts) == 0 {
+		return errors.New("data has no rows to evaluate on")
 	}
 	translations, err := e.translate(ctx, env, m, texts)
 	if err != nil {
@@ -109,7 +113,7 @@ func (e *EvaluateTranslation) translate(ctx context.Context, env *dag.Env, m *mo
 		env.Progress(int64(len(out)), int64(len(texts)), "texts")
 		return nil
 	})
-	if len(out) > 0 {
+	if err == nil {
 		env.Logf("%d texts translated, %.1f ms each", len(out), time.Since(began).Seconds()*1000/float64(len(out)))
 	}
 	return out, err
@@ -133,7 +137,7 @@ func (e *EvaluateTranslation) report(env *dag.Env, texts []string, references []
 			env.Logf("%s → %s (%s)", texts[i], t.Text, references[i][0])
 		}
 	}
-	share := func(n int) dag.Float { return dag.Float(float64(n) / math.Max(float64(len(texts)), 1)) }
+	share := func(n int) dag.Float { return dag.Float(float64(n) / float64(len(texts))) }
 	r := &score.Result{Version: score.Version, Task: model.TranslationTask, Rows: int64(len(texts)), Metrics: map[string]dag.Float{
 		"bleu": dag.Float(score.BLEU(hypotheses, references)), "exact": share(exact), "cut": share(cut), "rows": dag.Float(len(texts)),
 	}}

@@ -2,63 +2,19 @@ package stages
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
-
-	"pipe/artifacts/table"
 	"pipe/dag"
 	"pipe/stages/nn"
 	"pipe/stages/transform"
 )
 
-// eachTextPair calls f with the texts of two columns, row by row from 1.
-func eachTextPair(ctx context.Context, env *dag.Env, port, from, to string, f func(row int64, from, to string) error) (err error) {
-	r, err := openColumns(env, port, from, to)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	done := int64(0)
-	for batch, err := range table.All(r) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		var cols [2]*array.String
-		for i, name := range []string{from, to} {
-			c := batch.Column(batch.Schema().FieldIndices(name)[0])
-			text, ok := c.(*array.String)
-			if !ok {
-				return fmt.Errorf("%s: column %q must be text, is %s", port, name, table.TypeName(c.DataType()))
-			}
-			cols[i] = text
-		}
-		for i := range int(batch.NumRows()) {
-			for c, name := range []string{from, to} {
-				if cols[c].IsNull(i) {
-					return &transform.RowError{Row: done + int64(i) + 1, Column: name, Msg: "the text is null; drop such rows with clean's drop_null"}
-				}
-			}
-			if err := f(done+int64(i)+1, cols[0].Value(i), cols[1].Value(i)); err != nil {
-				return err
-			}
-		}
-		done += batch.NumRows()
-		env.Progress(done, max(r.Rows(), 0), "rows of "+port+" read")
-	}
-	return nil
-}
-
 // pairs reads a table of pairs.
 func (t *TrainTranslation) pairs(ctx context.Context, env *dag.Env, port string, language transform.Language) (*pairsOfTexts, error) {
 	p := &pairsOfTexts{source: t.MaxSource, target: t.MaxTarget}
 	long := 0
-	err := eachTextPair(ctx, env, port, t.Source, t.Target, func(_ int64, from, to string) error {
-		pair := pairOfTexts{language.EncodeText(nil, from), language.EncodeText(nil, to)}
+	err := eachTexts(ctx, env, port, []string{t.Source, t.Target}, func(texts []string) error {
+		pair := pairOfTexts{language.EncodeText(nil, texts[0]), language.EncodeText(nil, texts[1])}
 		if len(pair.from) > p.source || len(pair.to) > p.target {
 			long++
 			return nil

@@ -2,6 +2,7 @@ package stages
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -92,6 +93,10 @@ func TestTranslatorLearnsAndTranslates(t *testing.T) {
 	if r.Metrics["bleu"] < 95 || r.Metrics["exact"] < 0.9 || r.Metrics["cut"] != 0 || r.Metrics["rows"] < 40 || r.Metrics["rows"] > 96 {
 		t.Errorf("metrics %v", r.Metrics)
 	}
+	none := dagtest.Table(t, s, arrow.NewSchema([]arrow.Field{{Name: "swedish", Type: arrow.BinaryTypes.String}, {Name: "english", Type: arrow.BinaryTypes.String}}, nil), `[]`)
+	if _, err := dagtest.TryRun(t, s, dagtest.New(t, &EvaluateTranslation{}, "{source: swedish, target: english}"), map[string]artifacts.Ref{"model": ref, "data": none}); err == nil || !strings.Contains(err.Error(), "data has no rows") {
+		t.Errorf("no rows: %v", err)
+	}
 }
 
 // What is found is the likeliest of all where there are beams enough, greedy is one
@@ -128,6 +133,45 @@ func TestBeamsFindLikelierTranslations(t *testing.T) {
 	if again := found(texts, 8); fmt.Sprint(again) != fmt.Sprint(wide) {
 		t.Errorf("%v, and then %v", wide, again)
 	}
+}
+
+// A table is translated as rows are; top adds other translations, of which the
+// first is the translation itself.
+func TestTablesAreTranslated(t *testing.T) {
+	s := dagtest.Store(t)
+	ref := learntPhrases(t, s, strings.Replace(smallTranslation, "epochs: 12", "epochs: 4", 1))
+	data := phrases(t, s, 3, 100)
+	answered := func(with string) (rows []tableAnswer) {
+		out := dagtest.Run(t, s, dagtest.New(t, &Predict{}, with), map[string]artifacts.Ref{"model": ref, "data": data})["out"]
+		for line := range strings.Lines(dagtest.Rows(t, s, out)) {
+			var row tableAnswer
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, row)
+		}
+		return rows
+	}
+	m := loadTranslator(t, s, ref)
+	plain := answered("{columns: [swedish]}")
+	for i, row := range answered("{top: 6, columns: [swedish]}") {
+		if len(row.Top) < 2 || len(row.Top) > 6 || row.Top[0] != row.Prediction {
+			t.Fatalf("row %d: %+v", i+1, row)
+		}
+		answer, err := m.PredictRows(context.Background(), []map[string]any{{"swedish": row.Swedish}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain[i].Prediction != answer[0].Prediction {
+			t.Errorf("row %d: %+v, alone %+v", i+1, plain[i], *answer[0])
+		}
+	}
+}
+
+type tableAnswer struct {
+	Swedish, Prediction string
+	Probability         float32
+	Top                 []string
 }
 
 func TestTranslationIsChecked(t *testing.T) {

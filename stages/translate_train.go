@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/stages/model"
@@ -16,7 +14,7 @@ import (
 
 var translateTrainKind = dag.Info{
 	Name:    "translate.train",
-	Version: 1,
+	Version: 2,
 	Seeded:  true,
 	Doc: `Trains a translator: a Transformer of encoder and decoder that reads a text and writes another. A row is a pair of texts, and one
 transform cuts both into tokens (let text.tokenize learn from a column that has both). Texts that are longer than max_source
@@ -138,12 +136,7 @@ func (t *TrainTranslation) Run(ctx context.Context, env *dag.Env) error {
 	return m.Save(draft)
 }
 
-func (t *TrainTranslation) seed(env *dag.Env) uint64 {
-	if t.Seed != nil {
-		return uint64(*t.Seed)
-	}
-	return env.Seed
-}
+func (t *TrainTranslation) seed(env *dag.Env) uint64 { return seedOf(t.Seed, env) }
 
 // loadLanguage reads the transform of a stage that needs one that cuts texts.
 func loadLanguage(env *dag.Env) (transform.Language, error) {
@@ -162,13 +155,6 @@ func loadLanguage(env *dag.Env) (transform.Language, error) {
 	return language, nil
 }
 
-// checkTextColumn wants a column of text on a port that may be open.
-func checkTextColumn(c *dag.Check, port, field, column string) {
-	if f, ok := c.Column(port, field, column); ok && f.Type.ID() != arrow.STRING {
-		c.Errorf(field, "must be text; %q is %s", column, f.Type)
-	}
-}
-
 // checkMonitor wants validation rows for an early stopping that watches them.
 func checkMonitor(c *dag.Check, s *nn.Stopping) {
 	if s != nil && c.In["validation"].Type == "" && len(s.Monitor) > 4 && s.Monitor[:4] == "val_" {
@@ -178,10 +164,7 @@ func checkMonitor(c *dag.Check, s *nn.Stopping) {
 
 // describeNetwork tells how large a network is.
 func describeNetwork(env *dag.Env, n *nn.Network) {
-	parameters := 0
-	for _, l := range n.Summary() {
-		parameters += l.Params
-	}
+	parameters := n.Parameters()
 	env.Logf("%d different tokens; the network has %d parameters", n.Context.Vocab, parameters)
 	env.Metric("parameters", float64(parameters), 0)
 }

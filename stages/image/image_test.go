@@ -2,7 +2,9 @@ package image
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -76,9 +78,48 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%+v, %v", p, err)
 		}
 	}
-	for want, data := range map[string][]byte{"the picture is empty": nil, "it is no picture in JPEG, PNG": []byte("hello"), "the jpeg is damaged": file.Bytes()[:file.Len()-20]} {
+}
+
+// TestBadPictures: the message says what is wrong, and what the file may be instead.
+func TestBadPictures(t *testing.T) {
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, image.NewGray(image.Rect(0, 0, 40, 20)), nil); err != nil {
+		t.Fatal(err)
+	}
+	claims := func(width, height uint32) []byte {
+		header := binary.BigEndian.AppendUint32([]byte("IHDR"), width)
+		header = append(binary.BigEndian.AppendUint32(header, height), 8, 0, 0, 0, 0)
+		chunk := binary.BigEndian.AppendUint32([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"+string(header)), crc32.ChecksumIEEE(header))
+		return append(chunk, "\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"...)
+	}
+	for want, data := range map[string][]byte{
+		"the file is empty": nil, "it is no picture in JPEG, PNG, GIF, WebP or BMP": []byte("hello"),
+		"it looks like HEIC: save it as JPEG":                              []byte("\x00\x00\x00\x18ftypheic"),
+		"it looks like a web page":                                         []byte("<!DOCTYPE html><title>404</title>"),
+		"the jpeg is damaged":                                              file.Bytes()[:file.Len()-20],
+		"the jpeg is damaged: unexpected EOF":                              file.Bytes()[:20],
+		"45 bytes claim 30000×30000 pixels; more than 134 million are not": claims(30000, 30000),
+		"the png cannot be read: unsupported feature: dimension overflow":  claims(1<<31-1, 1<<31-1),
+	} {
 		if _, err := Decode(data); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// TestWebP: a lossy file is as bright as it was, and of several frames the first counts.
+// Both files are Pillow's: Image.new("RGB", (4, 2), …).save(…, "WEBP").
+func TestWebP(t *testing.T) {
+	for file, want := range map[string][]byte{
+		"UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoEAAIAAUAmJaQAA3AA/vz0AAA=": {255, 255, 255},
+		"UklGRoQAAABXRUJQVlA4WAoAAAACAAAAAwAAAQAAQU5JTQYAAAAAAAAAAABBTk1GKAAAAAAAAAAAAAMAAAEAAAAAAAJWUDhMDwAAAC8DQAAABxD9j/4HIqL/AQBBTk1GKAAAAAAAAAAAAAMAAAEAAAAAAABWUDhMDwAAAC8DQAAABxDR//4HIqL/AQA=": {255, 0, 0},
+	} {
+		data, err := base64.StdEncoding.DecodeString(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := Decode(data); err != nil || p.Width != 4 || p.Height != 2 || !slices.Equal(p.Pixels[:3], want) {
+			t.Errorf("%+v, %v, want %v", p, err, want)
 		}
 	}
 }
@@ -110,6 +151,7 @@ func FuzzDecode(f *testing.F) {
 	file.Reset()
 	jpeg.Encode(&file, image.NewGray(image.Rect(0, 0, 3, 3)), nil)
 	f.Add(withEXIF(file.Bytes(), binary.LittleEndian, "II", 8))
+	f.Add([]byte("RIFF\x40\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x01\x00\x00ANMF\x18\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<12 {
 			return

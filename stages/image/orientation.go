@@ -1,22 +1,60 @@
 package image
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
-// exifOrientation finds the orientation, 1 to 8, in the EXIF of a JPEG (CIPA DC-008);
-// 1, which changes nothing, where there is none or it cannot be read.
-func exifOrientation(data []byte) int {
+// exifOrientation finds the orientation, 1 to 8, in the EXIF of a JPEG (CIPA DC-008), a
+// PNG or a WebP; 1, which changes nothing, where there is none or it cannot be read.
+func exifOrientation(format string, data []byte) int {
+	var tiff []byte
+	switch format {
+	case "jpeg":
+		tiff = jpegEXIF(data)
+	case "png":
+		tiff = pngEXIF(data)
+	case "webp":
+		for name, body := range chunks(data[webpHeader:]) {
+			if name == "EXIF" {
+				tiff = bytes.TrimPrefix(body, exifMark)
+			}
+		}
+	}
+	if len(tiff) <= 8 {
+		return 1
+	}
+	return tiffOrientation(tiff)
+}
+
+var exifMark = []byte("Exif\x00\x00")
+
+func jpegEXIF(data []byte) []byte {
 	for at := 2; at+4 <= len(data) && data[at] == 0xFF; {
 		marker, size := data[at+1], int(binary.BigEndian.Uint16(data[at+2:]))
 		if marker == 0xDA || size < 2 || at+2+size > len(data) {
 			break
 		}
-		body := data[at+4 : at+2+size]
-		if marker == 0xE1 && len(body) > 14 && string(body[:6]) == "Exif\x00\x00" {
-			return tiffOrientation(body[6:])
+		if tiff, ok := bytes.CutPrefix(data[at+4:at+2+size], exifMark); ok && marker == 0xE1 {
+			return tiff
 		}
 		at += 2 + size
 	}
-	return 1
+	return nil
+}
+
+func pngEXIF(data []byte) []byte {
+	for at := 8; at+12 <= len(data); {
+		size := int(binary.BigEndian.Uint32(data[at:]))
+		if size > len(data)-at-12 {
+			break
+		}
+		if string(data[at+4:at+8]) == "eXIf" {
+			return data[at+8 : at+8+size]
+		}
+		at += 12 + size
+	}
+	return nil
 }
 
 // tiffOrientation looks for tag 0x112 in the first directory.

@@ -18,8 +18,13 @@ type Answer struct {
 	// Probability and Probabilities are those of a classification.
 	Probability   float32            `json:"probability,omitempty"`
 	Probabilities map[string]float32 `json:"probabilities,omitempty"`
+	// Top are the answers that a translator was asked for, the likeliest first.
+	Top []Alternative `json:"top,omitempty"`
 	// Source is where an answer from a table comes from.
 	Source string `json:"source,omitempty"`
+	// Sentences are those that a summary is made of: none of an empty text, nil of what
+	// is no summary.
+	Sentences []PickedSentence `json:"sentences,omitzero"`
 }
 
 // PredictRow answers one row given by column name. Columns that the model does

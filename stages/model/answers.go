@@ -119,22 +119,7 @@ func (a *Answers) Calibrate(slope, offset, threshold float64) {
 
 // Vectors gives the vectors of texts, one after the other, each of length 1.
 func (a *Answers) Vectors(ctx context.Context, texts []string) ([]float32, error) {
-	list, err := a.encoder.EmbedTexts(ctx, texts)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]float32, 0, len(texts)*a.encoder.Dim())
-	for _, e := range list {
-		norm := 0.0
-		for _, v := range e.Vector {
-			norm += float64(v) * float64(v)
-		}
-		scale := float32(1 / max(math.Sqrt(norm), 1e-12))
-		for _, v := range e.Vector {
-			out = append(out, v*scale)
-		}
-	}
-	return out, nil
+	return a.encoder.UnitVectors(ctx, texts)
 }
 
 // searchRows is how many questions are compared with the table at once.
@@ -247,8 +232,8 @@ const (
 // Save writes the model as files of a folder.
 func (a *Answers) Save(w transform.Files) error {
 	m := Manifest{Version: Version, Task: AnswersTask, Signature: AnswersSignature()}
-	err := cmp.Or(writeJSON(w, manifestFile, &m), writeJSON(w, answersFile, &a.table),
-		write(w, vectorsFile, a.writeVectors), a.encoder.Save(below{w, encoderFolder}))
+	err := cmp.Or(nn.WriteJSON(w.Create, manifestFile, &m), nn.WriteJSON(w.Create, answersFile, &a.table),
+		nn.WriteFile(w.Create, vectorsFile, a.writeVectors), a.encoder.Save(transform.Subfolder(w, encoderFolder)))
 	if err != nil {
 		return fmt.Errorf("save the model: %w", err)
 	}
@@ -265,12 +250,8 @@ func LoadAnswers(fsys fs.FS) (*Answers, error) {
 }
 
 func loadAnswers(fsys fs.FS) (*Answers, error) {
-	m, err := ReadManifest(fsys)
-	if err != nil {
+	if err := wantTask(fsys, AnswersTask); err != nil {
 		return nil, err
-	}
-	if m.Task != AnswersTask {
-		return nil, &TaskError{m.Task, AnswersTask}
 	}
 	a := new(Answers)
 	if err := readJSON(fsys, answersFile, &a.table); err != nil {

@@ -56,20 +56,37 @@ func (a *Answers) ChatPrompt(messages []Message) (string, error) {
 //	The following is a conversation with an assistant.
 //	Human: How do I get my money back?
 //	AI:
+//
+// It may have several lines. Where nobody is named whose turn it is, all of the prompt
+// is the question, or, in a conversation, what was said last.
 func lastQuestion(prompt string) string {
 	lines := strings.Split(strings.TrimSpace(prompt), "\n")
-	last := len(lines) - 1
-	if last > 0 && isSpeaker(strings.TrimSpace(lines[last])) {
+	last, turns := len(lines), 0
+	if last > 1 && isSpeaker(strings.TrimSpace(lines[last-1])) {
 		last--
+		turns = 1 // of the one who answers
 	}
-	for last > 0 && strings.TrimSpace(lines[last]) == "" {
-		last--
+	first := 0
+	for i := last - 1; i >= 0; i-- {
+		if who, _, ok := strings.Cut(strings.TrimSpace(lines[i]), ":"); ok && isSpeaker(who+":") {
+			first = max(first, i)
+			turns++
+		}
 	}
-	line := strings.TrimSpace(lines[last])
-	if who, said, ok := strings.Cut(line, ":"); ok && isSpeaker(who+":") && strings.TrimSpace(said) != "" {
-		return strings.TrimSpace(said)
+	if turns < 2 { // a colon is no conversation
+		if turns == 0 || last == len(lines) {
+			return joined(lines)
+		}
+		for first = last - 1; first > 0 && strings.TrimSpace(lines[first-1]) != ""; first-- {
+		}
+		return joined(lines[first:last])
 	}
-	return line
+	_, said, _ := strings.Cut(lines[first], ":")
+	return joined(append([]string{said}, lines[first+1:last]...))
+}
+
+func joined(lines []string) string {
+	return strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
 }
 
 // isSpeaker tells whether a line is a name with a colon, such as "Human:".

@@ -17,8 +17,15 @@ import (
 
 // Fields are the columns that predictions add to a table.
 func Fields(task, target string) []arrow.Field {
-	if task == score.Regression {
+	switch task {
+	case score.Regression:
 		return []arrow.Field{{Name: PredictionColumn, Type: arrow.PrimitiveTypes.Float64}}
+	case TranslationTask:
+		return textFields[:2]
+	case AnswersTask:
+		return textFields
+	case SummaryTask:
+		return []arrow.Field{textFields[0], {Name: SentencesColumn, Type: arrow.ListOf(arrow.PrimitiveTypes.Int64)}}
 	}
 	return []arrow.Field{
 		{Name: PredictionColumn, Type: labelTypes[target]},
@@ -109,23 +116,44 @@ func (m *Model) PredictTable(ctx context.Context, r table.Reader, o Output, crea
 	if err != nil {
 		return 0, err
 	}
+	var p Predictions
+	return answerTable(r, schema, create, func(batch arrow.RecordBatch, first int64) ([]arrow.Array, error) {
+		if err := m.Predict(ctx, batch, first, &p); err != nil {
+			return nil, err
+		}
+		added := m.Columns(&p)
+		if o.Top > 0 && m.manifest.Task != score.Regression {
+			added = append(added, m.top(&p, o.Top))
+		}
+		return added, nil
+	}, func(batch arrow.RecordBatch, first int64) error {
+		if seen == nil {
+			return nil
+		}
+		return seen(batch, first, &p)
+	})
+}
+
+// answerTable writes every batch of r with the columns that answer gives.
+func answerTable(r table.Reader, schema *arrow.Schema, create func(*arrow.Schema) (table.Writer, error),
+	answer func(batch arrow.RecordBatch, first int64) ([]arrow.Array, error), seen func(batch arrow.RecordBatch, first int64) error) (rows int64, err error) {
 	w, err := create(schema)
 	if err != nil {
 		return 0, err
 	}
-	var p Predictions
 	for batch, err := range table.All(r) {
 		if err != nil {
 			return rows, err
 		}
-		if err := m.Predict(ctx, batch, rows+1, &p); err != nil {
+		added, err := answer(batch, rows+1)
+		if err != nil {
 			return rows, err
 		}
-		if err := m.writeBatch(w, o, schema, batch, &p); err != nil {
+		if err := writeAnswers(w, schema, batch, added); err != nil {
 			return rows, err
 		}
 		if seen != nil {
-			if err := seen(batch, rows+1, &p); err != nil {
+			if err := seen(batch, rows+1); err != nil {
 				return rows, err
 			}
 		}
@@ -134,11 +162,7 @@ func (m *Model) PredictTable(ctx context.Context, r table.Reader, o Output, crea
 	return rows, nil
 }
 
-func (m *Model) writeBatch(w table.Writer, o Output, schema *arrow.Schema, batch arrow.RecordBatch, p *Predictions) error {
-	added := m.Columns(p)
-	if o.Top > 0 && m.manifest.Task != score.Regression {
-		added = append(added, m.top(p, o.Top))
-	}
+func writeAnswers(w table.Writer, schema *arrow.Schema, batch arrow.RecordBatch, added []arrow.Array) error {
 	columns := make([]arrow.Array, 0, schema.NumFields())
 	for _, f := range schema.Fields()[:schema.NumFields()-len(added)] {
 		columns = append(columns, batch.Column(batch.Schema().FieldIndices(f.Name)[0]))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"pipe/dag"
 	"pipe/stages/nn"
@@ -123,5 +124,26 @@ func (e *Encoder) EmbedTexts(ctx context.Context, texts []string) ([]Embedding, 
 	return out, nil
 }
 
-// embedStep is how many texts are taken between two looks at the context.
-const embedStep = 64
+// UnitVectors gives the vectors of texts, one after the other, each of length 1.
+func (e *Encoder) UnitVectors(ctx context.Context, texts []string) ([]float32, error) {
+	list, err := e.EmbedTexts(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, 0, len(texts)*e.Dim())
+	for _, one := range list {
+		norm := 0.0
+		for _, v := range one.Vector {
+			norm += float64(v) * float64(v)
+		}
+		scale := float32(1 / max(math.Sqrt(norm), 1e-12))
+		for _, v := range one.Vector {
+			out = append(out, v*scale)
+		}
+	}
+	return out, nil
+}
+
+// embedStep is how many texts are taken between two looks at the context; those of like
+// length among them go through the network together, so more cost less each.
+const embedStep = 256

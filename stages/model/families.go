@@ -112,6 +112,15 @@ type Transcriber interface {
 type Transcript struct {
 	Text       string  `json:"text"`
 	Confidence float64 `json:"confidence,omitempty"`
+	// Words are those of the text, where the model knows when they are said.
+	Words []Word `json:"words,omitempty"`
+}
+
+// Word is said from Start to End, in seconds.
+type Word struct {
+	Word  string  `json:"word"`
+	Start float64 `json:"start"`
+	End   float64 `json:"end"`
 }
 
 // families opens the models whose manifest names one of their tasks; a family
@@ -122,10 +131,12 @@ var families map[string]func(fs.FS) (Served, error)
 // the table.
 func init() {
 	families = map[string]func(fs.FS) (Served, error){
-		GenerationTask:  func(fsys fs.FS) (Served, error) { return LoadLanguageModel(fsys) },
-		EmbeddingTask:   func(fsys fs.FS) (Served, error) { return LoadEncoder(fsys) },
-		AnswersTask:     func(fsys fs.FS) (Served, error) { return LoadAnswers(fsys) },
-		TranslationTask: func(fsys fs.FS) (Served, error) { return LoadTranslator(fsys) },
+		GenerationTask:    func(fsys fs.FS) (Served, error) { return LoadLanguageModel(fsys) },
+		EmbeddingTask:     func(fsys fs.FS) (Served, error) { return LoadEncoder(fsys) },
+		AnswersTask:       func(fsys fs.FS) (Served, error) { return LoadAnswers(fsys) },
+		TranslationTask:   func(fsys fs.FS) (Served, error) { return LoadTranslator(fsys) },
+		TranscriptionTask: func(fsys fs.FS) (Served, error) { return LoadRecognizer(fsys) },
+		SummaryTask:       func(fsys fs.FS) (Served, error) { return LoadSummarizer(fsys) },
 	}
 }
 

@@ -16,8 +16,7 @@ import (
 // Generate implements Generator. Where the window is full, the model goes on with
 // the last half of it.
 func (m *LanguageModel) Generate(ctx context.Context, p Prompt, emit func(Piece) error) (Generated, error) {
-	g := nn.Generation{Sampler: nn.Sampler{Temperature: p.Temperature, TopK: p.TopK, TopP: p.TopP, RepetitionPenalty: p.RepetitionPenalty}, MaxTokens: p.MaxTokens}
-	if err := g.Check(); err != nil {
+	if err := p.Check(); err != nil {
 		return Generated{}, err
 	}
 	tokens := slices.Clone(p.Tokens)
@@ -32,8 +31,17 @@ func (m *LanguageModel) Generate(ctx context.Context, p Prompt, emit func(Piece)
 		return Generated{}, err
 	}
 	defer m.decoders.Put(d)
-	w := &writing{model: m, prompt: p, decoder: d, chooser: g.Chooser(p.Seed), tokens: tokens, emit: emit}
+	w := &writing{model: m, prompt: p, decoder: d, chooser: p.sampler().Chooser(p.Seed), tokens: tokens, emit: emit}
 	return w.run(ctx)
+}
+
+// Check refuses settings that mean nothing.
+func (p *Prompt) Check() error {
+	return nn.Generation{Sampler: p.sampler(), MaxTokens: p.MaxTokens}.Check()
+}
+
+func (p *Prompt) sampler() nn.Sampler {
+	return nn.Sampler{Temperature: p.Temperature, TopK: p.TopK, TopP: p.TopP, RepetitionPenalty: p.RepetitionPenalty}
 }
 
 // prompt gives the tokens of a text, with what the tokenizer puts before one; of an

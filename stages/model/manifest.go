@@ -9,12 +9,10 @@ import (
 	"pipe/stages/score"
 )
 
-// The files of a model's folder. Transforms lie in folders of their own below
-// transformFolder, in the form of package transform.
+// The files of a model's folder beside those of its network (nn.Save). Transforms
+// lie in folders of their own below transformFolder, in the form of package transform.
 const (
 	manifestFile    = "model.json"
-	networkFile     = "network.json"
-	weightsFile     = "weights.safetensors"
 	historyFile     = "history.json"
 	transformFolder = "transform"
 )

@@ -1,12 +1,9 @@
 package model
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
-	"path"
 
 	"pipe/stages/nn"
 	"pipe/stages/transform"
@@ -34,52 +31,16 @@ type parts struct {
 }
 
 func (p parts) save(w transform.Files) error {
-	if err := writeJSON(w, manifestFile, &p.manifest); err != nil {
+	if err := nn.WriteJSON(w.Create, manifestFile, &p.manifest); err != nil {
 		return err
 	}
-	if err := writeJSON(w, historyFile, &p.history); err != nil {
+	if err := nn.WriteJSON(w.Create, historyFile, &p.history); err != nil {
 		return err
 	}
-	if err := writeJSON(w, networkFile, p.network); err != nil {
+	if err := p.network.Save(w.Create); err != nil {
 		return err
 	}
-	if err := write(w, weightsFile, p.network.WriteWeights); err != nil {
-		return err
-	}
-	return transform.Save(below{w, transformFolder}, p.transform)
-}
-
-// below is a folder inside a folder.
-type below struct {
-	files  transform.Files
-	folder string
-}
-
-func (b below) Create(name string) (io.WriteCloser, error) {
-	return b.files.Create(path.Join(b.folder, name))
-}
-
-func writeJSON(w transform.Files, name string, v any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return write(w, name, func(f io.Writer) error { _, err := f.Write(b.Bytes()); return err })
-}
-
-func write(w transform.Files, name string, fill func(io.Writer) error) error {
-	f, err := w.Create(name)
-	if err != nil {
-		return err
-	}
-	if err := fill(f); err != nil {
-		f.Close()
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return f.Close()
+	return transform.Save(transform.Subfolder(w, transformFolder), p.transform)
 }
 
 // Load reads a model back; *artifacts.Folder is an fs.FS. Whatever does not fit
@@ -132,7 +93,7 @@ func loadParts(fsys fs.FS, task string) (*parts, error) {
 	if p.history.Version != Version {
 		return nil, fmt.Errorf("%s: its version is %d and this pipe reads %d", historyFile, p.history.Version, Version)
 	}
-	if p.network, err = loadNetwork(fsys); err != nil {
+	if p.network, err = nn.Load(fsys); err != nil {
 		return nil, err
 	}
 	sub, err := fs.Sub(fsys, transformFolder)
@@ -154,28 +115,13 @@ func (e *TaskError) Error() string {
 	return fmt.Sprintf("it is a model for %s, and one for %s is needed", e.Has, e.Wanted)
 }
 
-func loadNetwork(fsys fs.FS) (*nn.Network, error) {
-	architecture, err := fs.ReadFile(fsys, networkFile)
-	if err != nil {
-		return nil, err
+// wantTask is an error for the folder of a model of another task.
+func wantTask(fsys fs.FS, task string) error {
+	m, err := ReadManifest(fsys)
+	if err == nil && m.Task != task {
+		err = &TaskError{m.Task, task}
 	}
-	n, err := nn.ParseNetwork(architecture)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", networkFile, err)
-	}
-	f, err := fsys.Open(weightsFile)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := n.ReadWeights(f, info.Size()); err != nil {
-		return nil, fmt.Errorf("%s: %w", weightsFile, err)
-	}
-	return n, nil
+	return err
 }
 
 func readJSON(fsys fs.FS, name string, v any) error {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -22,10 +23,37 @@ type Output struct {
 // fields are the columns that the answers add to a table.
 func (o Output) fields(task, target string) []arrow.Field {
 	fields := Fields(task, target)
-	if o.Top > 0 && task != score.Regression {
+	if o.Top > 0 && Ranks(task) {
 		fields = append(fields, arrow.Field{Name: TopColumn, Type: arrow.ListOf(arrow.BinaryTypes.String)})
 	}
 	return fields
+}
+
+// Ranks tells whether models for a task have several answers to a row, of which one
+// is the likeliest.
+func Ranks(task string) bool {
+	return task != score.Regression && task != AnswersTask && task != SummaryTask
+}
+
+// Alternative is one of the answers to a row.
+type Alternative struct {
+	Prediction  string  `json:"prediction"`
+	Probability float32 `json:"probability"`
+}
+
+// topper is a Predictor whose answers are made, and not chosen from labels: it is
+// told how many are wanted.
+type topper interface {
+	predictTop(ctx context.Context, rows []map[string]any, n int) ([]*Answer, error)
+}
+
+// PredictTop answers rows with up to n alternatives each, the likeliest first, where
+// the model makes its answers; those of a classifier are in Probabilities.
+func PredictTop(ctx context.Context, m Predictor, rows []map[string]any, n int) ([]*Answer, error) {
+	if t, ok := m.(topper); ok && n > 0 {
+		return t.predictTop(ctx, rows, n)
+	}
+	return m.PredictRows(ctx, rows)
 }
 
 // top makes the column of the n most probable labels; of equally probable ones the

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,6 +110,16 @@ const ServedBeams = 4
 
 // PredictRows implements Predictor.
 func (m *Translator) PredictRows(ctx context.Context, rows []map[string]any) ([]*Answer, error) {
+	return m.predict(ctx, rows, ServedBeams, 1)
+}
+
+// predictTop gives each row up to n translations that are different texts. More
+// than ServedBeams need as many hypotheses.
+func (m *Translator) predictTop(ctx context.Context, rows []map[string]any, n int) ([]*Answer, error) {
+	return m.predict(ctx, rows, max(ServedBeams, n), n)
+}
+
+func (m *Translator) predict(ctx context.Context, rows []map[string]any, beams, wanted int) ([]*Answer, error) {
 	column := m.Signature().Inputs[0].Name
 	texts := make([]string, len(rows))
 	for i, row := range rows {
@@ -121,8 +130,14 @@ func (m *Translator) PredictRows(ctx context.Context, rows []map[string]any) ([]
 		texts[i] = text
 	}
 	out := make([]*Answer, 0, len(rows))
-	err := m.Translate(ctx, texts, ServedBeams, func(_ int, t Translated) error {
-		out = append(out, &Answer{Prediction: t.Text, Probability: float32(t.Probability)})
+	err := m.translate(ctx, texts, beams, wanted, func(_ int, all []Translated) error {
+		a := &Answer{Prediction: all[0].Text, Probability: float32(all[0].Probability)}
+		for _, t := range all {
+			if wanted > 1 {
+				a.Top = append(a.Top, Alternative{t.Text, float32(t.Probability)})
+			}
+		}
+		out = append(out, a)
 		return nil
 	})
 	return out, err
@@ -145,6 +160,12 @@ const translateTexts = 16
 // text so many hypotheses are followed as there are beams; one means that the
 // likeliest token is taken at every step. An empty text stays empty.
 func (m *Translator) Translate(ctx context.Context, texts []string, beams int, yield func(i int, t Translated) error) error {
+	return m.translate(ctx, texts, beams, 1, func(i int, all []Translated) error { return yield(i, all[0]) })
+}
+
+// translate yields up to so many translations of each text as are wanted, all of
+// them different texts, the best first.
+func (m *Translator) translate(ctx context.Context, texts []string, beams, wanted int, yield func(i int, all []Translated) error) error {
 	d, ok := m.decoders.Get().(*nn.Translation)
 	if !ok {
 		var err error
@@ -166,17 +187,16 @@ func (m *Translator) Translate(ctx context.Context, texts []string, beams int, y
 		if err := d.Begin(ctx, ids); err != nil {
 			return err
 		}
-		found, err := newBeamSearch(d, beams, len(some)).run(ctx)
+		found, err := newBeamSearch(d, beams, wanted, len(some)).run(ctx)
 		if err != nil {
 			return err
 		}
-		for i, best := range found {
-			t := Translated{Cut: cut[i] || !best.ended}
+		for i, hypotheses := range found {
+			all := []Translated{{Cut: cut[i]}}
 			if !isEmpty(ids[i*d.Source() : (i+1)*d.Source()]) {
-				t.Text = m.language.DecodeIDs(best.tokens)
-				t.Probability = math.Exp(best.logprob / float64(len(best.tokens)+1))
+				all = m.translated(hypotheses, cut[i])
 			}
-			if err := yield(first+i, t); err != nil {
+			if err := yield(first+i, all); err != nil {
 				return err
 			}
 		}
@@ -184,133 +204,19 @@ func (m *Translator) Translate(ctx context.Context, texts []string, beams int, y
 	return nil
 }
 
+// translated gives the texts of hypotheses. What several of them come to is told
+// once.
+func (m *Translator) translated(hypotheses []hypothesis, cut bool) []Translated {
+	var all []Translated
+	for _, h := range hypotheses {
+		t := Translated{m.language.DecodeIDs(h.tokens), math.Exp(h.logprob / float64(len(h.tokens)+1)), cut || !h.ended}
+		if !slices.ContainsFunc(all, func(o Translated) bool { return o.Text == t.Text }) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
 func isEmpty(ids []int32) bool {
 	return !slices.ContainsFunc(ids, func(id int32) bool { return id != 0 })
-}
-
-// beamSearch follows, for each text, the likeliest beginnings of its translation.
-type beamSearch struct {
-	decoder *nn.Translation
-	beams   int
-	texts   []beam
-}
-
-// beam is the search for the translation of one text.
-type beam struct {
-	live []hypothesis // the likeliest first
-	best *hypothesis  // of those that have ended
-}
-
-// hypothesis is a beginning of a translation, or with ended the whole.
-type hypothesis struct {
-	tokens  []int32
-	logprob float64
-	ended   bool
-	row     int // of the decoder
-}
-
-// score divides by ((5 + length) / 6)^0.6, so that long translations are not left
-// out for their length (Wu et al. 2016).
-func (h *hypothesis) score() float64 { return h.scoreAt(len(h.tokens)) }
-
-// scoreAt is the score with so many tokens of the same probability.
-func (h *hypothesis) scoreAt(tokens int) float64 {
-	return h.logprob / math.Pow((6+float64(tokens))/6, 0.6)
-}
-
-func newBeamSearch(d *nn.Translation, beams, texts int) *beamSearch {
-	s := &beamSearch{decoder: d, beams: max(beams, 1), texts: make([]beam, texts)}
-	for i := range s.texts {
-		s.texts[i].live = []hypothesis{{row: i}}
-	}
-	return s
-}
-
-func (s *beamSearch) run(ctx context.Context) ([]hypothesis, error) {
-	for step := range s.decoder.Limit() {
-		var from []int
-		var tokens []int32
-		for t := range s.texts {
-			for i := range s.texts[t].live {
-				h := &s.texts[t].live[i]
-				last := int32(0) // which begins a translation
-				if step > 0 {
-					last = h.tokens[len(h.tokens)-1]
-				}
-				from, tokens = append(from, h.row), append(tokens, last)
-				h.row = len(from) - 1
-			}
-		}
-		if len(from) == 0 {
-			break
-		}
-		logits, err := s.decoder.Next(ctx, from, tokens)
-		if err != nil {
-			return nil, err
-		}
-		width := len(logits) / len(from)
-		for t := range s.texts {
-			s.texts[t].grow(s.beams, logits, width, s.decoder.Limit())
-		}
-	}
-	found := make([]hypothesis, len(s.texts))
-	for t := range s.texts {
-		b := &s.texts[t]
-		if b.best != nil {
-			found[t] = *b.best
-		} else {
-			found[t] = b.live[0] // there was no room for its end
-		}
-	}
-	return found, nil
-}
-
-// grow adds a token to the hypotheses of a text and keeps the likeliest.
-func (b *beam) grow(beams int, logits []float32, width, limit int) {
-	var next []hypothesis
-	for _, h := range b.live {
-		row := logits[h.row*width:][:width]
-		norm := logSum(row)
-		for _, id := range likeliest(row, beams+1) { // one of them may be the end
-			next = append(next, hypothesis{append(slices.Clip(h.tokens), id), h.logprob + float64(row[id]) - norm, id == 0, h.row})
-		}
-	}
-	slices.SortStableFunc(next, func(x, y hypothesis) int { return cmp.Compare(y.logprob, x.logprob) })
-	b.live = b.live[:0]
-	for i := range next {
-		h := next[i]
-		switch {
-		case len(b.live) == beams:
-			continue
-		case !h.ended:
-			b.live = append(b.live, h)
-		default:
-			h.tokens = h.tokens[:len(h.tokens)-1]
-			if b.best == nil || h.score() > b.best.score() {
-				b.best = &h
-			}
-		}
-	}
-	// More tokens make no hypothesis likelier, so that the best it can come to is what
-	// it is now at the greatest length.
-	if b.best != nil && len(b.live) > 0 && b.best.score() >= b.live[0].scoreAt(limit) {
-		b.live = nil
-	}
-}
-
-// likeliest gives the k greatest, the greatest first and of equal ones the first.
-func likeliest(row []float32, k int) []int32 {
-	best := make([]int32, 0, k+1)
-	for id := range row {
-		if len(best) == k && !(row[id] > row[best[k-1]]) {
-			continue
-		}
-		at := len(best)
-		for at > 0 && row[id] > row[best[at-1]] {
-			at--
-		}
-		best = slices.Insert(best, at, int32(id))
-		best = best[:min(len(best), k)]
-	}
-	return best
 }

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -33,6 +34,23 @@ func logChoose(n, k int) float64 {
 	b, _ := math.Lgamma(float64(k + 1))
 	c, _ := math.Lgamma(float64(n - k + 1))
 	return a - b - c
+}
+
+// Holm corrects p-values for their number (Holm 1979): what each would have to be
+// below for the chance of any wrong alarm among them to be below it, too.
+func Holm(p []float64) []float64 {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
+	out := make([]float64, len(p))
+	most := 0.0
+	for rank, i := range order {
+		most = max(most, min(1, float64(len(p)-rank)*p[i]))
+		out[i] = most
+	}
+	return out
 }
 
 // BootstrapMean is the 95 % percentile interval of the mean of paired

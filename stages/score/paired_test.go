@@ -43,3 +43,16 @@ func TestBootstrapMean(t *testing.T) {
 		t.Error(low, high)
 	}
 }
+
+// The numbers are those of statsmodels' multipletests(method="holm").
+func TestHolm(t *testing.T) {
+	got := Holm([]float64{0.01, 0.04, 0.03, 0.005, 0.9})
+	for i, want := range []float64{0.04, 0.09, 0.09, 0.025, 0.9} {
+		if math.Abs(got[i]-want) > 1e-12 {
+			t.Errorf("%v", got)
+		}
+	}
+	if got := Holm([]float64{0.6, 0.7}); got[0] != 1 || got[1] != 1 {
+		t.Errorf("%v", got)
+	}
+}

@@ -70,6 +70,101 @@ for c in json.load(sys.stdin):
 print(json.dumps(answers))
 `
 
+// libsndfile writes files of each coding and says what it reads of them.
+const libsndfile = `
+import sys, io, json, base64, numpy as np, soundfile
+rng = np.random.default_rng(1)
+answers = []
+json.load(sys.stdin)
+for form in ("WAV", "WAVEX"):
+    for coding in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"):
+        for channels in (1, 2, 5):
+            for rate in (8000, 11025, 47999):
+                x = rng.uniform(-1, 1, (37, channels))
+                f = io.BytesIO()
+                soundfile.write(f, x, rate, subtype=coding, format=form)
+                f.seek(0)
+                y, _ = soundfile.read(f, dtype="float64", always_2d=True)
+                answers.append({"name": f"{form} {coding} {channels} {rate}", "rate": rate, "file": base64.b64encode(f.getvalue()).decode(), "samples": y.mean(axis=1).tolist()})
+print(json.dumps(answers))
+`
+
+func TestFilesAreReadAsLibsndfileReadsThem(t *testing.T) {
+	var answers []struct {
+		Name    string
+		Rate    int
+		File    []byte
+		Samples []float64
+	}
+	librosa(t, libsndfile, nil, &answers)
+	if len(answers) != 144 {
+		t.Fatalf("%d files", len(answers))
+	}
+	for _, a := range answers {
+		c, err := DecodeWAV(a.File)
+		if err != nil || c.Rate != a.Rate || len(c.Samples) != len(a.Samples) {
+			t.Errorf("%s: %d samples at %d, %v", a.Name, len(c.Samples), c.Rate, err)
+			continue
+		}
+		for i, want := range a.Samples {
+			if math.Abs(float64(c.Samples[i])-want) > 1e-6 {
+				t.Errorf("%s: sample %d is %v, libsndfile reads %v", a.Name, i, c.Samples[i], want)
+				break
+			}
+		}
+	}
+}
+
+const resamplers = `
+import sys, json, numpy as np, librosa, scipy.signal, math
+answers = []
+for q in json.load(sys.stdin):
+    y, a, b = np.array(q["samples"], np.float64), q["from"], q["to"]
+    g = math.gcd(a, b)
+    answers.append([scipy.signal.resample_poly(y, b // g, a // g, window=("kaiser", 12.0)).tolist(), librosa.resample(y, orig_sr=a, target_sr=b, res_type="soxr_vhq").tolist()])
+print(json.dumps(answers))
+`
+
+// What every rate can hold comes out alike, whoever resamples.
+func TestRatesAreChangedAsScipyAndSoxrChangeThem(t *testing.T) {
+	type question struct {
+		Samples []float32 `json:"samples"`
+		From    int       `json:"from"`
+		To      int       `json:"to"`
+	}
+	var questions []question
+	for _, r := range [][2]int{{8000, 16000}, {16000, 8000}, {44100, 16000}, {22050, 8000}, {11025, 16000}, {48000, 44100}, {8000, 44100}, {47999, 16000}} {
+		c := Clip{Rate: r[0], Samples: make([]float32, r[0]/4)}
+		for i := range c.Samples { // a chirp up to 2500 Hz that comes and goes
+			x := float64(i) / float64(len(c.Samples))
+			c.Samples[i] = float32(0.5 * math.Sin(math.Pi*x) * math.Sin(2*math.Pi*(100+1200*x)*float64(i)/float64(r[0])))
+		}
+		questions = append(questions, question{c.Samples, r[0], r[1]})
+	}
+	var answers [][2][]float64
+	librosa(t, resamplers, questions, &answers)
+	for i, q := range questions {
+		c, err := Resample(Clip{Rate: q.From, Samples: q.Samples}, q.To)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, name := range []string{"scipy", "soxr"} {
+			want := answers[i][k]
+			if d := len(c.Samples) - len(want); d < -1 || d > 1 {
+				t.Errorf("%d to %d: %d samples, %s makes %d", q.From, q.To, len(c.Samples), name, len(want))
+				continue
+			}
+			worst := 0.0
+			for j := range min(len(c.Samples), len(want)) {
+				worst = max(worst, math.Abs(float64(c.Samples[j])-want[j]))
+			}
+			if worst > 1e-3 {
+				t.Errorf("%d to %d: the greatest difference from %s is %g", q.From, q.To, name, worst)
+			}
+		}
+	}
+}
+
 func TestFeaturesAreThoseOfLibrosa(t *testing.T) {
 	type question struct {
 		Config

@@ -4,6 +4,11 @@
 // what there is. It knows nothing of tables and pipelines.
 package sound
 
+import "errors"
+
+// ErrNoSamples is of a file that is a recording of nothing.
+var ErrNoSamples = errors.New("the recording has no samples")
+
 // Clip is a recording: mono, samples from -1 to 1.
 type Clip struct {
 	Samples []float32

@@ -84,15 +84,21 @@ func TestBadWAV(t *testing.T) {
 	at := bytes.Index(good, []byte("fmt ")) + 8
 	nan := binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(math.NaN())))
 	for want, b := range map[string][]byte{
-		"this is no WAV file":                []byte("ID3 and so on, an MP3"),
-		"cut short or damaged":               good[:len(good)-3],
-		"the file ends before its samples":   good[:at+16],
-		"channels; 1 to 64":                  change(func(b []byte) { b[at+2] = 0 }),
-		"samples a second; 1000 to":          change(func(b []byte) { copy(b[at+4:], "\xff\xff\xff\xff") }),
-		"samples of 17 bits in coding 1":     change(func(b []byte) { b[at+14] = 17 }),
-		"samples of 16 bits in coding 85":    change(func(b []byte) { b[at] = 85 }),
-		"come before the chunk":              append([]byte("RIFF\x00\x00\x00\x00WAVE"), "data\x00\x00\x00\x00"...),
-		"sample 0 is NaN, which is no numbe": wavFile(3, 1, 8000, 32, nan, false),
+		"it is an MP3 file; convert it first": []byte("ID3 and so on"),
+		"is an MP3 file":                      []byte("\xff\xfb\x90\x64 and so on"),
+		"it is a FLAC file":                   []byte("fLaC and so on"),
+		"it is an MP4 or M4A file":            []byte("\x00\x00\x00\x20ftypM4A and so on"),
+		"file: it is empty":                   {},
+		"it begins with \"hello, world\"":     []byte("hello, world, this is text"),
+		"4 bytes for 1 samples of 16 bits":    change(func(b []byte) { b[at+12] = 4 }),
+		"cut short or damaged":                good[:len(good)-3],
+		"the file ends before its samples":    good[:at+16],
+		"channels; 1 to 64":                   change(func(b []byte) { b[at+2] = 0 }),
+		"samples a second; 1000 to":           change(func(b []byte) { copy(b[at+4:], "\xff\xff\xff\xff") }),
+		"samples of 17 bits in coding 1":      change(func(b []byte) { b[at+14] = 17 }),
+		"samples of 16 bits in coding 85":     change(func(b []byte) { b[at] = 85 }),
+		"come before the chunk":               append([]byte("RIFF\x00\x00\x00\x00WAVE"), "data\x00\x00\x00\x00"...),
+		"sample 0 is NaN, which is no numbe":  wavFile(3, 1, 8000, 32, nan, false),
 	} {
 		if _, err := DecodeWAV(b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)

@@ -1,6 +1,7 @@
 package sound
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ type wavFormat struct {
 // length when they begin.
 func DecodeWAV(b []byte) (Clip, error) {
 	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
-		return Clip{}, fmt.Errorf("this is no WAV file: it begins with %q and not with RIFF and WAVE", head(b))
+		return Clip{}, noWAV(b)
 	}
 	var f *wavFormat
 	for at := 12; at+8 <= len(b); {
@@ -68,7 +69,28 @@ func DecodeWAV(b []byte) (Clip, error) {
 	return Clip{}, errors.New("WAV: the file ends before its samples")
 }
 
-func head(b []byte) []byte { return b[:min(len(b), 12)] }
+// others are what people give the name of a WAV file to, by how it begins.
+var others = []struct{ begins, name string }{
+	{"ID3", "an MP3 file"}, {"\xff\xfb", "an MP3 file"}, {"\xff\xf3", "an MP3 file"}, {"\xff\xf2", "an MP3 file"}, {"fLaC", "a FLAC file"}, {"OggS", "an Ogg file"},
+	{"RF64", "an RF64 file"}, {"RIFX", "a RIFX file, with the bytes of its numbers the other way round"}, {"FORM", "an AIFF file"}, {".snd", "an AU file"}, {"\x1aE\xdf\xa3", "a Matroska or WebM file"},
+}
+
+// noWAV says what a file is that is none.
+func noWAV(b []byte) error {
+	if len(b) == 0 {
+		return errors.New("this is no WAV file: it is empty")
+	}
+	const convert = "; convert it first, as with ffmpeg -i FILE out.wav"
+	for _, o := range others {
+		if bytes.HasPrefix(b, []byte(o.begins)) {
+			return fmt.Errorf("this is no WAV file: it is %s%s", o.name, convert)
+		}
+	}
+	if len(b) >= 8 && string(b[4:8]) == "ftyp" {
+		return fmt.Errorf("this is no WAV file: it is an MP4 or M4A file%s", convert)
+	}
+	return fmt.Errorf("this is no WAV file: it begins with %q and not with RIFF and WAVE", b[:min(len(b), 12)])
+}
 
 func cut(chunk string, size int64, have int) error {
 	return fmt.Errorf("WAV: the chunk %q should have %d bytes and %d are there: the file is cut short or damaged", chunk, size, have)
@@ -90,6 +112,9 @@ func parseFormat(b []byte) (*wavFormat, error) {
 		return nil, fmt.Errorf("WAV: it claims to have %d channels; 1 to %d are read", f.channels, maxChannels)
 	case f.rate < MinRate || f.rate > MaxRate:
 		return nil, fmt.Errorf("WAV: it claims to have %d samples a second; %d to %d are read", f.rate, MinRate, MaxRate)
+	}
+	if frame := int(binary.LittleEndian.Uint16(b[12:])); frame != 0 && sampleReader(f.coding, f.bits) != nil && frame != f.channels*f.bits/8 {
+		return nil, fmt.Errorf("WAV: it claims to have %d bytes for %d samples of %d bits", frame, f.channels, f.bits)
 	}
 	if sampleReader(f.coding, f.bits) == nil {
 		return nil, fmt.Errorf("WAV: samples of %d bits in coding %d cannot be read (known: PCM of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law, µ-law)", f.bits, f.coding)

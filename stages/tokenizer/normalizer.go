@@ -46,7 +46,7 @@ func newNormalizer(c *component) (normalizer, error) {
 	case "Lowercase":
 		return one(lower)
 	case "StripAccents":
-		return one(stripMarks)
+		return one(func(s string) string { return without(unicode.IsMark, s) })
 	case "BertNormalizer":
 		return newBertNormalizer(c)
 	case "Strip":
@@ -131,7 +131,7 @@ func newBertNormalizer(c *component) (normalizer, error) {
 			if isASCII(s) {
 				return s
 			}
-			return stripMarks(norm.NFD.String(s))
+			return without(nonspacing8, norm.NFD.String(s))
 		})
 	}
 	if lowercase {
@@ -146,7 +146,7 @@ func cleanText(s string) string {
 		switch {
 		case r == '\t', r == '\n', r == '\r', unicode.IsSpace(r) && !unicode.IsControl(r):
 			return ' '
-		case r == unicode.ReplacementChar, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co):
+		case r == unicode.ReplacementChar, unicode.In(r, unicode.Cc, unicode.Co), format8(r):
 			return -1
 		}
 		return r
@@ -177,9 +177,10 @@ func ideograph(r rune) bool {
 		0x2B740 <= r && r <= 0x2B81F || 0x2B920 <= r && r <= 0x2CEAF || 0xF900 <= r && r <= 0xFAFF || 0x2F800 <= r && r <= 0x2FA1F
 }
 
-func stripMarks(s string) string {
+// without drops the characters that are so.
+func without(so func(rune) bool, s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
+		if so(r) {
 			return -1
 		}
 		return r

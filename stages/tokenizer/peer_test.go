@@ -33,7 +33,7 @@ var learnt = []string{
 // asked are texts that they are asked about; some hold what none has learnt.
 var asked = append(slices.Clone(learnt), "", " ", "   ", "\n\n  x", "a  b   c\t\td \n e", "THE QUICK", "it'S I'LL we'Re '' 's ' s 'tis",
 	"naïve e\u0301 İstanbul ΑΣ ﬁne ½ x² Ⅷ ١٢٣", "日本語テキスト 中国 と かな", "🙂 emoji 👩‍👩‍👧 zero\u200bwidth \u00a0nbsp\u2003em", "a\u0000b\u0007c\ufffd", strings.Repeat("a", 120),
-	"<|endoftext|>x<s>y</s>[SEP] one stone one", "don't won't can't, you . me ? us !", "12345678 3.14 1,000", "x\r\n\r\ny  \r\n", "tail space ", "\ttab", "a\u2028b\u0085c", "quick")
+	"<|endoftext|>x<s>y</s>[SEP] one stone one", "don't won't can't, you . me ? us !", "12345678 3.14 1,000", "x\r\n\r\ny  \r\n", "tail space ", "हिन्दी क्षेत्र கொடி a\u20ddb \u0489", "a\u061db\u1734 c\u166dd \u08d4e \u0890f \u2e52g\u1885", "\ttab", "a\u2028b\u0085c", "quick")
 
 // askPeer runs the library, or gives what it once gave.
 func askPeer(t *testing.T, request map[string]any, golden string) []peerAnswer {

@@ -100,7 +100,7 @@ func punctuation(r rune) bool {
 	if r < 0x80 {
 		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
 	}
-	return unicode.IsPunct(r)
+	return punctuation8(r)
 }
 
 // runs cuts where characters that are so meet others; alone makes each of those

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"path"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -120,59 +117,22 @@ func (e *Embedded) Embed(dst *Input, in *Input, first int64) error {
 	return nil
 }
 
-// The files of an Embedded beside transform.json; the inner transform is in a folder.
-const (
-	embeddedNetwork = "network.json"
-	embeddedWeights = "weights.safetensors"
-	embeddedTokens  = "tokens"
-)
+// embeddedTokens is the folder of the inner transform; transform.json and the files of
+// the network are beside it.
+const embeddedTokens = "tokens"
 
 // save implements Transform.
 func (e *Embedded) save(w Files) (any, error) {
-	if err := writeJSON(w, embeddedNetwork, e.network); err != nil {
+	if err := e.network.Save(w.Create); err != nil {
 		return nil, err
 	}
-	f, err := w.Create(embeddedWeights)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(e.network.WriteWeights(f), f.Close()); err != nil {
-		return nil, err
-	}
-	return struct{}{}, Save(subfolder{w, embeddedTokens}, e.tokens)
-}
-
-// subfolder is a folder inside a folder.
-type subfolder struct {
-	files Files
-	name  string
-}
-
-// Create implements Files.
-func (s subfolder) Create(name string) (io.WriteCloser, error) {
-	return s.files.Create(path.Join(s.name, name))
+	return struct{}{}, Save(Subfolder(w, embeddedTokens), e.tokens)
 }
 
 func loadEmbedded(fsys fs.FS, _ json.RawMessage) (Transform, error) {
-	b, err := fs.ReadFile(fsys, embeddedNetwork)
+	n, err := nn.Load(fsys)
 	if err != nil {
 		return nil, err
-	}
-	n, err := nn.ParseNetwork(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", embeddedNetwork, err)
-	}
-	f, err := fsys.Open(embeddedWeights)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := n.ReadWeights(f, info.Size()); err != nil {
-		return nil, fmt.Errorf("%s: %w", embeddedWeights, err)
 	}
 	sub, err := fs.Sub(fsys, embeddedTokens)
 	if err != nil {

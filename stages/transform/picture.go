@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"pipe/dag"
 	"pipe/stages/image"
+	"pipe/stages/rows"
 )
 
 // Pixels configures Pictures.
@@ -75,37 +77,60 @@ func (p *Pictures) Signature() dag.Signature { return *p.config.Signature() }
 
 // Apply implements Transform.
 func (p *Pictures) Apply(dst *Input, batch arrow.RecordBatch, first int64) error {
-	return eachFile(p.config.Column, batch, first, func(data []byte) error { return p.add(dst, data) })
+	files, err := filesOf(p.config.Column, batch)
+	if err != nil {
+		return err
+	}
+	before, size := len(dst.Values), p.config.Height*p.config.Width*p.config.Channels()
+	dst.Values = slices.Grow(dst.Values, files.Len()*size)[:before+files.Len()*size]
+	done, err := rows.Each(files.Len(), func(i int) error {
+		if files.IsNull(i) {
+			return &RowError{first + int64(i), p.config.Column, "the file is null; drop such rows with clean's drop_null"}
+		}
+		if err := p.write(dst.Values[before+i*size:][:size], files.Value(i)); err != nil {
+			return fileError(p.config.Column, batch, i, first, err)
+		}
+		return nil
+	})
+	dst.Values = dst.Values[:before+done*size]
+	dst.Rows += done
+	return err
 }
 
 // ApplyRow implements Transform.
 func (p *Pictures) ApplyRow(dst *Input, row map[string]any) error {
-	return oneFile(p.config.Column, row, func(data []byte) error { return p.add(dst, data) })
+	return oneFile(p.config.Column, row, func(data []byte) error {
+		before, size := len(dst.Values), p.config.Height*p.config.Width*p.config.Channels()
+		values := slices.Grow(dst.Values, size)[:before+size]
+		if err := p.write(values[before:], data); err != nil {
+			return err
+		}
+		dst.Values = values
+		dst.Rows++
+		return nil
+	})
 }
 
-// eachFile calls f with the files in a column of a batch.
-func eachFile(column string, batch arrow.RecordBatch, first int64, f func(data []byte) error) error {
+// filesOf gives the column of files.
+func filesOf(column string, batch arrow.RecordBatch) (*array.Binary, error) {
 	at := batch.Schema().FieldIndices(column)
 	if len(at) == 0 {
-		return fmt.Errorf("the table has no column %q; its columns: %v", column, dag.ColumnNames(batch.Schema()))
+		return nil, fmt.Errorf("the table has no column %q; its columns: %v", column, dag.ColumnNames(batch.Schema()))
 	}
 	col, ok := batch.Column(at[0]).(*array.Binary)
 	if !ok {
-		return fmt.Errorf("column %q must be binary, is %s", column, batch.Column(at[0]).DataType())
+		return nil, fmt.Errorf("column %q must be binary, is %s", column, batch.Column(at[0]).DataType())
 	}
-	for i := range col.Len() {
-		if col.IsNull(i) {
-			return &RowError{first + int64(i), column, "the file is null; drop such rows with clean's drop_null"}
-		}
-		if err := f(col.Value(i)); err != nil {
-			msg := err.Error()
-			if path := PathBeside(batch, i); path != "" {
-				msg = path + ": " + msg
-			}
-			return &RowError{first + int64(i), column, msg}
-		}
+	return col, nil
+}
+
+// fileError says which file is bad.
+func fileError(column string, batch arrow.RecordBatch, i int, first int64, err error) error {
+	msg := err.Error()
+	if path := PathBeside(batch, i); path != "" {
+		msg = path + ": " + msg
 	}
-	return nil
+	return &RowError{first + int64(i), column, msg}
 }
 
 // PathBeside is the path that stands in the row of a file; empty where there is none.
@@ -175,7 +200,8 @@ func (p *Pictures) Seen(data []byte) (*image.Picture, error) {
 	}
 }
 
-func (p *Pictures) add(dst *Input, data []byte) error {
+// write fills the values of one picture.
+func (p *Pictures) write(values []float32, data []byte) error {
 	pic, err := p.Seen(data)
 	if err != nil {
 		return err
@@ -190,18 +216,17 @@ func (p *Pictures) add(dst *Input, data []byte) error {
 		}
 		return v[i]
 	}
-	for at := 0; at < len(pic.Pixels); at += 3 {
-		rgb := pic.Pixels[at : at+3]
+	for i := range len(pic.Pixels) / 3 {
+		rgb := pic.Pixels[3*i : 3*i+3]
 		if c.Gray {
 			v := (299*int(rgb[0]) + 587*int(rgb[1]) + 114*int(rgb[2])) / 1000
-			dst.Values = append(dst.Values, (float32(v)/255-of(c.Mean, 0, 0))/of(c.Std, 0, 1))
+			values[i] = (float32(v)/255 - of(c.Mean, 0, 0)) / of(c.Std, 0, 1)
 			continue
 		}
-		for i, v := range rgb {
-			dst.Values = append(dst.Values, (float32(v)/255-of(c.Mean, i, 0))/of(c.Std, i, 1))
+		for k, v := range rgb {
+			values[3*i+k] = (float32(v)/255 - of(c.Mean, k, 0)) / of(c.Std, k, 1)
 		}
 	}
-	dst.Rows++
 	return nil
 }
 

@@ -20,8 +20,9 @@ import (
 type SoundConfig struct {
 	Column string `json:"column"`
 	sound.Config
-	Samples int       `json:"samples"` // of the stretch: longer recordings are cut, shorter ones end in silence
-	Mean    []float64 `json:"mean"`    // of each coefficient
+	Samples int       `json:"samples"`          // of the stretch: longer recordings are cut, shorter ones end in silence
+	Center  bool      `json:"center,omitempty"` // each recording's own mean over time is taken off its coefficients
+	Mean    []float64 `json:"mean"`             // of each coefficient
 	Std     []float64 `json:"std"`
 }
 
@@ -87,11 +88,14 @@ func NewSoundFit(c SoundConfig) (*SoundFit, error) {
 // Add takes the recordings of a batch in. Silence that fills a short recording
 // up does not count.
 func (f *SoundFit) Add(batch arrow.RecordBatch, first int64) error {
-	return eachClip(batch, f.config.Column, first, f.config.Rate, func(c sound.Clip) error {
+	return EachClip(batch, f.config.Column, first, f.config.Rate, func(_ int, c sound.Clip) error {
 		f.Clips++
 		f.Longest = max(f.Longest, c.Seconds())
 		samples := c.Samples[:min(len(c.Samples), f.config.Samples)]
 		f.row = f.features.Append(f.row[:0], samples)
+		if f.config.Center {
+			center(f.row, len(f.row), len(f.mean))
+		}
 		for i, v := range f.row {
 			k := i % len(f.mean)
 			if k == 0 {
@@ -125,17 +129,29 @@ func (s *Sound) Signature() dag.Signature { return *s.config.Signature() }
 // Rate is that of the recordings; others are resampled to it.
 func (s *Sound) Rate() int { return s.config.Rate }
 
+// Stretch is how many samples of a recording are looked at.
+func (s *Sound) Stretch() int { return s.config.Samples }
+
 // Apply implements Transform.
 func (s *Sound) Apply(dst *Input, batch arrow.RecordBatch, first int64) error {
-	return eachClip(batch, s.config.Column, first, s.config.Rate, func(c sound.Clip) error {
+	return EachClip(batch, s.config.Column, first, s.config.Rate, func(_ int, c sound.Clip) error {
 		s.AppendClip(dst, c.Samples)
 		return nil
 	})
 }
 
-// ApplyRow implements Transform. The recording is bytes, or text in base64 as
-// JSON brings it.
+// ApplyRow implements Transform.
 func (s *Sound) ApplyRow(dst *Input, row map[string]any) error {
+	c, err := s.RowClip(row)
+	if err == nil {
+		s.AppendClip(dst, c.Samples)
+	}
+	return err
+}
+
+// RowClip is the recording of a row, at the transform's rate. It is given as bytes, or
+// as text in base64 as JSON brings it.
+func (s *Sound) RowClip(row map[string]any) (c sound.Clip, err error) {
 	v, ok := row[s.config.Column]
 	bad := func(format string, args ...any) error {
 		return &RowError{1, s.config.Column, fmt.Sprintf(format, args...)}
@@ -145,22 +161,19 @@ func (s *Sound) ApplyRow(dst *Input, row map[string]any) error {
 	case []byte:
 		b = x
 	case string:
-		var err error
 		if b, err = base64.StdEncoding.DecodeString(x); err != nil {
-			return bad("a recording is the bytes of a WAV file, as text in base64: %v", err)
+			return c, bad("a recording is the bytes of a WAV file, as text in base64: %v", err)
 		}
 	default:
 		if !ok || v == nil {
-			return bad("it is missing; it is to hold the bytes of a WAV file")
+			return c, bad("it is missing; it is to hold the bytes of a WAV file")
 		}
-		return bad("a recording is the bytes of a WAV file, not %T", v)
+		return c, bad("a recording is the bytes of a WAV file, not %T", v)
 	}
-	c, err := clipOf(b, s.config.Rate)
-	if err != nil {
-		return bad("%v", err)
+	if c, err = clipOf(b, s.config.Rate); err != nil {
+		return c, bad("%v", err)
 	}
-	s.AppendClip(dst, c.Samples)
-	return nil
+	return c, nil
 }
 
 // AppendClip appends samples that have the transform's rate.
@@ -170,11 +183,27 @@ func (s *Sound) AppendClip(dst *Input, samples []float32) {
 	from := len(dst.Values)
 	dst.Values = s.Append(dst.Values, stretch)
 	width := s.config.Width()
+	if s.config.Center {
+		center(dst.Values[from:], s.config.Frames(min(len(samples), len(stretch)))*width, width)
+	}
 	for i := from; i < len(dst.Values); i++ {
 		k := (i - from) % width
 		dst.Values[i] = float32((float64(dst.Values[i]) - s.config.Mean[k]) / s.config.Std[k])
 	}
 	dst.Rows++
+}
+
+// center takes off each coefficient its mean over the frames of the recording, which
+// are the first ones of so many numbers: what a microphone, a room and a voice do to all
+// of them alike (cepstral mean normalisation, B. Atal 1974).
+func center(x []float32, heard, width int) {
+	mean := make([]float64, width)
+	for i, v := range x[:heard] {
+		mean[i%width] += float64(v) / float64(heard/width)
+	}
+	for i := range x {
+		x[i] -= float32(mean[i%width])
+	}
 }
 
 // clipOf reads a WAV file and brings it to a rate.
@@ -184,13 +213,15 @@ func clipOf(b []byte, rate int) (sound.Clip, error) {
 		return c, err
 	}
 	if len(c.Samples) == 0 {
-		return c, fmt.Errorf("the recording has no samples")
+		return c, sound.ErrNoSamples
 	}
 	return sound.Resample(c, rate)
 }
 
-// eachClip gives every recording of a column to f, at a rate.
-func eachClip(batch arrow.RecordBatch, column string, first int64, rate int, f func(sound.Clip) error) error {
+// EachClip gives every recording of a column to f, at a rate, with its place in the
+// batch. What is no recording is an error that names the row, which first counts from,
+// and the file.
+func EachClip(batch arrow.RecordBatch, column string, first int64, rate int, f func(i int, c sound.Clip) error) error {
 	at := batch.Schema().FieldIndices(column)
 	if len(at) == 0 {
 		return fmt.Errorf("there is no column %q", column)
@@ -201,13 +232,13 @@ func eachClip(batch arrow.RecordBatch, column string, first int64, rate int, f f
 	}
 	for i := range files.Len() {
 		if files.IsNull(i) {
-			return &RowError{first + int64(i), column, "it is null; leave such rows out with clean's drop_null"}
+			return &RowError{first + int64(i), column, OfFile(batch, i) + "it is null; leave such rows out with clean's drop_null"}
 		}
 		c, err := clipOf(files.Value(i), rate)
 		if err != nil {
 			return &RowError{first + int64(i), column, OfFile(batch, i) + err.Error()}
 		}
-		if err := f(c); err != nil {
+		if err := f(i, c); err != nil {
 			return err
 		}
 	}

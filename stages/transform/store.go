@@ -5,12 +5,27 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"strings"
+
+	"pipe/stages/nn"
 )
 
 // Files is a folder that is being written; *artifacts.FolderDraft is one.
 type Files interface {
 	Create(name string) (io.WriteCloser, error)
+}
+
+// Subfolder is a folder inside a folder.
+func Subfolder(w Files, name string) Files { return subfolder{w, name} }
+
+type subfolder struct {
+	files Files
+	name  string
+}
+
+func (s subfolder) Create(name string) (io.WriteCloser, error) {
+	return s.files.Create(path.Join(s.name, name))
 }
 
 // manifestName is the file that says what a folder's transform is; the other
@@ -55,7 +70,7 @@ func Save(w Files, t Transform) error {
 	if err != nil {
 		return fmt.Errorf("save transform %s: %w", kind, err)
 	}
-	if err := writeJSON(w, manifestName, manifest[any]{manifestVersion, kind, config}); err != nil {
+	if err := nn.WriteJSON(w.Create, manifestName, manifest[any]{manifestVersion, kind, config}); err != nil {
 		return fmt.Errorf("save transform %s: %w", kind, err)
 	}
 	return nil
@@ -97,19 +112,4 @@ func Load(fsys fs.FS) (Transform, error) {
 		return t, nil
 	}
 	return nil, fmt.Errorf("load transform: its kind is %q and this pipe knows %s", m.Kind, strings.Join(known, ", "))
-}
-
-func writeJSON(w Files, name string, v any) error {
-	f, err := w.Create(name)
-	if err != nil {
-		return err
-	}
-	enc := json.NewEncoder(f)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		f.Close()
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return f.Close()
 }

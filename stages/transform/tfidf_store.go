@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+
+	"pipe/stages/nn"
 )
 
 // featuresName is the file of the n-grams of a TFIDF.
@@ -18,7 +20,7 @@ type featuresFile struct {
 
 // save implements Transform.
 func (v *TFIDF) save(w Files) (any, error) {
-	return v.config, writeJSON(w, featuresName, featuresFile{v.documents, v.features})
+	return v.config, nn.WriteJSON(w.Create, featuresName, featuresFile{v.documents, v.features})
 }
 
 func loadTFIDF(fsys fs.FS, config json.RawMessage) (Transform, error) {

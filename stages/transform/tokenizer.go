@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"pipe/stages/nn"
 )
 
 // tokenizerName is the vocabulary in the format of Hugging Face's tokenizers.
@@ -106,7 +108,7 @@ func (v *Vectorizer) save(w Files) (any, error) {
 		unk = v.freeName()
 		vocab = append(slices.Clip(vocab), unk)
 	}
-	return v.config, writeJSON(w, tokenizerName, tokenizerFile{
+	return v.config, nn.WriteJSON(w.Create, tokenizerName, tokenizerFile{
 		Version:      "1.0",
 		Truncation:   truncation{Direction: side(c.Truncating), MaxLength: c.MaxLen, Strategy: "LongestFirst"},
 		Padding:      padding{Strategy: map[string]int{"Fixed": c.MaxLen}, Direction: side(c.Padding)},
