@@ -12,6 +12,7 @@ import (
 
 	"pipe/artifacts/table"
 	"pipe/dag"
+	"pipe/stages/model"
 )
 
 // column is an input of a model: a name, and how a value of a request becomes one
@@ -20,6 +21,7 @@ type column struct {
 	name string
 	typ  string // as the signature spells it
 	id   arrow.Type
+	list bool // of text: a list of texts will do as well
 }
 
 func columnsOf(s dag.Signature) ([]column, error) {
@@ -29,7 +31,7 @@ func columnsOf(s dag.Signature) ([]column, error) {
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", c.Name, err)
 		}
-		columns[i] = column{c.Name, c.Type, t.ID()}
+		columns[i] = column{c.Name, c.Type, t.ID(), t.ID() == arrow.STRING && model.ReadsLists(s.Task)}
 	}
 	return columns, nil
 }
@@ -67,12 +69,25 @@ func (c *column) value(v any) (any, error) {
 		if c.id == arrow.LIST || c.id == arrow.FIXED_SIZE_LIST {
 			return plain(v), nil
 		}
+		if c.list {
+			return texts(v)
+		}
 	case map[string]any:
 		if c.id == arrow.STRUCT {
 			return plain(v), nil
 		}
 	}
 	return nil, fmt.Errorf("must be %s, is %s", c.describe(), found(v))
+}
+
+// texts wants a list of texts.
+func texts(list []any) (any, error) {
+	for i, v := range list {
+		if _, ok := v.(string); !ok {
+			return nil, fmt.Errorf("must be text or a list of texts, and item %d is %s", i+1, found(v))
+		}
+	}
+	return list, nil
 }
 
 // text is a value that came as text. A table's cell is text before it is
@@ -165,6 +180,8 @@ func bounds(id arrow.Type) (low, high int64) {
 // describe names the type for people.
 func (c *column) describe() string {
 	switch {
+	case c.list:
+		return "text or a list of texts"
 	case c.isText():
 		return "text"
 	case c.isBytes():

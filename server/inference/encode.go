@@ -13,12 +13,22 @@ import (
 func appendAnswer(b []byte, a *answer) []byte {
 	b = append(b, `{"prediction":`...)
 	b = appendValue(b, a.Prediction)
-	if len(a.Probabilities) > 0 {
+	if a.Probability != 0 {
 		b = append(b, `,"probability":`...)
 		b = appendFloat(b, float64(a.Probability), 32)
+	}
+	if len(a.Probabilities) > 0 {
 		b = append(b, `,"probabilities":{`...)
 		b = appendProbabilities(b, a.Probabilities)
 		b = append(b, '}')
+	}
+	if a.Source != "" {
+		b = append(b, `,"source":`...)
+		b = appendString(b, a.Source)
+	}
+	if a.Sentences != nil {
+		b = append(b, `,"sentences":`...)
+		b = appendValue(b, a.Sentences)
 	}
 	return append(b, '}')
 }

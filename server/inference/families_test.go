@@ -84,7 +84,8 @@ func (teller) Detokenize(ids []int32) (string, error) {
 type ear struct{ textIn }
 
 func (ear) Transcribe(_ context.Context, samples []float32, rate int) (model.Transcript, error) {
-	return model.Transcript{Text: fmt.Sprintf("%d samples at %d", len(samples), rate)}, nil
+	text := fmt.Sprintf("%d samples at %d", len(samples), rate)
+	return model.Transcript{Text: text, Words: []model.Word{{Word: strings.Fields(text)[0], Start: 0, End: 0.04}, {Word: "samples", Start: 0.05, End: 0.1}}}, nil
 }
 
 // table answers rows of three columns with a number.

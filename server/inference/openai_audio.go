@@ -12,7 +12,8 @@ import (
 
 // openaiTranscriptions is POST /v1/audio/transcriptions: a form with a wav file
 // and the model's name. A classifier of one file (spoken commands) answers with
-// its label.
+// its label. The verbose form has the times of words, where the model knows them, and
+// one segment from the first to the last.
 func (s *Server) openaiTranscriptions(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxOpenAIBody)
 	file, fields, err := audioForm(r)
@@ -37,7 +38,12 @@ func (s *Server) openaiTranscriptions(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, t.Text+"\n") // the client went away
 	case "verbose_json":
-		writeJSON(w, 200, map[string]any{"task": "transcribe", "text": t.Text, "duration": seconds, "segments": []any{}})
+		answer := map[string]any{"task": "transcribe", "text": t.Text, "duration": seconds, "words": []model.Word{}, "segments": []any{}}
+		if n := len(t.Words); n > 0 {
+			answer["words"] = t.Words
+			answer["segments"] = []any{map[string]any{"id": 0, "start": t.Words[0].Start, "end": t.Words[n-1].End, "text": t.Text}}
+		}
+		writeJSON(w, 200, answer)
 	default:
 		writeJSON(w, 200, map[string]any{"text": t.Text})
 	}
@@ -93,6 +99,9 @@ func (q *request) listen(file []byte) (t model.Transcript, seconds float64, err 
 	clip, err := sound.DecodeWAV(file)
 	if err != nil {
 		return t, 0, badRequest("file", "the file is no WAV that can be read: %v", err)
+	}
+	if len(clip.Samples) == 0 {
+		return t, 0, badRequest("file", "%v", sound.ErrNoSamples)
 	}
 	seconds = clip.Seconds()
 	if _, ok := l.model.(model.Transcriber); ok {

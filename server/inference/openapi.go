@@ -125,6 +125,9 @@ func schemaOf(c *column) object {
 	switch {
 	case c.isBytes():
 		return object{"type": "string", "contentEncoding": "base64", "description": "the bytes of a file"}
+	case c.list:
+		text := object{"type": "string"}
+		return object{"oneOf": []any{text, object{"type": "array", "items": text}}, "description": doc + ", or a list of its sentences"}
 	case c.isText():
 		return object{"type": "string", "description": doc}
 	case c.id == arrow.BOOL:
@@ -158,7 +161,10 @@ func exampleOf(c *column) any {
 func predictAnswer(l *loaded) object {
 	answer := object{"type": "object", "required": []string{"prediction"}, "properties": object{
 		"prediction": object{}, "probability": object{"type": "number"},
-		"probabilities": object{"type": "object", "additionalProperties": object{"type": "number"}}}}
+		"probabilities": object{"type": "object", "additionalProperties": object{"type": "number"}},
+		"source":        object{"type": "string", "description": "where an answer from a table comes from"},
+		"sentences": object{"type": "array", "description": "what a summary is made of", "items": object{"type": "object", "properties": object{
+			"index": object{"type": "integer"}, "text": object{"type": "string"}, "score": object{"type": "number"}}}}}}
 	if classes := l.classes(); len(classes) > 0 && len(classes) <= 100 && len(l.model.Signature().Outputs) > 0 && l.model.Signature().Outputs[0].Type == "utf8" {
 		answer["properties"].(object)["prediction"] = object{"type": "string", "enum": classes}
 	}

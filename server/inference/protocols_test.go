@@ -234,17 +234,24 @@ func TestStopTextsAreFoundAcrossPieces(t *testing.T) {
 func TestTranscriptions(t *testing.T) {
 	b := newBench(t, nil)
 	b.all()
-	post := func(model string, file []byte) (int, string) {
+	post := func(model string, file []byte, more ...string) (int, string) {
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
 		part, _ := form.CreateFormFile("file", "a.wav")
 		part.Write(file)
 		form.WriteField("model", model)
+		for _, format := range more {
+			form.WriteField("response_format", format)
+		}
 		form.Close()
 		status, _, text := b.do("POST", "/v1/audio/transcriptions", form.FormDataContentType(), body.String())
 		return status, text
 	}
 	if status, text := post("speech", wave(1600)); status != 200 || !strings.Contains(text, `"1600 samples at 16000"`) {
+		t.Error(status, text)
+	}
+	if status, text := post("speech", wave(1600), "verbose_json"); status != 200 || !strings.Contains(text, `"words":[{"word":"1600","start":0,"end":0.04},`) ||
+		!strings.Contains(text, `"segments":[{"end":0.1,"id":0,"start":0,"text":"1600 samples at 16000"}]`) {
 		t.Error(status, text)
 	}
 	if status, text := post("speech", wave(1600)[:900]); status != 400 || !strings.Contains(text, "cut short") || !strings.Contains(text, `"param":"file"`) {
@@ -306,6 +313,8 @@ func TestBadInput(t *testing.T) {
 		{"deep JSON of a tensor", "/v2/models/topics/infer", asJSON, `{"inputs":[{"name":"text","shape":[1],"datatype":"BYTES","data":` + deep, 400, "nested deeper"},
 		{"two values", "/predict/topics", asJSON, `{"text":"a"}{"text":"b"}`, 400, "more than one"},
 		{"invalid UTF-8", "/predict/topics", asJSON, "{\"text\":\"\xff\"}", 400, "UTF-8"},
+		{"half a character", "/predict/topics", asJSON, `{"text":"a\\\\ \ud800b"}`, 400, "byte 15 is half of a surrogate pair"},
+		{"the other half of one", "/v1/completions", asJSON, `{"model":"topics","prompt":"\udc00"}`, 400, "half of a surrogate pair"},
 		{"invalid UTF-8 as text", "/predict/topics", "text/plain", "\xff", 400, `"field":"text"`},
 		{"invalid UTF-8 in a form", "/predict/topics", "application/x-www-form-urlencoded", "text=%ff", 400, `"field":"text"`},
 		{"an unknown model", "/predict/topic", asJSON, `{}`, 404, `did you mean \"topics\"`},

@@ -7,20 +7,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"pipe/dag/text"
 )
 
+// byteOrderMark is what some programs write before UTF-8.
+var byteOrderMark = []byte("\ufeff")
+
 // decodeJSON reads one JSON value and nothing after it. Numbers stay as they are
-// written. What is not UTF-8 or is nested very deep is refused, not mended.
+// written. What is not UTF-8, is nested very deep or has a key twice is refused, not
+// mended.
 func decodeJSON(body []byte, into any) error {
+	body = bytes.TrimPrefix(body, byteOrderMark)
 	if !utf8.Valid(body) {
 		return badRequest("", "the body is not UTF-8 (byte %d)", invalidAt(body))
 	}
 	if at := tooDeep(body); at >= 0 {
 		return badRequest("", "the JSON is nested deeper than %d levels (byte %d)", maxDepth, at)
+	}
+	if at := halfCharacter(body); at >= 0 {
+		return badRequest("", "the escape at byte %d is half of a surrogate pair, which is no character", at)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -29,6 +40,9 @@ func decodeJSON(body []byte, into any) error {
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return badRequest("", "there is more than one JSON value in the body (byte %d)", d.InputOffset())
+	}
+	if name, at := twice(body); at >= 0 {
+		return badRequest(name, "the key %q is there twice (byte %d)", name, at)
 	}
 	return nil
 }
@@ -96,6 +110,42 @@ func tooDeep(b []byte) int {
 		}
 	}
 	return -1
+}
+
+// halfCharacter returns where a \u escape stands that is half of a surrogate pair
+// without the other half, or -1. The decoder would put U+FFFD in its place.
+func halfCharacter(b []byte) int {
+	for i := 0; ; {
+		next := bytes.IndexByte(b[i:], '\\')
+		if next < 0 {
+			return -1
+		}
+		i += next
+		r := escaped(b[i:])
+		switch {
+		case !utf16.IsSurrogate(r):
+			i += 2 // of what follows a u nothing is a backslash
+		case utf16.DecodeRune(r, escaped(b[i+6:])) == utf8.RuneError:
+			return i
+		default:
+			i += 12
+		}
+		if i >= len(b) {
+			return -1
+		}
+	}
+}
+
+// escaped gives what the \u escape at the start of b stands for, or 0.
+func escaped(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0
+	}
+	v, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(v)
 }
 
 // maxRows bounds the rows of one request.
@@ -192,7 +242,7 @@ func csvRows(columns []column, body []byte) ([]map[string]any, error) {
 	if !utf8.Valid(body) {
 		return nil, badRequest("", "the body is not UTF-8 (byte %d)", invalidAt(body))
 	}
-	r := csv.NewReader(bytes.NewReader(body))
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
 	r.ReuseRecord = true
 	head, err := r.Read()
 	if err != nil {
@@ -207,6 +257,9 @@ func csvRows(columns []column, body []byte) ([]map[string]any, error) {
 		}
 		if at[i] == nil {
 			return nil, unknownColumn(columns, strings.Clone(name))
+		}
+		if slices.Contains(at[:i], at[i]) {
+			return nil, badRequest(at[i].name, "the column %q is there twice", at[i].name)
 		}
 	}
 	var rows []map[string]any

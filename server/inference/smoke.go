@@ -41,8 +41,12 @@ func smoke(ctx context.Context, l *loaded) (err error) {
 	}
 	if m, ok := l.model.(model.Transcriber); ok {
 		known = true
-		if _, err := m.Transcribe(ctx, make([]float32, 8000), 16000); err != nil {
-			return fmt.Errorf("transcribe half a second of silence: %w", err)
+		hum := make([]float32, 8000) // half a second of a saw-tooth: silence might be answered without the network
+		for i := range hum {
+			hum[i] = float32(i%100) / 1000
+		}
+		if _, err := m.Transcribe(ctx, hum, 16000); err != nil {
+			return fmt.Errorf("transcribe half a second of a hum: %w", err)
 		}
 	}
 	if !known {

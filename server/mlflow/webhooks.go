@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pipe/notify"
@@ -180,12 +181,12 @@ func disabled(status string) (bool, error) {
 	return false, invalid("'%s' is no status of a webhook. Valid ones are: ACTIVE, DISABLED", clip(status))
 }
 
-var webhookName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$`)
+var webhookName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$`) })
 
 const maxWebhookURL = 500
 
 func (s *Server) checkWebhook(w registry.Webhook) error {
-	if !webhookName.MatchString(w.Name) {
+	if !webhookName().MatchString(w.Name) {
 		return invalid("Webhook name '%s' is invalid. It must start and end with a letter or digit, be less than 63 characters long, and contain only letters, digits, dots (.), underscores (_), and hyphens (-).", clip(w.Name))
 	}
 	for _, l := range []struct {

@@ -125,6 +125,9 @@ func telling(name string) int {
 	if strings.HasPrefix(name, "system/") {
 		return 9
 	}
+	if last == "wer" { // which is a part of other words
+		return 0
+	}
 	for i, words := range [][]string{{"accuracy", "f1", "auc", "r2", "bleu", "mrr"}, {"loss", "rmse", "mae", "error", "precision", "recall"}} {
 		for _, w := range words {
 			if strings.Contains(last, w) {
