@@ -28,10 +28,18 @@ func (a *app) cancelCommand() *cobra.Command {
 // open opens the workspace for a command that only looks: it creates nothing.
 func (a *app) open(cmd *cobra.Command) (*workspace.Workspace, error) {
 	w, err := workspace.OpenExisting(cmd.Context(), a.store)
-	if err == nil && w.Lost > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the registry was missing and begins anew; the journals of %d earlier runs are under %s\n", w.Lost, w.RunDir(""))
+	if err == nil {
+		tellLost(cmd, w)
 	}
 	return w, err
+}
+
+// tellLost says that the registry of earlier runs is gone, which is noticed once:
+// when the new one begins.
+func tellLost(cmd *cobra.Command, w *workspace.Workspace) {
+	if w.Lost > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the registry was missing and begins anew: %d earlier runs, the models and their aliases are not in it; the journals of the runs are under %s, and `pipe registry restore` takes a backup\n", w.Lost, w.RunDir(""))
+	}
 }
 
 // withRun opens the workspace and finds a run by its id or the beginning of it.

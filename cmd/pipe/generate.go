@@ -25,6 +25,9 @@ prompt, or with -, it is read from standard input.`,
   echo "ROMEO:" | pipe generate shakespeare --temperature 1 --top-p 0.9 --seed 7 --tokens 200`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.Check(); err != nil {
+				return usageError{err}
+			}
 			if len(args) == 2 && args[1] != "-" {
 				p.Text = args[1]
 			} else {

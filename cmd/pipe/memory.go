@@ -27,6 +27,20 @@ func delayCollection() {
 	}, struct{}{})
 }
 
+// expectText puts the first collection off further for a large pipeline: its
+// trees take sixty times its size, and what is collected while they grow is
+// next to nothing.
+func expectText(file string) {
+	info, err := os.Stat(file)
+	if err != nil || os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) != firstCollection {
+		return
+	}
+	debug.SetMemoryLimit(firstCollection + 70*min(info.Size(), mostText))
+}
+
+// mostText is as large as a text may be that is worth that much memory.
+const mostText = 10 << 20
+
 // collectAsUsual undoes delayCollection for a process that lives long: there the
 // first megabytes are not the last.
 func collectAsUsual() {

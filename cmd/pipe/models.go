@@ -153,7 +153,7 @@ func showModel(out io.Writer, m registry.RegisteredModel, versions []registry.Mo
 
 // headline shows the few metrics that people ask for first.
 func headline(ms []registry.Metric) string {
-	first := []string{"accuracy", "f1_macro", "log_loss", "roc_auc", "rmse", "r2"}
+	first := []string{"accuracy", "f1_macro", "log_loss", "roc_auc", "rmse", "r2", "wer"}
 	rank := func(key string) int {
 		base := key[strings.LastIndexByte(key, '.')+1:]
 		if i := slices.Index(first, base); i >= 0 {

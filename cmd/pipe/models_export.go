@@ -39,9 +39,10 @@ func (a *app) modelsExportCommand() *cobra.Command {
 		Long: `Export writes a model, named as NAME@ALIAS, NAME/VERSION or NAME (the newest
 version), into a new folder.
 
-onnx writes model.onnx (operator set 17), whose input is what the transform makes
-of the raw columns; signature.json, which says what goes in and what comes out,
-with the classes in the order of the output; and transform/, with the vocabulary.
+onnx writes model.onnx (operator set 17, or that of a graph from elsewhere which
+is computed as it is), whose input is what the transform makes of the raw columns;
+signature.json, which says what goes in and what comes out, with the classes in
+the order of the output; and transform/, with the vocabulary.
 safetensors writes the model as it is registered: weights.safetensors,
 network.json, model.json, history.json and transform/.
 docker and systemd write a folder from which the model answers on another machine:

@@ -44,6 +44,7 @@ func (p *params) load(ctx context.Context, file string) (*dag.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
+	expectText(file)
 	return workspace.LoadFile(ctx, file, o)
 }
 

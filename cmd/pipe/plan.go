@@ -31,6 +31,7 @@ func (a *app) planCommand() *cobra.Command {
 				return err
 			}
 			defer w.Close()
+			tellLost(cmd, w)
 			o.Targets = args[1:]
 			if force {
 				o.Force = []string{dag.ForceAll}

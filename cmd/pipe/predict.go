@@ -41,7 +41,7 @@ func (a *app) predictCommand() *cobra.Command {
 			case in == "" && len(args) == 1:
 				return usageError{fmt.Errorf("nothing to predict: give a text, or a table with --in")}
 			case top < 0:
-				return usageError{fmt.Errorf("--top is how many labels are shown, not %d", top)}
+				return usageError{fmt.Errorf("--top is how many labels or translations are shown, not %d", top)}
 			case out != "" && in == "":
 				return usageError{fmt.Errorf("--out goes with --in")}
 			case sameFile(in, out):
@@ -52,30 +52,29 @@ func (a *app) predictCommand() *cobra.Command {
 				return err
 			}
 			defer w.Close()
-			if in != "" {
-				m, _, err := w.Model(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return predictTable(ctx, cmd, m, in, out, top)
-			}
 			served, v, err := w.ServedModel(ctx, args[0])
 			if err != nil {
 				return err
 			}
+			m, ok := served.(model.Predictor)
+			task := served.Signature().Task
+			switch {
+			case !ok:
+				return fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, &model.TaskError{Has: task})
+			case top > 0 && !model.Ranks(task):
+				return usageError{fmt.Errorf("--top: %s version %d is a model for %s, which gives one answer", v.Model, v.Version, task)}
+			case in != "":
+				return predictTable(ctx, cmd, m, in, out, top)
+			}
 			if m, ok := served.(*model.Answers); ok {
 				return askQuestions(ctx, cmd.OutOrStdout(), m, v, args[1:], asJSON)
-			}
-			m, ok := served.(model.Predictor)
-			if !ok {
-				return fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, &model.TaskError{Has: served.Signature().Task})
 			}
 			return predictTexts(ctx, cmd.OutOrStdout(), m, v, args[1:], top, asJSON)
 		},
 	}
 	c.Flags().StringVar(&in, "in", "", "a table: CSV, TSV, JSON Lines, Parquet or Arrow")
 	c.Flags().StringVar(&out, "out", "", "write a table with the answers here, in the format that the name tells")
-	c.Flags().IntVar(&top, "top", 0, "show so many of the labels, the most probable first (4 where it is not given); with --in, as a column top")
+	c.Flags().IntVar(&top, "top", 0, "show so many of the labels (4 where it is not given) or translations (1), the best first; with --in, as a column top")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -96,7 +95,7 @@ func sameFile(a, b string) bool {
 func predictTexts(ctx context.Context, w io.Writer, m model.Predictor, v registry.ModelVersion, texts []string, top int, asJSON bool) error {
 	enc := json.NewEncoder(w)
 	for _, t := range texts {
-		answer, err := predictOne(ctx, m, t)
+		answer, err := predictOne(ctx, m, t, top)
 		if err != nil {
 			return err
 		}
@@ -117,14 +116,14 @@ func predictTexts(ctx context.Context, w io.Writer, m model.Predictor, v registr
 }
 
 // predictOne answers a text, or the file that it names where the model reads files.
-func predictOne(ctx context.Context, m model.Predictor, arg string) (*model.Answer, error) {
+func predictOne(ctx context.Context, m model.Predictor, arg string, top int) (*model.Answer, error) {
 	inputs := m.Signature().Inputs
 	if len(inputs) == 1 && inputs[0].Type == "binary" {
 		data, err := os.ReadFile(arg)
 		if err != nil {
 			return nil, fmt.Errorf("the model reads files: %w", err)
 		}
-		answer, err := predictRow(ctx, m, map[string]any{inputs[0].Name: data})
+		answer, err := predictRow(ctx, m, map[string]any{inputs[0].Name: data}, top)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", arg, err)
 		}
@@ -133,11 +132,11 @@ func predictOne(ctx context.Context, m model.Predictor, arg string) (*model.Answ
 	if m, ok := m.(*model.Model); ok {
 		return m.PredictText(ctx, arg)
 	}
-	return predictRow(ctx, m, map[string]any{inputs[0].Name: arg})
+	return predictRow(ctx, m, map[string]any{inputs[0].Name: arg}, top)
 }
 
-func predictRow(ctx context.Context, m model.Predictor, row map[string]any) (*model.Answer, error) {
-	answers, err := m.PredictRows(ctx, []map[string]any{row})
+func predictRow(ctx context.Context, m model.Predictor, row map[string]any, top int) (*model.Answer, error) {
+	answers, err := model.PredictTop(ctx, m, []map[string]any{row}, top)
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +172,24 @@ func askQuestions(ctx context.Context, w io.Writer, m *model.Answers, v registry
 	return nil
 }
 
-// answerText writes "archive  94.1%  (bufio 2.0%, io 1.1%)".
+// answerText writes "archive  94.1%  (bufio 2.0%, io 1.1%)", or each of several
+// translations on a line with its probability, or each sentence of a summary with its
+// place and score.
 func answerText(a *model.Answer, top int) string {
+	if len(a.Sentences) > 0 {
+		lines := make([]string, len(a.Sentences))
+		for i, s := range a.Sentences {
+			lines[i] = fmt.Sprintf("%d  %.3g  %s", s.Index, s.Score, s.Text)
+		}
+		return strings.Join(lines, "\n")
+	}
+	if len(a.Top) > 0 {
+		var lines []string
+		for _, t := range a.Top {
+			lines = append(lines, fmt.Sprintf("%5.1f%%  %s", 100*t.Probability, t.Prediction))
+		}
+		return strings.Join(lines, "\n")
+	}
 	if len(a.Probabilities) == 0 {
 		return fmt.Sprint(a.Prediction)
 	}
@@ -196,7 +211,7 @@ func answerText(a *model.Answer, top int) string {
 	return fmt.Sprintf("%v  %.1f%%  (then %s)", a.Prediction, 100*a.Probability, strings.Join(next, ", "))
 }
 
-func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, out string, top int) error {
+func predictTable(ctx context.Context, cmd *cobra.Command, m model.Predictor, in, out string, top int) error {
 	options, err := declaredTypes(in, m.Signature())
 	if err != nil {
 		return err
@@ -208,7 +223,7 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, o
 	defer r.Close()
 	if out == "" {
 		var w table.Writer
-		_, err := m.PredictTable(ctx, r, model.Output{Top: top}, func(s *arrow.Schema) (_ table.Writer, err error) {
+		_, err := model.PredictTable(ctx, m, r, model.Output{Top: top}, func(s *arrow.Schema) (_ table.Writer, err error) {
 			w, err = table.NewJSONLWriter(cmd.OutOrStdout(), s)
 			return w, err
 		}, nil)
@@ -219,7 +234,7 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m *model.Model, in, o
 	}
 	var f *table.File
 	lists := 0
-	rows, err := m.PredictTable(ctx, r, model.Output{Top: top}, func(s *arrow.Schema) (_ table.Writer, err error) {
+	rows, err := model.PredictTable(ctx, m, r, model.Output{Top: top}, func(s *arrow.Schema) (_ table.Writer, err error) {
 		flat := flatColumns(out, s)
 		lists = s.NumFields() - flat.NumFields()
 		f, err = table.Create(out, flat)
@@ -287,6 +302,9 @@ func declaredTypes(in string, s dag.Signature) (table.Options, error) {
 	var fields []arrow.Field
 	for _, c := range s.Inputs {
 		if t, err := table.ParseType(c.Type); err == nil && found.HasField(c.Name) {
+			if f, _ := found.FieldsByName(c.Name); model.ReadsLists(s.Task) && f[0].Type.ID() == arrow.LIST {
+				t = arrow.ListOf(t)
+			}
 			fields = append(fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
 		}
 	}

@@ -100,6 +100,7 @@ func (r *runner) once(cmd *cobra.Command, file string) error {
 	}
 	var p *dag.Pipeline
 	load := func() (err error) {
+		expectText(file)
 		if p, err = workspace.LoadFile(ctx, file, how); err != nil {
 			return err
 		}
@@ -109,9 +110,9 @@ func (r *runner) once(cmd *cobra.Command, file string) error {
 		}
 		return p.CheckSelection(r.Selection)
 	}
-	var unchanged []dag.Event
+	var unchanged bool
 	w, err := workspace.OpenMeanwhile(ctx, r.app.store, func(store *artifacts.Store) error {
-		if unchanged = r.Memo.Recall(store); unchanged != nil {
+		if unchanged = r.Memo.Recall(store); unchanged {
 			return nil
 		}
 		return load()
@@ -120,8 +121,9 @@ func (r *runner) once(cmd *cobra.Command, file string) error {
 		return err
 	}
 	defer w.Close()
-	if unchanged != nil {
-		return r.repeat(ctx, cmd, w, unchanged)
+	tellLost(cmd, w)
+	if unchanged {
+		return r.repeat(ctx, cmd, w)
 	}
 	if r.dryRun {
 		return showPlan(cmd, w, p, dag.PlanOptions{Selection: r.Selection, Verify: r.Verify}, r.json)
@@ -136,12 +138,15 @@ func (r *runner) plain(how dag.LoadOptions) bool {
 }
 
 // repeat is execute for a pipeline that has not changed.
-func (r *runner) repeat(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace, events []dag.Event) error {
-	v := newView(cmd.OutOrStdout(), view.Memorized(r.Memo.Stages()), r.json, r.quiet)
+func (r *runner) repeat(ctx context.Context, cmd *cobra.Command, w *workspace.Workspace) error {
 	o := r.RunOptions
-	o.Sink = v
-	id, res, err := w.Repeat(ctx, events, o)
-	v.Close()
+	end := func() {}
+	if r.json || !r.quiet {
+		v := newView(cmd.OutOrStdout(), view.Memorized(r.Memo.Stages()), r.json, r.quiet)
+		o.Sink, end = v, v.Close
+	}
+	id, res, err := w.Repeat(ctx, o)
+	end()
 	return r.summarize(cmd, id, res, err)
 }
 

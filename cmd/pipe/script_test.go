@@ -1,21 +1,25 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"flag"
 	"fmt"
+	"image"
+	"image/png"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"pipe/stages/sound"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pipe/stages/sound"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts and reference pages expect")
@@ -51,12 +55,15 @@ func TestScript(t *testing.T) {
 			return exec.Command(cmp.Or(os.Getenv("PIPE_PYTHON"), "python3"), "-c", "import joblib, pandas, pyarrow, sklearn").Run() == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ask":    askServer,
-			"code":   wantCode,
-			"serve":  startServer,
-			"stop":   stopServer,
-			"strike": startAndKill,
-			"tones":  writeTones,
+			"ask":      askServer,
+			"halt":     haltServer,
+			"hear":     hearServer,
+			"code":     wantCode,
+			"drawings": drawPictures,
+			"serve":    startServer,
+			"strike":   startAndKill,
+			"silence":  writeSilence,
+			"tones":    writeTones,
 		},
 	})
 }
@@ -90,14 +97,53 @@ func writeTones(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o777))
 	rng := rand.New(rand.NewPCG(1, 2))
-	for word, hz := range map[string]float64{"high": 900, "low": 300} {
+	for word, hz := range []float64{900, 300} {
 		for i := range count {
 			c := sound.Clip{Rate: 8000, Samples: make([]float32, 2400+rng.IntN(800))}
 			for k := range c.Samples {
 				c.Samples[k] = float32(0.3*math.Sin(2*math.Pi*hz*float64(k)/8000) + 0.05*rng.NormFloat64())
 			}
-			name := filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("%s_%02d.wav", word, i))
+			name := filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("%s_%02d.wav", []string{"high", "low"}[word], i))
 			ts.Check(os.WriteFile(name, sound.EncodeWAV(c), 0o666))
+		}
+	}
+}
+
+// writeSilence writes a recording of so many samples in which nothing is said: silence
+// file samples.
+func writeSilence(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: silence file samples")
+	}
+	samples, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), sound.EncodeWAV(sound.Clip{Rate: 8000, Samples: make([]float32, samples)}), 0o666))
+}
+
+// drawPictures writes stripes that go down or across, in a folder for each: drawings
+// folder count.
+func drawPictures(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: drawings folder count")
+	}
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	rng := rand.New(rand.NewPCG(1, uint64(count)))
+	for _, label := range []string{"across", "down"} {
+		dir := filepath.Join(ts.MkAbs(args[0]), label)
+		ts.Check(os.MkdirAll(dir, 0o777))
+		for i := range count {
+			img, phase := image.NewGray(image.Rect(0, 0, 20, 18)), rng.IntN(6)
+			for at := range img.Pix {
+				along := at % img.Stride
+				if label == "across" {
+					along = at / img.Stride
+				}
+				img.Pix[at] = uint8(40 + 150*((along+phase)/3%2) + rng.IntN(40))
+			}
+			var b bytes.Buffer
+			ts.Check(png.Encode(&b, img))
+			ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), b.Bytes(), 0o666))
 		}
 	}
 }

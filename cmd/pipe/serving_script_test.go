@@ -2,8 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"os"
 	"os/exec"
@@ -61,10 +64,10 @@ func servers(ts *testscript.TestScript) map[string]*running {
 	return m
 }
 
-// stopServer interrupts a server and waits for its end: stop NAME.
-func stopServer(ts *testscript.TestScript, neg bool, args []string) {
+// haltServer interrupts a server and waits for its end: halt NAME (stop ends a script).
+func haltServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 || servers(ts)[args[0]] == nil {
-		ts.Fatalf("usage: stop name")
+		ts.Fatalf("usage: halt name")
 	}
 	c := servers(ts)[args[0]].command
 	ts.Check(c.Process.Signal(syscall.SIGINT))
@@ -102,5 +105,28 @@ func askServer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		_, err = fmt.Fprintf(at, "%s,%s\n", id, args[4])
 		ts.Check(err)
+	}
+}
+
+// hearServer has a server write down a recording and wants a text in its answer: hear
+// NAME MODEL FILE WANT.
+func hearServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 || servers(ts)[args[0]] == nil {
+		ts.Fatalf("usage: hear name model file want")
+	}
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", args[2])
+	ts.Check(err)
+	_, err = part.Write([]byte(ts.ReadFile(args[2])))
+	ts.Check(err)
+	ts.Check(errors.Join(form.WriteField("model", args[1]), form.WriteField("response_format", "verbose_json"), form.Close()))
+	res, err := http.Post(servers(ts)[args[0]].address+"/v1/audio/transcriptions", form.FormDataContentType(), &body)
+	ts.Check(err)
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if !strings.Contains(string(answer), args[3]) {
+		ts.Fatalf("%s: %s", res.Status, answer)
 	}
 }
