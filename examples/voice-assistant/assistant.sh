@@ -33,6 +33,6 @@ for recording in "$@"; do
 	fi
 	printf '%s: "%s" (%s) → %s\n' "$recording" "$heard" "$confidence" "$answer"
 	if command -v espeak-ng >/dev/null; then
-		espeak-ng -w "${recording%.wav}.answer.wav" "$answer"
+		espeak-ng -w "${recording%.wav}.answer.wav" -- "$answer"
 	fi
 done
