@@ -80,7 +80,27 @@ def resnet18():
     return answer(model, tf.constant(rng.random((1, 224, 224, 3)), tf.float32))
 
 
-NETWORKS = {"lstm": lstm, "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn, "resnet18": resnet18}
+def resnet20():
+    def conv(x, filters, stride=1):
+        return K.BatchNormalization()(K.Conv2D(filters, 3, stride, use_bias=False)(K.ZeroPadding2D(1)(x)))
+
+    def block(x, filters, stride):
+        y = conv(K.ReLU()(conv(x, filters, stride)), filters)
+        if stride > 1:
+            x = K.AveragePooling2D(1, stride)(x)
+            x = K.Concatenate()([0 * x[..., :filters // 4], x, 0 * x[..., :filters // 4]])
+        return K.ReLU()(K.Add()([y, x]))
+
+    first = keras.Input((32, 32, 3))
+    x = K.ReLU()(conv(first, 16))
+    for filters, stride in [(16, 1)] * 3 + [(32, 2)] + [(32, 1)] * 2 + [(64, 2)] + [(64, 1)] * 2:
+        x = block(x, filters, stride)
+    model = keras.Model(first, K.Dense(10)(K.GlobalAveragePooling2D()(x)))
+    return train(model, tf.constant(rng.random((128, 32, 32, 3)), tf.float32), ints(10, 128), labels())
+
+
+NETWORKS = {"lstm": lstm, "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn, "resnet18": resnet18,
+            "resnet20": resnet20}
 
 if __name__ == "__main__":
     threads = int(sys.argv[2])

@@ -20,12 +20,26 @@ var networks = map[string]func(*meter) error{
 		`{"conv2d":{"filters":32,"kernel_size":[3],"activation":"relu"}},{"max_pool":{}},
 		{"conv2d":{"filters":64,"kernel_size":[3],"activation":"relu"}},{"max_pool":{}},{"flatten":{}},
 		{"dense":{"units":128,"activation":"relu"}},{"dense":{"units":"classes","activation":"softmax"}}`),
-	"gpt": trained(tokens(64, 65, 65), 12, 64, "categorical_crossentropy", "adamw", `{"gpt":{"layers":4,"heads":4,"dim":128}}`),
+	"resnet_cifar": trained(numbers(10, 32, 32, 3), 128, 1, "categorical_crossentropy", "sgd", smallResNet),
+	"gpt":          trained(tokens(64, 65, 65), 12, 64, "categorical_crossentropy", "adamw", `{"gpt":{"layers":4,"heads":4,"dim":128}}`),
 	"resnet18": answered(numbers(1000, 224, 224, 3), 1,
 		`{"resnet18":{}},{"dense":{"units":"classes","activation":"softmax"}}`),
+	"resnet20": trained(numbers(10, 32, 32, 3), 128, 1, "categorical_crossentropy", "adam",
+		`{"resnet20":{}},{"dense":{"units":"classes","activation":"softmax"}}`),
 	"minilm":    answered(tokens(32, 30522, 0), 1, minilm),
 	"minilm_32": answered(tokens(32, 30522, 0), 32, minilm),
 }
+
+// smallResNet is the network of pipelines/pictures.yaml.
+const smallResNet = `{"conv2d":{"filters":16,"kernel_size":[3],"padding":"same","use_bias":false}},{"batch_norm":{}},{"activation":{}},
+	{"conv2d":{"filters":32,"kernel_size":[3],"padding":"same","use_bias":false}},{"max_pool":{}},{"batch_norm":{}},{"activation":{}},
+	{"residual":{"layers":[{"conv2d":{"filters":32,"kernel_size":[3],"padding":"same","use_bias":false}},{"batch_norm":{}},{"activation":{}},
+		{"conv2d":{"filters":32,"kernel_size":[3],"padding":"same","use_bias":false}},{"batch_norm":{}},{"activation":{}}]}},
+	{"conv2d":{"filters":64,"kernel_size":[3],"padding":"same","use_bias":false}},{"max_pool":{}},{"batch_norm":{}},{"activation":{}},
+	{"conv2d":{"filters":128,"kernel_size":[3],"padding":"same","use_bias":false}},{"max_pool":{}},{"batch_norm":{}},{"activation":{}},
+	{"residual":{"layers":[{"conv2d":{"filters":128,"kernel_size":[3],"padding":"same","use_bias":false}},{"batch_norm":{}},{"activation":{}},
+		{"conv2d":{"filters":128,"kernel_size":[3],"padding":"same","use_bias":false}},{"batch_norm":{}},{"activation":{}}]}},
+	{"global_max_pool":{}},{"dense":{"units":"classes","activation":"softmax"}}`
 
 const minilm = `{"bert":{"layers":6,"heads":12,"dim":384,"hidden":1536}},{"global_avg_pool":{}},{"unit_norm":{}}`
 

@@ -79,6 +79,36 @@ def cnn():
     return train(model, torch.rand(64, 1, 28, 28), torch.randint(10, (64,)), nn.CrossEntropyLoss(), adam(model))
 
 
+def normalised(before, after, pool=False):
+    """A convolution, what makes it smaller, and a normalisation."""
+    steps = [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.MaxPool2d(2) if pool else nn.Identity(), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+    return nn.Sequential(*steps)
+
+
+class Around(nn.Module):
+    """The sum of the input and what layers make of it."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
+def small_resnet(classes=10):
+    """The network of pipelines/pictures.yaml."""
+    return nn.Sequential(
+        normalised(3, 16), normalised(16, 32, pool=True), Around(normalised(32, 32), normalised(32, 32)), normalised(32, 64, pool=True),
+        normalised(64, 128, pool=True), Around(normalised(128, 128), normalised(128, 128)), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(128, classes))
+
+
+def resnet_cifar():
+    model = small_resnet().to(memory_format=torch.channels_last)
+    x = torch.rand(128, 3, 32, 32).to(memory_format=torch.channels_last)
+    return train(model, x, torch.randint(10, (128,)), nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), 0.01))
+
+
 class Block(nn.Module):
     def __init__(self, dim, heads):
         super().__init__()
@@ -140,6 +170,33 @@ def resnet18(channels_last=True):
     return answer(model, x)
 
 
+class Small(nn.Module):
+    """A block of the ResNets for pictures of 32×32: around it, every second place and new channels of zeros."""
+
+    def __init__(self, before, after, stride):
+        super().__init__()
+        self.stride, self.new = stride, after - before
+        self.main = nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True),
+                                  nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after))
+
+    def forward(self, x):
+        around = x[:, :, ::self.stride, ::self.stride]
+        if self.new:
+            around = F.pad(around, (0, 0, 0, 0, self.new // 2, self.new // 2))
+        return F.relu(self.main(x) + around, inplace=True)
+
+
+def resnet20(channels_last=True):
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True),
+        *[Small(16, 16, 1) for _ in range(3)], Small(16, 32, 2), Small(32, 32, 1), Small(32, 32, 1),
+        Small(32, 64, 2), Small(64, 64, 1), Small(64, 64, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    x = torch.rand(128, 3, 32, 32)
+    if channels_last:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    return train(model, x, torch.randint(10, (128,)), nn.CrossEntropyLoss(), adam(model))
+
+
 class Sentences(nn.Module):
     def __init__(self):
         super().__init__()
@@ -156,8 +213,8 @@ def minilm(batch=1):
 
 
 NETWORKS = {
-    "lstm": lstm, "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn, "gpt": gpt,
-    "resnet18": resnet18, "minilm": minilm, "minilm_32": lambda: minilm(32),
+    "lstm": lstm, "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn, "resnet_cifar": resnet_cifar, "gpt": gpt,
+    "resnet18": resnet18, "resnet20": resnet20, "minilm": minilm, "minilm_32": lambda: minilm(32),
 }
 
 if __name__ == "__main__":

@@ -4,14 +4,15 @@
 Layers of ten stages; each stage runs `true` and waits for one of the layer
 before; all runners start it by a shell, as their users write it. Two times: the first run, and one where nothing has changed. The start
 of the process counts. Of several rounds the median is shown, wall time and
-processor time, and the ratio to pipe. A runner that is not there is left out.
+processor time, and the ratio to pipe. Each round has new folders, which are
+removed at the end: for minutes after files were removed, ext4 takes several
+times as long to make new ones. A runner that is not there is left out.
 
   python3 benchmarks/runner/layered.py --pipe ./pipe --task ~/go/bin/task \
       --dvc venv/bin/dvc --luigi venv/bin/python --stages 100,1000
 """
 
 import argparse
-import functools
 import os
 import pathlib
 import resource
@@ -94,12 +95,6 @@ def run(command, folder):
     return wall, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
 
 
-def clean(folder, keep):
-    for path in folder.iterdir():
-        if path.name not in keep:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def prepare_dvc(dvc, folder):
     run([dvc, "init", "--no-scm", "-q"], folder)
 
@@ -134,26 +129,25 @@ def main():
 def measure(runners, n, top, max_dvc):
     """Times all runners in turn, round by round, so that all see the same machine."""
     present = []
-    for name, program, write, command, prepare, rounds in runners:
+    for runner in runners:
+        name, program = runner[:2]
         if not program or name == "dvc" and n > max_dvc:
             print(f"{name}, {n} stages: left out", file=sys.stderr)
-            continue
-        folder = top / f"{name}-{n}"
-        folder.mkdir()
-        write(folder, n)
-        keep = {path.name for path in folder.iterdir()}
-        present.append((name, folder, keep, command(program), prepare and functools.partial(prepare, program), rounds))
+        else:
+            present.append(runner)
     times = {name: ([], []) for name, *_ in present}
     for r in range(max(rounds for *_, rounds in present)):
-        for name, folder, keep, command, prepare, rounds in present:
+        for name, program, write, command, prepare, rounds in present:
             if r >= rounds:
                 continue
-            clean(folder, keep)
+            folder = top / f"{name}-{n}-{r}"
+            folder.mkdir()
+            write(folder, n)
             if prepare:
-                prepare(folder)
-            times[name][0].append(run(command, folder))
+                prepare(program, folder)
+            times[name][0].append(run(command(program), folder))
             for _ in range(3 if rounds > 1 else 1):
-                times[name][1].append(run(command, folder))
+                times[name][1].append(run(command(program), folder))
     print(f"\n{n} stages, medians in seconds; in brackets processor time\n")
     print("| runner | first run | × pipe | nothing changed | × pipe |\n|---|---|---|---|---|")
     median = lambda list, i: statistics.median(x[i] for x in list)

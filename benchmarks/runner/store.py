@@ -39,16 +39,17 @@ def plan(pipe, folder, rounds):
 
 
 def in_process(pipe, folder, rounds, n=1000):
-    (folder / "rows.csv").write_text("id,name0\n1,one\n")
     lines = ["pipeline: inside", "stages:", "  s0: { uses: source.csv, with: { path: rows.csv } }"]
     for i in range(1, n):
         up = i - layered.WIDTH if i > layered.WIDTH else 0
         lines.append(f"  s{i}: {{ uses: select, in: s{up}, with: {{ rename: {{ name{up}: name{i} }} }} }}")
-    (folder / "pipeline.yaml").write_text("\n".join(lines) + "\n")
     times = []
-    for _ in range(rounds):
-        shutil.rmtree(folder / ".pipe", ignore_errors=True)
-        times.append(peak([pipe, "run", "-q", "pipeline.yaml"], folder)[:2])
+    for r in range(rounds):  # each in a new folder: see layered.py
+        new = folder / str(r)
+        new.mkdir()
+        (new / "rows.csv").write_text("id,name0\n1,one\n")
+        (new / "pipeline.yaml").write_text("\n".join(lines) + "\n")
+        times.append(peak([pipe, "run", "-q", "pipeline.yaml"], new)[:2])
     wall, cpu = (statistics.median(x) for x in zip(*times))
     print(f"{n} stages in the process: {wall / n * 1e3:.2f} ms each ({cpu / n * 1e3:.2f} ms of processor time)")
 
