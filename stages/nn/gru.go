@@ -26,6 +26,11 @@ func (l *GRU) Build(in Shape, c Context, rng *rand.Rand) error {
 // Forward computes the states.
 func (l *GRU) Forward(p *Pass, x *Tensor) *Tensor { return l.forward(p, x, gruCell{}) }
 
+// ForwardStates implements Stateful.
+func (l *GRU) ForwardStates(p *Pass, x *Tensor, initial States) (*Tensor, States) {
+	return l.forwardStates(p, x, gruCell{}, initial)
+}
+
 type gruCell struct{}
 
 func (gruCell) gates() int { return 3 }

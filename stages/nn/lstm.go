@@ -37,6 +37,11 @@ func (l *LSTM) Build(in Shape, c Context, rng *rand.Rand) error {
 // Forward computes the states.
 func (l *LSTM) Forward(p *Pass, x *Tensor) *Tensor { return l.forward(p, x, lstmCell{}) }
 
+// ForwardStates implements Stateful.
+func (l *LSTM) ForwardStates(p *Pass, x *Tensor, initial States) (*Tensor, States) {
+	return l.forwardStates(p, x, lstmCell{}, initial)
+}
+
 type lstmCell struct{}
 
 // lstmGates tells an LSTM, which alone has a second state, from the others.

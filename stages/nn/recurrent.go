@@ -33,9 +33,8 @@ func recurrentDefaults() Recurrent {
 	return Recurrent{UseBias: true, KernelInitializer: GlorotUniform, RecurrentInitializer: Orthogonal, BiasInitializer: Zeros, InitialState: ZeroState, StateInitializer: Zeros}
 }
 
-// InitialState says what a recurrent layer begins with. PyTorch's h0 and c0, Keras'
-// initial_state and ONNX' initial_h and initial_c have a state for each sequence; here
-// all sequences begin with the same.
+// InitialState says what a recurrent layer by itself begins with, the same for all
+// sequences. A state for each sequence comes from elsewhere in the network: States.
 type InitialState string
 
 // The initial states.
@@ -148,6 +147,12 @@ func (l *Recurrent) Params() []*Param {
 
 // forward runs the cell over the sequence in each direction.
 func (l *Recurrent) forward(p *Pass, x *Tensor, c cell) *Tensor {
+	return l.run(p, x, c, States{}, States{})
+}
+
+// run goes from the states of initial, where there are any, and writes the states after
+// the last step to those of final, where there are any.
+func (l *Recurrent) run(p *Pass, x *Tensor, c cell, initial, final States) *Tensor {
 	batch, time, width := x.Shape[0], x.Shape[1], l.units*len(l.directions)
 	var y *Tensor
 	if l.ReturnSequences {
@@ -161,6 +166,7 @@ func (l *Recurrent) forward(p *Pass, x *Tensor, c cell) *Tensor {
 	}
 	for i, d := range l.directions {
 		r := record[run](p, y)
+		r.initial, r.final = initial, final
 		r.prepare(p, x, y, c, d, l.units, i*l.units, l.ReturnSequences)
 		r.forward()
 	}

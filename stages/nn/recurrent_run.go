@@ -36,6 +36,8 @@ type run struct {
 	c         cell
 	d         *direction
 	sequences bool
+	initial   States // begun with, in place of the direction's own; without H there are none
+	final     States // what takes the states after the last step; without H nobody asks
 
 	batch, time, features, units, offset int
 
@@ -63,7 +65,7 @@ func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset
 	r.p, r.x, r.y, r.c, r.d, r.sequences = p, x, y, c, d, sequences
 	r.batch, r.time, r.features, r.units, r.offset = x.Shape[0], x.Shape[1], x.Shape[2], units, offset
 	keeps := p.train || p.learns != nil
-	r.spans.set(p, x, d, !keeps)
+	r.spans.set(p, x, d, !keeps, r.initial.H == nil)
 	r.stride = 0
 	if keeps {
 		r.stride = r.batch
@@ -133,9 +135,9 @@ func (r *run) project() {
 // begin puts the state before each row's first step in its place.
 func (r *run) begin() {
 	for i := range r.batch {
-		putState(r.at(r.h, 0, i, i+1), r.d.h0)
+		putState(r.at(r.h, 0, i, i+1), r.initialRow(r.initial.H, r.d.h0, i))
 		if r.c0 != nil {
-			putState(r.at(r.c0, 0, i, i+1), r.d.c0)
+			putState(r.at(r.c0, 0, i, i+1), r.initialRow(r.initial.C, r.d.c0, i))
 		}
 	}
 	if r.p.past != nil {
@@ -153,12 +155,27 @@ func (r *run) begin() {
 }
 
 // putState writes an initial state, nil for zeros.
-func putState(dst []float32, p *Param) {
-	if p == nil {
+func putState(dst, state []float32) {
+	if state == nil {
 		clear(dst)
 		return
 	}
-	copy(dst, p.Data)
+	copy(dst, state)
+}
+
+// initialRow returns what row i begins with: its row of given, else the direction's own
+// state, else nil for zeros.
+func (r *run) initialRow(given *Tensor, own *Param, i int) []float32 {
+	if given != nil {
+		return r.stateRow(given, given.Data, i)
+	}
+	return own.data()
+}
+
+// stateRow returns this direction's part of row i of a tensor of states, or of its
+// gradient.
+func (r *run) stateRow(t *Tensor, buf []float32, i int) []float32 {
+	return buf[r.order[i]*t.Shape.Last()+r.offset:][:r.units]
 }
 
 // end hands the states on.
@@ -170,6 +187,15 @@ func (r *run) end() {
 		p.learns.keep(r)
 	}
 	r.scatterOutput()
+	if r.final.H == nil {
+		return
+	}
+	for i := range r.batch {
+		copy(r.stateRow(r.final.H, r.final.H.Data, i), r.at(r.h, r.time, i, i+1))
+		if r.c0 != nil {
+			copy(r.stateRow(r.final.C, r.final.C.Data, i), r.at(r.c0, r.time, i, i+1))
+		}
+	}
 }
 
 func (r *run) rowsForward(lo, hi int) {
@@ -217,6 +243,8 @@ func (r *run) recurGrad(src []float32, beta float32, t, lo, hi int) {
 func (r *run) backward() {
 	p, n := r.p, r.batch*r.units
 	r.dh, r.dc = p.zeros(n), p.zeros(n)
+	r.takeFinalGrad(r.final.H, r.dh)
+	r.takeFinalGrad(r.final.C, r.dc)
 	r.hh.Pack(false, r.c.gates()*r.units, r.units, r.d.weightHH.Data, r.units)
 	r.split(r.back)
 
@@ -227,12 +255,36 @@ func (r *run) backward() {
 		kernel.AddAffineGrad(r.d.weightIH.Grad, r.d.bias.gradient(), r.gates, r.xt, steps, width, r.features)
 		kernel.AddAffineGrad(r.d.weightHH.Grad, r.d.biasHH.gradient(), r.recurrent, r.h, steps, width, r.units)
 	}
-	addColumns(p, r.d.h0, r.dh, r.batch)
-	addColumns(p, r.d.c0, r.dc, r.batch)
+	r.addInitialGrad(r.initial.H, r.d.h0, r.dh)
+	r.addInitialGrad(r.initial.C, r.d.c0, r.dc)
 	if r.dx, r.blank = r.x.blankGradient(); r.dx != nil {
 		// xt is not needed any more and takes its own gradient.
 		kernel.Gemm(false, false, steps, r.features, width, 1, r.gates, width, r.d.weightIH.Data, r.features, 0, r.xt, r.features)
 		kernel.Parallel(r.batch, rowGrain(r.time*r.features), r.scatter)
+	}
+}
+
+// takeFinalGrad begins the way back with what the states after the last step were used
+// for.
+func (r *run) takeFinalGrad(last *Tensor, to []float32) {
+	if last == nil || last.grad == nil {
+		return
+	}
+	for i := range r.batch {
+		copy(r.row(to, i, i+1), r.stateRow(last, last.grad, i))
+	}
+}
+
+// addInitialGrad hands the gradient of the initial states on to where they came from.
+func (r *run) addInitialGrad(given *Tensor, own *Param, grad []float32) {
+	if given == nil {
+		addColumns(r.p, own, grad, r.batch)
+		return
+	}
+	to := given.gradient()
+	for i := 0; to != nil && i < r.batch; i++ {
+		row := r.stateRow(given, to, i)
+		kernel.Add(row, row, r.row(grad, i, i+1))
 	}
 }
 
@@ -344,7 +396,7 @@ func (r *run) scatterOutput() {
 		}
 		for t := range r.first[i] {
 			if r.known == nil {
-				putState(r.out(r.y.Data, t, i), r.d.h0)
+				putState(r.out(r.y.Data, t, i), r.initialRow(r.initial.H, r.d.h0, i))
 			} else {
 				copy(r.out(r.y.Data, t, i), r.known.h[(t+1)*r.units:])
 			}

@@ -32,6 +32,11 @@ func (l *SimpleRNN) Build(in Shape, c Context, rng *rand.Rand) error {
 // Forward computes the states.
 func (l *SimpleRNN) Forward(p *Pass, x *Tensor) *Tensor { return l.forward(p, x, &l.cell) }
 
+// ForwardStates implements Stateful.
+func (l *SimpleRNN) ForwardStates(p *Pass, x *Tensor, initial States) (*Tensor, States) {
+	return l.forwardStates(p, x, &l.cell, initial)
+}
+
 type simpleCell struct{ a Activation }
 
 func (*simpleCell) gates() int { return 1 }

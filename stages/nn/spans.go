@@ -15,8 +15,9 @@ type spans struct {
 	known       *paddingStates // the states before first; nil: zero
 }
 
-// set finds the steps for x, all of them unless some may be left out.
-func (s *spans) set(p *Pass, x *Tensor, d *direction, some bool) {
+// set finds the steps for x, all of them unless some may be left out. own says that the
+// rows begin with the direction's own state, for which that over padding may be known.
+func (s *spans) set(p *Pass, x *Tensor, d *direction, some, own bool) {
 	batch, time := x.Shape[0], x.Shape[1]
 	s.order, s.first, s.last = p.dims.take(batch), p.dims.take(batch), p.dims.take(batch)
 	s.offsets = p.dims.take(time + 1)
@@ -25,7 +26,7 @@ func (s *spans) set(p *Pass, x *Tensor, d *direction, some bool) {
 	}
 	s.known = nil
 	if some && p.past == nil {
-		s.shorten(p, x, d)
+		s.shorten(p, x, d, own)
 	}
 	s.offsets[0] = 0
 	for t := range time {
@@ -40,9 +41,9 @@ func (s *spans) set(p *Pass, x *Tensor, d *direction, some bool) {
 // shorten leaves out what is known: the states over padding before a text, which
 // depend on nothing but how much of it there is, and masked steps at the side that
 // has more of them, over which the state stays.
-func (s *spans) shorten(p *Pass, x *Tensor, d *direction) {
+func (s *spans) shorten(p *Pass, x *Tensor, d *direction, own bool) {
 	batch, time := x.Shape[0], x.Shape[1]
-	if known := p.known[d]; known != nil && x.padded != nil {
+	if known := p.known[d]; known != nil && x.padded != nil && own {
 		s.known = known
 		copy(s.first, x.padded)
 	} else if x.Mask != nil {
