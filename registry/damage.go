@@ -21,7 +21,7 @@ type DamagedError struct {
 
 func (e *DamagedError) Error() string {
 	return fmt.Sprintf("registry %s is damaged (%v): move it aside, together with its -wal and -shm, and put a backup in its place; "+
-		"without a backup `pipe run` begins a new registry, and the journals of all runs stay readable under %s",
+		"without a backup `pipe registry rebuild` makes a new one from the journals under %s",
 		e.Path, e.Err, filepath.Join(filepath.Dir(e.Path), "runs"))
 }
 

@@ -97,10 +97,20 @@ func (w *Workspace) ContinueWith(ctx context.Context, run string, p *dag.Pipelin
 	if id == "" {
 		return id, res, err
 	}
+	end := ""
+	if res != nil {
+		end = res.Status
+	}
+	return id, res, errors.Join(err, w.continued(ctx, run, id, end))
+}
+
+// continued notes of a run that waited that another one has gone on with it, and
+// how that ended.
+func (w *Workspace) continued(ctx context.Context, run, by, end string) error {
 	status := registry.Finished
-	if res != nil && res.Status == "failed" { // as when somebody rejects
+	if end == dag.StatusFailed { // as when somebody rejects
 		status = registry.Failed
 	}
-	_, uerr := w.Registry.UpdateRun(ctx, run, registry.RunChange{Status: &status})
-	return id, res, errors.Join(err, uerr, w.Registry.SetTags(ctx, run, []registry.Pair{{Key: ContinuedTag, Value: id}}))
+	_, err := w.Registry.UpdateRun(ctx, run, registry.RunChange{Status: &status})
+	return errors.Join(err, w.Registry.SetTags(ctx, run, []registry.Pair{{Key: ContinuedTag, Value: by}}))
 }

@@ -46,8 +46,8 @@ func (w *Workspace) Artifact(ctx context.Context, name string) (artifacts.Ref, e
 // stagesOf gives the stages of a run, or of the newest run that has a stage.
 func (w *Workspace) stagesOf(ctx context.Context, run, stage string) ([]registry.Stage, string, error) {
 	if run != "" {
-		r, err := w.Registry.Run(ctx, run)
-		return r.Stages, r.ID, err
+		id, stages, err := w.Stages(ctx, run)
+		return stages, id, err
 	}
 	const lookBack = 20
 	runs, _, err := w.Registry.Runs(ctx, registry.RunQuery{Limit: lookBack})

@@ -39,11 +39,11 @@ type StageChange struct {
 
 // Diff compares two runs, named by their ids or the beginnings of them.
 func (w *Workspace) Diff(ctx context.Context, before, after string) (*Diff, error) {
-	a, err := w.Registry.Run(ctx, before)
+	a, err := w.Detail(ctx, before)
 	if err != nil {
 		return nil, err
 	}
-	b, err := w.Registry.Run(ctx, after)
+	b, err := w.Detail(ctx, after)
 	if err != nil {
 		return nil, err
 	}

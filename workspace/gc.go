@@ -24,13 +24,13 @@ func (w *Workspace) GC(ctx context.Context, keepRuns int, o artifacts.GCOptions)
 		if err != nil {
 			return roots, err
 		}
-		lost, err := w.lostRuns(ctx)
+		lost, err := w.LostRuns(ctx)
 		if err != nil {
 			return roots, err
 		}
 		if len(lost) > 0 {
 			return roots, fmt.Errorf("nothing is removed: the registry does not know %d runs whose journals are under %s, the first is %s, so what they made would go; "+
-				"restore a backup of the registry (pipe registry restore), or remove the folders of these runs", len(lost), w.RunDir(""), lost[0])
+				"enter them again (pipe registry rebuild), restore a backup of the registry (pipe registry restore), or remove the folders of these runs", len(lost), w.RunDir(""), lost[0])
 		}
 		pins, err := w.Pins()
 		for _, p := range pins {

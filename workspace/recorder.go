@@ -35,6 +35,7 @@ type recorder struct {
 	list    registry.WorkList         // of all stages, once the run has ended well
 	ran     bool                      // a stage did something else than to be found in the store
 	end     *dag.Event
+	last    time.Time // of a journal that was read back
 
 	wake    chan struct{} // something is pending that people may wait for
 	many    chan struct{} // so much is pending that it is time to write
@@ -54,15 +55,22 @@ const (
 	gatherMax = 250
 )
 
-func (w *Workspace) record(a *about, id string, o RunOptions, k *known) *recorder {
-	self := registry.Self()
-	r := &recorder{
-		known: k, registry: w.Registry, store: w.Store, exp: a.Experiment, goesOn: o.ID != "",
-		start: registry.NewRun{ID: id, Name: o.Name, Start: time.Now(), Pipeline: a.Pipeline, PipelineText: string(a.text), User: username(),
-			Params: a.Params, Tags: registry.Pairs(tags(a, o)), Process: &self},
+// newRecorder folds events, and writes nothing by itself.
+func newRecorder(w *Workspace) *recorder {
+	return &recorder{
+		registry: w.Registry, store: w.Store,
 		pending: map[string]*registry.StageRecord{}, stages: map[string]registry.Stage{},
 		wake: make(chan struct{}, 1), many: make(chan struct{}, 1), flushed: make(chan chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
 	}
+}
+
+// record writes the run down while it goes on.
+func (w *Workspace) record(a *about, id string, o RunOptions, k *known, about row) *recorder {
+	self := registry.Self()
+	r := newRecorder(w)
+	r.known, r.exp, r.goesOn = k, about.Experiment, o.ID != ""
+	r.start = registry.NewRun{ID: id, Name: about.Name, Start: time.Now(), Pipeline: a.Pipeline, PipelineText: string(a.text), User: about.User,
+		Params: about.Values, Tags: registry.Pairs(about.Tags), Process: &self}
 	go r.write()
 	return r
 }
@@ -179,6 +187,7 @@ func (r *recorder) write() {
 	defer close(r.done)
 	ctx := context.Background() // a run that is interrupted is written down, too
 	if r.known == nil {
+		r.describe(ctx)
 		r.err = r.create(ctx)
 	}
 	alive := time.NewTicker(heartbeat)
@@ -219,7 +228,6 @@ func (r *recorder) create(ctx context.Context) error {
 		return err
 	}
 	r.start.Experiment = exp.ID
-	r.describe(ctx)
 	if _, err = r.registry.CreateRun(ctx, r.start); r.goesOn && errors.Is(err, registry.ErrExists) {
 		r.reopened = true
 		return r.registry.ReopenRun(ctx, r.start.ID, *r.start.Process)
@@ -271,8 +279,8 @@ func (r *recorder) repeat(ctx context.Context) (done bool) {
 
 // repeatKnown is repeat for a run of a memo, which has no row yet.
 func (r *recorder) repeatKnown(ctx context.Context) (done bool) {
+	r.describe(ctx)
 	if r.end != nil {
-		r.describe(ctx)
 		r.list = r.known.list
 		var points []registry.Metric
 		for stage, ms := range r.known.run.Metrics() {

@@ -45,6 +45,12 @@ type Request struct {
 
 const requestFile = "request.json"
 
+// keptRequest is what that file holds.
+type keptRequest struct {
+	Request
+	row
+}
+
 // Run runs a pipeline. The run's id is given even where it failed; the error
 // is that of dag.Run, or says what could not be written down.
 func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id string, res *dag.Result, err error) {
@@ -120,10 +126,11 @@ func (w *Workspace) tell(id string, a *about, o RunOptions, k *known, carryOut f
 	if err != nil {
 		return nil, err
 	}
-	if err := w.keepRequest(id, &a.Request); err != nil {
+	r := row{Experiment: a.Experiment, Name: o.Name, User: username(), Values: a.Params, Tags: tags(a, o)}
+	if err := w.keepRequest(id, keptRequest{a.Request, r}); err != nil {
 		return nil, errors.Join(err, journal.Close())
 	}
-	rec := w.record(a, id, o, k)
+	rec := w.record(a, id, o, k, r)
 	res, err := carryOut(journal, rec)
 	return res, errors.Join(err, rec.Close(), journal.Close())
 }
@@ -144,7 +151,7 @@ func requestOf(p *dag.Pipeline, sel dag.Selection) Request {
 	return r
 }
 
-func (w *Workspace) keepRequest(id string, r *Request) error {
+func (w *Workspace) keepRequest(id string, r keptRequest) error {
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(w.RunDir(id), requestFile), b, 0o666)

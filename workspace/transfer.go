@@ -67,9 +67,9 @@ func (w *Workspace) meant(ctx context.Context, names []string) (artifacts.Roots,
 	}
 	var what artifacts.Roots
 	for _, name := range names {
-		run, err := w.Registry.Run(ctx, name)
+		_, stages, err := w.Stages(ctx, name)
 		if err == nil {
-			for _, s := range run.Stages {
+			for _, s := range stages {
 				if s.Key != "" && (s.State == registry.StageDone || s.State == registry.StageCached) {
 					what.Keys = append(what.Keys, s.Key)
 				}

@@ -75,13 +75,13 @@ func (w *Workspace) countLost(ctx context.Context) (int, error) {
 	if !w.Registry.Created() {
 		return 0, nil
 	}
-	lost, err := w.lostRuns(ctx)
+	lost, err := w.LostRuns(ctx)
 	return len(lost), err
 }
 
-// lostRuns lists the runs that have a journal and are not in the registry. It asks
+// LostRuns lists the runs that have a journal and are not in the registry. It asks
 // for each, because another process may have begun to fill a new one.
-func (w *Workspace) lostRuns(ctx context.Context) (lost []string, err error) {
+func (w *Workspace) LostRuns(ctx context.Context) (lost []string, err error) {
 	runs, err := w.journals()
 	if err != nil {
 		return nil, err

@@ -39,6 +39,9 @@ func (a *app) decideCommand(approved bool, c *cobra.Command) *cobra.Command {
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.withRun(cmd, args[0], func(w *workspace.Workspace, id string) error {
+			if _, err := w.Detail(cmd.Context(), id); err != nil {
+				return err // the run that waits is changed there
+			}
 			d, err := w.Decide(id, args[1], approved, who, why)
 			if err != nil {
 				return err

@@ -64,20 +64,20 @@ func (a *app) artifactsList() *cobra.Command {
 			} else if len(runs) == 1 {
 				id = runs[0].ID
 			} else {
-				return errors.New("no runs")
+				return noRuns(ctx, w)
 			}
-			r, err := w.Registry.Run(ctx, id)
+			_, stages, err := w.Stages(ctx, id)
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				outputs := map[string]map[string]artifacts.Ref{}
-				for _, s := range r.Stages {
+				for _, s := range stages {
 					outputs[s.Name] = s.Outputs
 				}
 				return writeJSON(cmd.OutOrStdout(), outputs)
 			}
-			return listOutputs(cmd.OutOrStdout(), w, r.Stages)
+			return listOutputs(cmd.OutOrStdout(), w, stages)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -38,20 +38,21 @@ func (a *app) open(cmd *cobra.Command) (*workspace.Workspace, error) {
 // when the new one begins.
 func tellLost(cmd *cobra.Command, w *workspace.Workspace) {
 	if w.Lost > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the registry was missing and begins anew: %d earlier runs, the models and their aliases are not in it; the journals of the runs are under %s, and `pipe registry restore` takes a backup\n", w.Lost, w.RunDir(""))
+		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the registry was missing and begins anew: %d earlier runs, the models and their aliases are not in it; `pipe registry restore` takes a backup, and `pipe registry rebuild` enters the runs again, from their journals under %s\n", w.Lost, w.RunDir(""))
 	}
 }
 
-// withRun opens the workspace and finds a run by its id or the beginning of it.
+// withRun opens the workspace and finds a run by its id or the beginning of it:
+// one in the registry, or one that has a folder only.
 func (a *app) withRun(cmd *cobra.Command, prefix string, do func(w *workspace.Workspace, id string) error) error {
 	w, err := a.open(cmd)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	r, err := w.Registry.Run(cmd.Context(), prefix)
+	id, err := w.FindRun(cmd.Context(), prefix)
 	if err != nil {
 		return err
 	}
-	return do(w, r.ID)
+	return do(w, id)
 }

@@ -94,8 +94,13 @@ func (l *logReader) next() error {
 		l.shown = line
 		return l.show(e)
 	})
+	return noJournal(l.w, l.id, err)
+}
+
+// noJournal explains the error of reading a journal that is not there.
+func noJournal(w *workspace.Workspace, id string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("run %s was not made by pipe here: it has no journal", short(l.id))
+		return fmt.Errorf("run %s has no journal at %s: its folder was removed, or the run was not made by pipe here; `pipe runs show %[1]s` tells what the registry knows", short(id), w.RunDir(id))
 	}
 	return err
 }

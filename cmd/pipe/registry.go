@@ -18,11 +18,11 @@ import (
 func (a *app) registryCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "registry",
-		Short: "Back the registry up, bring in what MLflow has, and give it back",
+		Short: "Back the registry up, make it anew, bring in what MLflow has, and give it back",
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.registryImportCommand(), a.registryExportCommand(), a.registryBackupCommand(), a.registryRestoreCommand())
+	c.AddCommand(a.registryImportCommand(), a.registryExportCommand(), a.registryBackupCommand(), a.registryRestoreCommand(), a.registryRebuildCommand())
 	return c
 }
 
@@ -55,6 +55,42 @@ written since it was made is lost, so make another backup before.`,
 			return w.Registry.Restore(cmd.Context(), args[0])
 		}),
 	}
+}
+
+func (a *app) registryRebuildCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "rebuild",
+		Short: "Enter the runs that only have a journal: after the registry was lost",
+		Long: `Rebuild enters again the runs that have a folder under .pipe/runs and are not in
+the registry, as after registry.db was deleted, was damaged and moved away, or was
+replaced by an older copy: their stages, metrics, params, tags and times, and how
+they ended. A run that may be under way is left alone.
+
+Models and aliases, deployments, users and what MLflow clients logged are in no
+journal. The next run of a pipeline registers its model anew. Where there is a
+backup, restore it first: rebuild then adds what came after it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w, err := workspace.OpenExisting(cmd.Context(), a.store)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			done, err := w.Rebuild(cmd.Context())
+			if asJSON {
+				done.Runs, done.UnderWay = notNil(done.Runs), notNil(done.UnderWay)
+				return errors.Join(err, writeJSON(cmd.OutOrStdout(), done))
+			}
+			for _, id := range done.UnderWay {
+				fmt.Fprintf(cmd.ErrOrStderr(), "pipe: run %s may be under way and is left alone; if it is not, rebuild again two minutes after its end\n", short(id))
+			}
+			_, werr := fmt.Fprintf(cmd.OutOrStdout(), "%d runs entered\n", len(done.Runs))
+			return errors.Join(err, werr)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
 }
 
 // sqliteFile reads MLflow's way to name a database file.

@@ -23,9 +23,9 @@ func (a *app) replayCommand() *cobra.Command {
 				out := cmd.OutOrStdout()
 				if asJSON {
 					v := view.NewJSON(out)
-					return dag.ReadJournal(w.RunDir(id), func(e *dag.Event) error { v.Event(e); return nil })
+					return noJournal(w, id, dag.ReadJournal(w.RunDir(id), func(e *dag.Event) error { v.Event(e); return nil }))
 				}
-				return replay(out, w.RunDir(id))
+				return noJournal(w, id, replay(out, w.RunDir(id)))
 			})
 		},
 	}

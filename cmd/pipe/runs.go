@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"pipe/dag/text"
 	"pipe/registry"
+	"pipe/workspace"
 )
 
 func (a *app) runsCommand() *cobra.Command {
@@ -40,7 +42,7 @@ func (a *app) runsCommand() *cobra.Command {
 				return writeJSON(cmd.OutOrStdout(), notNil(list))
 			}
 			if len(list) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "no runs")
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), noRuns(cmd.Context(), w))
 				return err
 			}
 			return listRuns(cmd.OutOrStdout(), list)
@@ -52,6 +54,18 @@ func (a *app) runsCommand() *cobra.Command {
 	c.Flags().IntVarP(&q.Limit, "limit", "n", 20, "how many")
 	c.AddCommand(a.runShowCommand(&asJSON))
 	return c
+}
+
+// noRuns says that the registry has none, and what to do where it was lost.
+func noRuns(ctx context.Context, w *workspace.Workspace) error {
+	lost, err := w.LostRuns(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(lost) > 0:
+		return fmt.Errorf("no runs in the registry; %d have journals under %s: `pipe registry rebuild` enters them again", len(lost), w.RunDir(""))
+	}
+	return errors.New("no runs")
 }
 
 // knownOrder refuses to sort runs by what none has: the order would be that of
@@ -152,7 +166,7 @@ func (a *app) runShowCommand(asJSON *bool) *cobra.Command {
 				return err
 			}
 			defer w.Close()
-			r, err := w.Registry.Run(cmd.Context(), args[0])
+			r, err := w.Detail(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
