@@ -17,19 +17,15 @@ func (s *Store) putObject(ref Ref, b []byte) error {
 	if s.holdSound(ref) {
 		return nil
 	}
-	f, err := s.createTemp()
-	if err != nil {
+	temp := s.session.tempPath()
+	if err := createSmall(temp, b, 0o444, syncNever); err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already when it became the object
-	_, err = f.Write(b)
-	if cerr := f.Close(); err == nil {
-		err = cerr
+	took, err := s.adopt(ref, temp)
+	if !took {
+		os.Remove(temp)
 	}
-	if err != nil {
-		return err
-	}
-	return s.adopt(ref, f.Name())
+	return err
 }
 
 // holdSound leases the object if the store has it undamaged.
@@ -47,30 +43,31 @@ func (s *Store) holdSound(ref Ref) bool {
 	return s.check(f, ref.Digest, ref.Size) == nil
 }
 
-// adopt gives a finished file in tmp/ the name of its digest. An object that
+// adopt gives a finished file in tmp/ the name of its digest, and tells whether
+// it did. An object that
 // is there and known to be sound stays; one that this process has not hashed is
 // replaced, because the new file's bytes have just been.
-func (s *Store) adopt(ref Ref, temp string) error {
+func (s *Store) adopt(ref Ref, temp string) (took bool, err error) {
 	if err := s.gcLock.acquire(); err != nil {
-		return err
+		return false, err
 	}
 	defer s.gcLock.release()
 	s.leases.takeRef(ref)
 	path := s.objectPath(ref.Digest)
 	if old, err := os.Lstat(path); err == nil && s.isVerified(ref.Digest, old) {
-		return nil
+		return false, nil
 	}
 	if err := renameInto(temp, path); err != nil {
-		return err
+		return false, err
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
-		return err
+		return true, err
 	}
 	if info.Size() != ref.Size {
-		return fmt.Errorf("object %s: wrote %d bytes and found %d", ref.Digest, ref.Size, info.Size())
+		return true, fmt.Errorf("object %s: wrote %d bytes and found %d", ref.Digest, ref.Size, info.Size())
 	}
 	s.setVerified(ref.Digest, info)
 	s.flushLater(ref.Digest)
-	return nil
+	return true, nil
 }

@@ -182,7 +182,8 @@ func (d *Draft) finish() error {
 	if err := d.file.Sync(); err != nil {
 		return err
 	}
-	return d.store.adopt(d.ref, d.file.Name())
+	_, err = d.store.adopt(d.ref, d.file.Name())
+	return err
 }
 
 func (d *Draft) checkWanted() error {

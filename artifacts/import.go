@@ -147,7 +147,7 @@ func (s *Store) moveSmall(f *outsideFile) bool {
 		return false
 	}
 	ref := Ref{Type: File, Digest: digestOf(b), Size: f.id.size}
-	if s.adopt(ref, f.path) != nil {
+	if _, err := s.adopt(ref, f.path); err != nil {
 		return false
 	}
 	f.digest = ref.Digest
@@ -221,5 +221,6 @@ func (s *Store) adoptShared(temp string) (Ref, error) {
 			return Ref{}, noSpace(s.dir, temp, ref.Size, err)
 		}
 	}
-	return ref, s.adopt(ref, temp)
+	_, err = s.adopt(ref, temp)
+	return ref, err
 }

@@ -3,14 +3,13 @@
 package artifacts
 
 import (
-	"os"
 	"path/filepath"
 )
 
-// tryLockKey returns the file that holds the lock of a key until it is closed,
-// or nil when another holds it. Keys with the same first digits share a file,
+// tryLockKey takes the lock of a key, and returns how to give it back, or nil
+// when another holds it. Keys with the same first digits share a file,
 // so that one of 4,096 waits for another without need.
-func (s *Store) tryLockKey(k Key) (*os.File, error) {
+func (s *Store) tryLockKey(k Key) (unlock func(), err error) {
 	f, err := openLock(filepath.Join(s.dir, locksDir, "keys-"+string(k[:3])))
 	if err != nil {
 		return nil, err
@@ -20,5 +19,10 @@ func (s *Store) tryLockKey(k Key) (*os.File, error) {
 		f.Close()
 		return nil, err
 	}
-	return f, nil
+	return func() { f.Close() }, nil
 }
+
+// keyLocks has nothing to keep here.
+type keyLocks struct{}
+
+func (*keyLocks) close() {}

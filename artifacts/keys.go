@@ -182,12 +182,12 @@ func (s *Store) LockKey(ctx context.Context, k Key) (unlock func(), err error) {
 	}
 	wait := lockPollMin
 	for {
-		f, err := s.tryLockKey(k)
+		unlock, err := s.tryLockKey(k)
 		if err != nil {
 			return nil, fmt.Errorf("lock key %s: %w", k, err)
 		}
-		if f != nil {
-			return sync.OnceFunc(func() { f.Close() }), nil
+		if unlock != nil {
+			return sync.OnceFunc(unlock), nil
 		}
 		select {
 		case <-ctx.Done():

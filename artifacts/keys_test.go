@@ -109,3 +109,69 @@ func TestLockKeyExcludes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestLockKeyExcludesWithinAStore(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), ".pipe"))
+	k := keyOf("key")
+	unlock, err := s.LockKey(context.Background(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.LockKey(ctx, k); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("locked twice: %v", err)
+	}
+	unlock()
+	again, err := s.LockKey(context.Background(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock() // once more: must not give up what the next holder has
+	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.LockKey(ctx, k); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the second unlock has freed another's lock: %v", err)
+	}
+	again()
+}
+
+// TestLockKeyEndsWithTheStore leaves a lock to Close, after which unlock does
+// nothing: the descriptor may be another file's by then.
+func TestLockKeyEndsWithTheStore(t *testing.T) {
+	dir := t.TempDir()
+	a, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := a.LockKey(context.Background(), keyOf("key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	release, err := b.LockKey(ctx, keyOf("key"))
+	if err != nil {
+		t.Fatalf("the lock of a store that is closed: %v", err)
+	}
+	defer release()
+	unlock()
+	c, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := c.LockKey(short, keyOf("key")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("a late unlock has freed another's lock: %v", err)
+	}
+}

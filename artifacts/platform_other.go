@@ -33,6 +33,8 @@ func syncAll(dir string) error { return errors.ErrUnsupported }
 
 func startWriteback(f *os.File, offset, n int64) {}
 
+func spread(dir string) {}
+
 func freeSpace(path string) int64 { return -1 }
 
 // modTime is the zero time here, which makes each look-up refresh the record's

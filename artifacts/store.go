@@ -44,6 +44,8 @@ type Store struct {
 	leases  *leases
 	gcLock  *gcLock
 
+	keyLocks keyLocks
+
 	mu        sync.Mutex
 	verified  map[Digest]identity   // objects whose bytes this process has hashed
 	unflushed map[Digest]bool       // objects whose bytes or names may not be on the disk yet
@@ -129,11 +131,15 @@ func prepareDir(dir string) error {
 	if err := checkFormat(dir); err != nil {
 		return err
 	}
-	for _, sub := range []string{objectsDir, keysDir, locksDir, tmpDir} {
+	for i, sub := range []string{"", objectsDir, keysDir, locksDir, tmpDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o777); err != nil {
 			return explainDir(dir, err)
 		}
+		if i == 0 {
+			spread(dir) // before the folders in it
+		}
 	}
+	spread(filepath.Join(dir, tmpDir)) // each session's files, which stay where they were made
 	return nil
 }
 
@@ -165,6 +171,7 @@ func (s *Store) Close() error {
 		}
 	}
 	s.gcLock.close()
+	s.keyLocks.close()
 	s.leases.close()
 	if serr := s.session.close(); err == nil {
 		err = serr

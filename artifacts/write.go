@@ -23,26 +23,45 @@ const (
 // the new one.
 func (s *Store) writeFile(path string, b []byte, perm fs.FileMode, mode syncMode) error {
 	temp := s.session.tempPath()
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-	if err != nil {
-		return noSpace(s.dir, path, int64(len(b)), err)
-	}
-	_, err = f.Write(b)
-	if err == nil && mode == syncNow {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
+	err := createSmall(temp, b, perm, mode)
 	if err == nil {
-		err = renameInto(temp, path)
+		if err = renameInto(temp, path); err != nil {
+			os.Remove(temp)
+		}
 	}
 	if err != nil {
-		os.Remove(temp)
 		return noSpace(s.dir, path, int64(len(b)), err)
 	}
 	if mode == syncNow {
 		return syncFile(filepath.Dir(path))
+	}
+	return nil
+}
+
+// createSmall makes a new file of b and leaves none where it fails. It does without
+// the os.File, of whose system calls every other one asks whether a file can be
+// waited for, as a socket can.
+func createSmall(path string, b []byte, perm fs.FileMode, mode syncMode) error {
+	fd, err := ignoringEINTR(func() (int, error) {
+		return syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, uint32(perm))
+	})
+	if err != nil {
+		return &os.PathError{Op: "create", Path: path, Err: err}
+	}
+	for err == nil && len(b) > 0 {
+		var n int
+		n, err = ignoringEINTR(func() (int, error) { return syscall.Write(fd, b) })
+		b = b[max(n, 0):]
+	}
+	if err == nil && mode == syncNow {
+		_, err = ignoringEINTR(func() (int, error) { return 0, syscall.Fsync(fd) })
+	}
+	if cerr := syscall.Close(fd); err == nil && cerr != syscall.EINTR {
+		err = cerr
+	}
+	if err != nil {
+		os.Remove(path)
+		return &os.PathError{Op: "write", Path: path, Err: err}
 	}
 	return nil
 }
@@ -56,8 +75,10 @@ func renameInto(from, to string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return err
+	if err := os.Mkdir(filepath.Dir(to), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			return err
+		}
 	}
 	return rename(from, to)
 }

@@ -98,7 +98,7 @@ func Run(ctx context.Context, p *Pipeline, o RunOptions) (*Result, error) {
 		return nil, err
 	}
 	r := &runner{pipeline: p, options: o, chosen: chosen, result: &Result{Outputs: map[string]map[string]artifacts.Ref{}},
-		outputs: map[*Stage]map[string]artifacts.Ref{}, waiting: map[*Stage]int{}, reported: map[*Stage][]Metric{}, ended: map[*Stage]bool{}, messages: make(chan message, 64), over: make(chan struct{})}
+		outputs: map[*Stage]map[string]artifacts.Ref{}, waiting: map[*Stage]int{}, reported: map[*Stage][]Metric{}, ended: map[*Stage]bool{}, messages: make(chan message, 64), jobs: make(chan job, o.Jobs), over: make(chan struct{})}
 	return r.run(ctx)
 }
 
@@ -118,6 +118,9 @@ type runner struct {
 	missed      readyQueue       // the store has not their results: they wait for a job
 	looked      map[*Stage]*work // of the stages in missed
 	running     map[*Stage]*work
+	jobs        chan job // for the goroutines that carry stages out
+	workers     int      // how many there are
+	busy        int      // how many of them have a stage
 	taken       budget
 	stopped     bool // nothing new is started
 	interrupted bool
@@ -196,7 +199,40 @@ func (r *runner) dispatch(ctx context.Context) {
 		}
 		r.running[s], w.took = w, true
 		r.take(s, 1)
-		go r.work(ctx, r.worker(s), w)
+		r.hand(job{ctx, r.worker(s), w})
+	}
+}
+
+// job is a stage that is to be carried out.
+type job struct {
+	ctx    context.Context
+	worker *worker
+	work   *work
+}
+
+// hand gives a job to a goroutine that has done its last one, or to a new one. The
+// stack of one that has carried out a stage has already grown to what the next needs.
+func (r *runner) hand(j job) {
+	if r.busy++; r.busy <= r.workers {
+		select {
+		case r.jobs <- j:
+			return
+		default: // more stages than jobs, such as those that wait elsewhere
+		}
+	}
+	r.workers++
+	go r.carryOut(j)
+}
+
+// carryOut is the goroutine of a worker.
+func (r *runner) carryOut(j job) {
+	for {
+		r.work(j.ctx, j.worker, j.work)
+		select {
+		case j = <-r.jobs:
+		case <-r.over:
+			return
+		}
 	}
 }
 
@@ -330,6 +366,7 @@ func (r *runner) end(w *work) {
 	}
 	delete(r.running, s)
 	if w.took {
+		r.busy--
 		r.take(s, -1)
 	}
 	r.ended[s] = true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -298,6 +299,37 @@ func TestTwoRunsAtOnceShareTheWork(t *testing.T) {
 	wg.Wait()
 	if n := ran.Load() - before; n != 1 {
 		t.Errorf("the stage ran %d times", n)
+	}
+}
+
+// TestWorkersStay holds a run to as many goroutines for its stages as it has
+// jobs, however many stages there are.
+func TestWorkersStay(t *testing.T) {
+	const stages, jobs = 40, 3
+	var src strings.Builder
+	src.WriteString("pipeline: p\nstages:\n")
+	dir := t.TempDir()
+	for i := range stages {
+		file := filepath.Join(dir, fmt.Sprint(i))
+		os.WriteFile(file, []byte(fmt.Sprint(i)), 0o666)
+		fmt.Fprintf(&src, "  s%d: { uses: read, with: { path: %q } }\n", i, file)
+	}
+	var mu sync.Mutex
+	var seen, most int
+	afterRead = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		seen, most = seen+1, max(most, strings.Count(string(stacks), "created by pipe/dag.(*runner).hand"))
+	}
+	defer func() { afterRead = nil }()
+	_, _, err := runIt(t, testStore(t), src.String(), func(o *RunOptions) { o.Jobs = jobs })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen != stages || most < 1 || most > jobs {
+		t.Errorf("%d stages ran in up to %d goroutines, want %d in up to %d", seen, most, stages, jobs)
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 // batches and errors is that of the reader below, so it changes nothing but the time.
 type ahead struct {
 	r       Reader
-	batches chan readAhead // nil until the first Next
+	batches chan readAhead // nil until the goroutine is there
+	rows    int64          // of the batches before that
 	stop    chan struct{}
 	batch   arrow.RecordBatch
 	err     error
@@ -41,13 +42,28 @@ func (a *ahead) Next() (arrow.RecordBatch, error) {
 	if a.err != nil {
 		return nil, a.err
 	}
-	if a.batches == nil {
-		a.batches = make(chan readAhead)
-		go a.run()
+	var next readAhead
+	if a.batches != nil {
+		next = <-a.batches
+	} else {
+		next = a.read()
+		a.rows += rowsOf(next.batch)
+		// The caller waits for the first batch in any case; and a goroutine costs more
+		// than to see that nothing follows the only one, as in most small tables.
+		if next.err == nil && a.rows != a.r.Rows() {
+			a.batches = make(chan readAhead)
+			go a.run()
+		}
 	}
-	next := <-a.batches
 	a.batch, a.err = next.batch, next.err
 	return a.batch, a.err
+}
+
+func rowsOf(b arrow.RecordBatch) int64 {
+	if b == nil {
+		return 0
+	}
+	return b.NumRows()
 }
 
 // run reads until the first error, which may be io.EOF, or until it is stopped.
