@@ -41,9 +41,10 @@ def labels():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def lstm():
+def lstm(tokens=None):
     model = keras.Sequential([K.Embedding(10000, 128), K.LSTM(128), K.Dense(10)])
-    return train(model, ints(10000, 32, 100), ints(10, 32), labels())
+    x = ints(10000, 32, 100) if tokens is None else tf.reshape(tf.constant(tokens, tf.int32), (32, 100))
+    return train(model, x, ints(10, 32), labels())
 
 
 def simple_rnn():
@@ -99,8 +100,8 @@ def resnet20():
     return train(model, tf.constant(rng.random((128, 32, 32, 3)), tf.float32), ints(10, 128), labels())
 
 
-NETWORKS = {"lstm": lstm, "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn, "resnet18": resnet18,
-            "resnet20": resnet20}
+NETWORKS = {"lstm": lstm, "lstm_text": lambda: lstm(meter.tokens()), "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn,
+            "resnet18": resnet18, "resnet20": resnet20}
 
 if __name__ == "__main__":
     threads = int(sys.argv[2])

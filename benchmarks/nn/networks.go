@@ -1,16 +1,18 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 
 	"pipe/stages/nn"
 )
 
 // networks are those of the table in docs/benchmarks.md, with layers as a pipeline has them.
 var networks = map[string]func(*meter) error{
-	"lstm": trained(tokens(100, 10000, 10), 32, 1, "categorical_crossentropy", "adam",
-		`{"embedding":{"dim":128}},{"lstm":{"units":128}},{"dense":{"units":"classes","activation":"softmax"}}`),
+	"lstm":      trained(tokens(100, 10000, 10), 32, 1, "categorical_crossentropy", "adam", lstm),
+	"lstm_text": trained(text(100, 10000, 10), 32, 1, "categorical_crossentropy", "adam", lstm),
 	"simple_rnn": trained(tokens(100, 1000, 2), 32, 1, "binary_crossentropy", "adam",
 		`{"embedding":{"dim":128}},{"simple_rnn":{"units":128}},{"dense":{"units":1,"activation":"sigmoid"}}`),
 	"language_model": trained(tokens(20, 10000, 10000), 64, 20, "categorical_crossentropy", "adam",
@@ -30,6 +32,8 @@ var networks = map[string]func(*meter) error{
 	"minilm_32": answered(tokens(32, 30522, 0), 32, minilm),
 }
 
+const lstm = `{"embedding":{"dim":128}},{"lstm":{"units":128}},{"dense":{"units":"classes","activation":"softmax"}}`
+
 // smallResNet is the network of pipelines/pictures.yaml.
 const smallResNet = `{"conv2d":{"filters":16,"kernel_size":[3],"padding":"same","use_bias":false}},{"batch_norm":{}},{"activation":{}},
 	{"conv2d":{"filters":32,"kernel_size":[3],"padding":"same","use_bias":false}},{"max_pool":{}},{"batch_norm":{}},{"activation":{}},
@@ -48,14 +52,22 @@ type task struct {
 	input          string
 	shape          []int
 	vocab, classes int
+	text           bool // the tokens are those of the file that the variable TOKENS names
 }
 
 func tokens(time, vocab, classes int) task {
-	return task{fmt.Sprintf(`{"tokens":true,"shape":[%d]}`, time), []int{time}, vocab, classes}
+	return task{fmt.Sprintf(`{"tokens":true,"shape":[%d]}`, time), []int{time}, vocab, classes, false}
+}
+
+// text is tokens with the words of a text, which run.py writes to a file as an array of JSON.
+func text(time, vocab, classes int) task {
+	k := tokens(time, vocab, classes)
+	k.text = true
+	return k
 }
 
 func numbers(classes, height, width, channels int) task {
-	return task{fmt.Sprintf(`{"shape":[%d,%d,%d]}`, height, width, channels), []int{height, width, channels}, 0, classes}
+	return task{fmt.Sprintf(`{"shape":[%d,%d,%d]}`, height, width, channels), []int{height, width, channels}, 0, classes, false}
 }
 
 // network makes the network with weights of a fixed seed.
@@ -69,10 +81,19 @@ func (k task) network(layers string) (*nn.Network, error) {
 }
 
 // batch draws examples with so many labels each.
-func (k task) batch(count, labels int) *nn.Examples {
+func (k task) batch(count, labels int) (*nn.Examples, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	e := &nn.Examples{Count: count}
-	for range count * nn.Shape(k.shape).Size() {
+	if k.text {
+		data, err := os.ReadFile(os.Getenv("TOKENS"))
+		if err == nil {
+			err = json.Unmarshal(data, &e.Tokens)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the variable TOKENS must name a file with a JSON array of token ids: %w", err)
+		}
+	}
+	for range count*nn.Shape(k.shape).Size() - len(e.Tokens) {
 		if k.vocab > 0 {
 			e.Tokens = append(e.Tokens, int32(1+r.IntN(k.vocab-1)))
 		} else {
@@ -82,7 +103,7 @@ func (k task) batch(count, labels int) *nn.Examples {
 	for range count * labels {
 		e.Labels = append(e.Labels, int32(r.IntN(k.classes)))
 	}
-	return e
+	return e, nil
 }
 
 func trained(k task, batch, labels int, loss, optimizer, layers string) func(*meter) error {
@@ -98,7 +119,11 @@ func trained(k task, batch, labels int, loss, optimizer, layers string) func(*me
 		if cfg.Optimizer, err = nn.NewOptimizer(optimizer); err != nil {
 			return err
 		}
-		return train(m, n, cfg, k.batch(batch, labels))
+		data, err := k.batch(batch, labels)
+		if err != nil {
+			return err
+		}
+		return train(m, n, cfg, data)
 	}
 }
 
@@ -108,6 +133,10 @@ func answered(k task, batch int, layers string) func(*meter) error {
 		if err != nil {
 			return err
 		}
-		return answer(m, n, k.batch(batch, 0))
+		data, err := k.batch(batch, 0)
+		if err != nil {
+			return err
+		}
+		return answer(m, n, data)
 	}
 }

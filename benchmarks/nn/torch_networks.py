@@ -53,9 +53,10 @@ class All(nn.Module):
         return self.layer(x)[0]
 
 
-def lstm():
+def lstm(tokens=None):
     model = nn.Sequential(nn.Embedding(10000, 128), Last(nn.LSTM(128, 128, batch_first=True)), nn.Linear(128, 10))
-    return train(model, torch.randint(10000, (32, 100)), torch.randint(10, (32,)), nn.CrossEntropyLoss(), adam(model))
+    x = torch.randint(10000, (32, 100)) if tokens is None else torch.tensor(tokens).view(32, 100)
+    return train(model, x, torch.randint(10, (32,)), nn.CrossEntropyLoss(), adam(model))
 
 
 def simple_rnn():
@@ -213,7 +214,7 @@ def minilm(batch=1):
 
 
 NETWORKS = {
-    "lstm": lstm, "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn, "resnet_cifar": resnet_cifar, "gpt": gpt,
+    "lstm": lstm, "lstm_text": lambda: lstm(meter.tokens()), "simple_rnn": simple_rnn, "language_model": language_model, "cnn": cnn, "resnet_cifar": resnet_cifar, "gpt": gpt,
     "resnet18": resnet18, "resnet20": resnet20, "minilm": minilm, "minilm_32": lambda: minilm(32),
 }
 

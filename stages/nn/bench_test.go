@@ -41,7 +41,7 @@ func tokenBatch(batch, time, vocab, classes, labels int) *Examples {
 	return e
 }
 
-func benchNetwork(b *testing.B, in Input, c Context, stack ...Layer) *Network {
+func benchNetwork(b testing.TB, in Input, c Context, stack ...Layer) *Network {
 	b.Helper()
 	n, err := NewNetwork(in, c, stack, 1)
 	if err != nil {

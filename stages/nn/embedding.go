@@ -52,28 +52,36 @@ func (l *Embedding) Params() []*Param { return []*Param{l.weight} }
 // fills the batch checks the ids.
 func (l *Embedding) Forward(p *Pass, x *Tensor) *Tensor {
 	y := p.Tensor(x.Shape[0], x.Shape[1], l.Dim)
-	n := record[embeddingNode](p, y)
-	n.w, n.ids, n.y = l.weight, x.IDs, y
-	if n.ahead == nil {
-		n.ahead, n.back = n.gather, n.scatter
-	}
-	kernel.Parallel(len(n.ids), rowGrain(l.Dim), n.ahead)
+	l.lookUp(p, x, x.IDs, y)
 	if p.packs != nil {
 		y.IDs, y.embedding, y.padded = x.IDs, l.weight, p.padding(x)
 	}
+	return y
+}
+
+// lookUp gives y the rows of the ids, and the mask of x.
+func (l *Embedding) lookUp(p *Pass, x *Tensor, ids []int32, y *Tensor) *embeddingNode {
+	n := record[embeddingNode](p, y)
+	n.w, n.ids, n.y = l.weight, ids, y
+	y.constant = l.weight.Grad == nil
+	if n.ahead == nil {
+		n.ahead, n.back = n.gather, n.scatter
+	}
+	kernel.Parallel(len(ids), rowGrain(l.Dim), n.ahead)
 	if l.MaskZero {
 		y.Mask = p.bools.take(len(x.IDs))
 		for i, id := range x.IDs {
 			y.Mask[i] = id != 0
 		}
 	}
-	return y
+	return n
 }
 
 type embeddingNode struct {
-	w   *Param
-	ids []int32
-	y   *Tensor
+	w        *Param
+	ids      []int32
+	y        *Tensor
+	distinct distinct // what y has where a recurrent layer has joined
 
 	ahead, back func(lo, hi int) // made once, so that later passes allocate nothing
 }
@@ -86,9 +94,7 @@ func (n *embeddingNode) gather(lo, hi int) {
 }
 
 func (n *embeddingNode) backward() {
-	if n.w.Grad != nil {
-		kernel.Parallel(scatterParts, scatterParts*rowGrain(n.y.Shape.Last())/max(len(n.ids), 1), n.back)
-	}
+	kernel.Parallel(scatterParts, scatterParts*rowGrain(n.y.Shape.Last())/max(len(n.ids), 1), n.back)
 }
 
 // scatterParts is how many parts the ids of an embedding are dealt out to on the way

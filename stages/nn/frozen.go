@@ -26,7 +26,8 @@ func (f Frozen) check(params []*Param) error {
 // still says how many of the first layers compute what they would in an answer,
 // because none of their weights is trained: the last frozen layer, if all before it
 // are frozen or have no weights. Nothing is dropped in them, their running means
-// stay, and the backward pass ends behind them.
+// stay, and the backward pass ends behind them. An embedding computes the same in a
+// training, where a recurrent layer can join it.
 func (f Frozen) still(layers []Layer) int {
 	until := 0
 	for i, l := range layers {
@@ -36,7 +37,7 @@ func (f Frozen) still(layers []Layer) int {
 				return until
 			}
 		}
-		if len(params) > 0 {
+		if _, table := l.(*Embedding); len(params) > 0 && !table {
 			until = i + 1
 		}
 	}

@@ -45,6 +45,8 @@ type run struct {
 	stride int // rows from one state to the next: batch, or 0 where each takes the place of the last
 
 	xt           []float32       // input, (time·batch, features)
+	rows         []float32       // what the input gives each distinct token; gradients after backward
+	index        []int32         // which of rows each position has; nil where gates has it already
 	hh, ownT     kernel.PackedB  // weight_hh and, where hhT is not the network's, its transpose
 	hhT          *kernel.PackedB // the transpose, packed once for all steps
 	gates        []float32       // (time·batch, gates·units); their gradients after backward
@@ -58,7 +60,7 @@ type run struct {
 	dx    []float32 // gradient of the input
 	blank bool      // whether that holds nothing yet
 
-	ahead, back, gather, scatter func(lo, hi int) // made once, so that later passes allocate nothing
+	ahead, back, gather, scatter, sum func(lo, hi int) // made once, so that later passes allocate nothing
 }
 
 func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset int, sequences bool) {
@@ -78,7 +80,7 @@ func (r *run) prepare(p *Pass, x, y *Tensor, c cell, d *direction, units, offset
 		r.keepH, r.keepC = p.floats.take(r.batch*units), p.floats.take(r.batch*units)
 	}
 	if r.ahead == nil {
-		r.ahead, r.back, r.gather, r.scatter = r.rowsForward, r.rowsBackward, r.stepsOfInput, r.rowsOfInputGrad
+		r.ahead, r.back, r.gather, r.scatter, r.sum = r.rowsForward, r.rowsBackward, r.stepsOfInput, r.rowsOfInputGrad, r.sumTokens
 	}
 }
 
@@ -104,10 +106,16 @@ func (r *run) forward() {
 	r.end()
 }
 
-// project computes the input's part of the pre-activations of all steps, or takes it
-// from where it is known.
+// project computes the input's part of the pre-activations of all steps, or says where
+// the steps find it.
 func (r *run) project() {
 	packs, embedding := r.p.packs, r.x.embedding
+	r.rows, r.index = nil, nil
+	if d := r.x.distinct; d != nil {
+		r.rows, r.index = r.p.floats.take(d.count()*r.c.gates()*r.units), d.row
+		r.d.project(r.rows, r.x.Data, d.count(), nil)
+		return
+	}
 	if packs == nil {
 		r.gatherInput()
 		r.d.project(r.gates, r.xt, r.steps(), nil)
@@ -124,11 +132,16 @@ func (r *run) project() {
 		return
 	}
 	table.ensure(r.x.IDs, r.d, embedding, weights)
-	for t := range r.time {
-		to := r.wide(r.gates, t, 0, r.active(t))
-		for i := range r.active(t) {
-			copy(to[i*table.width:], table.row(r.x.IDs[r.order[i]*r.time+r.moment(t)]))
-		}
+	r.rows, r.index = table.rows, r.x.IDs
+}
+
+// take copies the input's part of step t from where it is known, just before it is used.
+func (r *run) take(t, lo, hi int) {
+	width := r.c.gates() * r.units
+	to := r.wide(r.gates, t, lo, hi)
+	for i := lo; i < hi; i++ {
+		row := int(r.index[r.order[i]*r.time+r.moment(t)])
+		copy(to[(i-lo)*width:], r.rows[row*width:(row+1)*width])
 	}
 }
 
@@ -210,6 +223,9 @@ func (r *run) rowsForward(lo, hi int) {
 				copy(r.row(r.keepC, lo, hi), r.at(r.c0, t, lo, hi))
 			}
 		}
+		if r.index != nil {
+			r.take(t, lo, hi)
+		}
 		r.c.forward(r, t, lo, hi)
 		for i := lo; i < hi; i++ {
 			if r.x.Mask != nil && r.masked(t, i) {
@@ -248,6 +264,12 @@ func (r *run) backward() {
 	r.hh.Pack(false, r.c.gates()*r.units, r.units, r.d.weightHH.Data, r.units)
 	r.split(r.back)
 
+	r.addInitialGrad(r.initial.H, r.d.h0, r.dh)
+	r.addInitialGrad(r.initial.C, r.d.c0, r.dc)
+	if r.x.distinct != nil {
+		r.backwardTokens()
+		return
+	}
 	steps, width := r.time*r.batch, r.c.gates()*r.units
 	if r.recurrent == nil {
 		kernel.AddAffineGrads(r.d.weightIH.Grad, r.d.weightHH.Grad, r.d.bias.gradient(), r.gates, r.xt, r.h, steps, width, r.features, r.units)
@@ -255,8 +277,6 @@ func (r *run) backward() {
 		kernel.AddAffineGrad(r.d.weightIH.Grad, r.d.bias.gradient(), r.gates, r.xt, steps, width, r.features)
 		kernel.AddAffineGrad(r.d.weightHH.Grad, r.d.biasHH.gradient(), r.recurrent, r.h, steps, width, r.units)
 	}
-	r.addInitialGrad(r.initial.H, r.d.h0, r.dh)
-	r.addInitialGrad(r.initial.C, r.d.c0, r.dc)
 	if r.dx, r.blank = r.x.blankGradient(); r.dx != nil {
 		// xt is not needed any more and takes its own gradient.
 		kernel.Gemm(false, false, steps, r.features, width, 1, r.gates, width, r.d.weightIH.Data, r.features, 0, r.xt, r.features)
@@ -285,6 +305,26 @@ func (r *run) addInitialGrad(given *Tensor, own *Param, grad []float32) {
 	for i := 0; to != nil && i < r.batch; i++ {
 		row := r.stateRow(given, to, i)
 		kernel.Add(row, row, r.row(grad, i, i+1))
+	}
+}
+
+// backwardTokens adds the gradients of the weights and of the input where that has a row
+// for each distinct token.
+func (r *run) backwardTokens() {
+	tokens, steps, width := r.x.distinct.count(), r.time*r.batch, r.c.gates()*r.units
+	recurrent := r.gates
+	if r.recurrent != nil {
+		recurrent = r.recurrent
+	}
+	kernel.AddAffineGrad(r.d.weightHH.Grad, r.d.biasHH.gradient(), recurrent, r.h, steps, width, r.units)
+	kernel.Parallel(width, max(columnGrain, width/runtime.GOMAXPROCS(0)), r.sum)
+	kernel.AddAffineGrad(r.d.weightIH.Grad, r.d.bias.gradient(), r.rows, r.x.Data, tokens, width, r.features)
+	if dx, blank := r.x.blankGradient(); dx != nil {
+		beta := float32(1)
+		if blank {
+			beta = 0
+		}
+		kernel.Gemm(false, false, tokens, r.features, width, 1, r.rows, width, r.d.weightIH.Data, r.features, beta, dx, r.features)
 	}
 }
 

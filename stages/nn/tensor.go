@@ -16,6 +16,9 @@ type Tensor struct {
 	// embedding is, where such a pass can make use of that, what Data consists of: the
 	// rows of this parameter that IDs, which are there as well, name.
 	embedding *Param
+	// distinct is, where only a recurrent layer reads the tensor, which rows of Data are
+	// at its positions; elsewhere each position has a row.
+	distinct *distinct
 
 	pass     *Pass
 	grad     []float32 // nil until something downstream depends on the tensor
