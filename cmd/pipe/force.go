@@ -9,7 +9,7 @@ import (
 )
 
 // forceFlag takes --force as it is written: alone, as --force=STAGE, and as
-// --force STAGE. A flag whose value may be left out never gets the word behind
+// --force STAGE, of which each may be several between commas. A flag whose value may be left out never gets the word behind
 // it, so that one is found among the arguments.
 type forceFlag struct {
 	flags  *pflag.FlagSet
@@ -22,7 +22,7 @@ const everyStage = "every stage"
 
 func (f *forceFlag) add(flags *pflag.FlagSet) {
 	f.flags = flags
-	flags.Var(f, "force", "run this stage whatever the store has; alone, behind all arguments, every stage")
+	flags.Var(f, "force", "run these stages, as a,b, whatever the store has; alone, behind all arguments, every stage")
 	flags.Lookup("force").NoOptDefVal = everyStage
 }
 
@@ -37,7 +37,7 @@ func (f *forceFlag) Set(s string) error {
 	if s == everyStage {
 		f.alone = append(f.alone, f.flags.NArg())
 	} else {
-		f.stages = append(f.stages, s)
+		f.stages = append(f.stages, strings.Split(s, ",")...)
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (f *forceFlag) split(args []string) (force, rest []string) {
 			force = append(force, dag.ForceAll)
 			continue
 		}
-		force, mine[n] = append(force, args[n]), true
+		force, mine[n] = append(force, strings.Split(args[n], ",")...), true
 	}
 	for i, a := range args[1:] {
 		if !mine[i+1] {

@@ -14,7 +14,8 @@ import (
 
 func (a *app) planCommand() *cobra.Command {
 	var set params
-	var asJSON, force bool
+	var asJSON bool
+	var force forceFlag
 	o := dag.PlanOptions{}
 	c := &cobra.Command{
 		Use:   "plan FILE [STAGE…]",
@@ -32,16 +33,13 @@ func (a *app) planCommand() *cobra.Command {
 			}
 			defer w.Close()
 			tellLost(cmd, w)
-			o.Targets = args[1:]
-			if force {
-				o.Force = []string{dag.ForceAll}
-			}
+			o.Force, o.Targets = force.split(args)
 			return showPlan(cmd, w, p, o, asJSON)
 		},
 	}
 	set.flags(c.Flags())
 	set.momentFlag(c.Flags())
-	c.Flags().BoolVar(&force, "force", false, "plan to run every stage")
+	force.add(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
