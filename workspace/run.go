@@ -87,6 +87,9 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 		if o.Sink != nil {
 			told = append(told, o.Sink)
 		}
+		if shared != nil {
+			told = append(told, shared)
+		}
 		run := dag.RunOptions{
 			ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: told,
 			Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets, Decisions: o.Decisions,

@@ -27,7 +27,8 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Run a pipeline: all that is not up to date",
 		Long: `Run checks the pipeline file, then runs each stage whose configuration, inputs
 or files have changed since its result was stored. With stages given, it runs
-only what they need.`,
+only what they need. With --remote, results are taken from a shared store before
+a stage runs, and it gets what it lacks, also of stages that were up to date.`,
 		Example: `  pipe run pipelines/textclass.yaml
   pipe run pipelines/textclass.yaml -p epochs=3 -p units=64
   pipe run pipelines/textclass.yaml evaluate`,
@@ -47,8 +48,8 @@ only what they need.`,
 	f := c.Flags()
 	r.params.flags(f)
 	r.params.momentFlag(f)
-	f.StringArrayVar(&r.Targets, "until", nil, "run what this stage needs, and the stage (as a STAGE argument)")
-	f.StringArrayVar(&r.From, "from", nil, "begin at this stage: what it needs must be in the store")
+	f.StringSliceVar(&r.Targets, "until", nil, "run what these stages need, and the stages (as STAGE arguments)")
+	f.StringSliceVar(&r.From, "from", nil, "begin at these stages: what they need must be in the store")
 	force.add(f)
 	f.BoolVar(&r.Verify, "verify", false, "run what the store has once more, and compare the bytes")
 	f.IntVarP(&r.Jobs, "jobs", "j", 0, "stages to run at a time (default: one for each core)")
