@@ -17,12 +17,13 @@ import (
 
 var evaluateKind = dag.Info{
 	Name:    "evaluate",
-	Version: 4,
+	Version: 5,
 	Doc: `Measures a model on rows whose answer is known. It gives the metrics (as scikit-learn defines them, with
 zero_division=0), every row with its prediction, and a report to look at. For labels the metrics are accuracy,
 log_loss, precision, recall and f1 averaged over the classes (f1_macro, f1_weighted, …), roc_auc and
 average_precision; with more than five classes top_5_accuracy; with two also precision, recall and f1 of the positive one. For numbers they are mse,
-rmse, mae and r2. A label that the model has no class for counts as wrong and is reported. For pictures the report shows by Grad-CAM
+rmse, mae and r2. A label that the model has no class for counts as wrong and is
+reported; where no row has one that is known, the stage fails. For pictures the report shows by Grad-CAM
 which places of some right and wrong ones spoke for the answer.`,
 	Example: `evaluate: { uses: evaluate, in: { model: train, data: split.test } }`,
 	New:     func() dag.Kind { return &Evaluate{} },
@@ -102,11 +103,14 @@ func (e *Evaluate) Run(ctx context.Context, env *dag.Env) error {
 	if result.Rows == 0 {
 		return fmt.Errorf("data has no rows to evaluate on")
 	}
-	e.log(env, result)
+	if err := x.unknown.refuse(x, result); err != nil {
+		return err
+	}
+	e.log(env, x, result)
 	return e.write(env, m, x, result)
 }
 
-func (e *Evaluate) log(env *dag.Env, r *score.Result) {
+func (e *Evaluate) log(env *dag.Env, x *examination, r *score.Result) {
 	var ms []dag.Metric
 	for _, name := range r.ScalarNames() {
 		ms = append(ms, dag.Metric{Name: name, Value: r.Metrics[name]})
@@ -118,7 +122,7 @@ func (e *Evaluate) log(env *dag.Env, r *score.Result) {
 	}
 	env.Logf("%d rows: accuracy %.4f, macro F1 %.4f, log loss %.4f", r.Rows, r.Metrics["accuracy"], r.Metrics["f1_macro"], r.Metrics["log_loss"])
 	if u := r.Unknown; u != nil {
-		env.Logf("%d rows have a label that the model has no class for; they count as wrong: %s", u.Rows, quote(u.Labels[0].Label))
+		env.Logf("%d of %d rows have a label that the model has no class for; they count as wrong: %s", u.Rows, r.Rows, x.unknown.list(u))
 	}
 }
 

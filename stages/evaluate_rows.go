@@ -29,6 +29,7 @@ type examination struct {
 	worst   worst
 	sample  sample
 	gallery *gallery // of a model that reads pictures
+	unknown unknownTruth
 }
 
 func newExamination(m *model.Model, e *Evaluate) (*examination, error) {
@@ -93,7 +94,7 @@ func (x *examination) label(batch arrow.RecordBatch, label string, i int, row in
 	if known {
 		x.classes.Add(k, best, p)
 	} else {
-		x.classes.AddUnknown(strings.Clone(label), best, p)
+		x.classes.AddUnknown(x.unknown.at(label, row), best, p)
 	}
 	if g := x.gallery; g != nil && g.takes(known && k == best, best, p[best]) {
 		g.add(batch, i, exhibit{truth: strings.Clone(label), predicted: x.model.Classes()[best], class: best, probability: p[best]})

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -61,6 +62,34 @@ func TestEvaluateUnknownLabels(t *testing.T) {
 	}
 	if !strings.Contains(string(page), "&lt;cow&gt;") || !strings.Contains(string(page), "does not know") {
 		t.Error("the report does not tell of the label")
+	}
+}
+
+// Where no label is known, the column is hardly that of the truth; where some are not,
+// the log names them and where they begin.
+func TestEvaluateTellsOfUnknownLabels(t *testing.T) {
+	y := newToy(t, "cat", "dog")
+	m := y.model(t, strings.NewReplacer("epochs: 12", "epochs: 1").Replace(toyTraining))
+	evaluate := func(with, rows string) (logs string, err error) {
+		in := map[string][]artifacts.Ref{"model": {m}, "data": {dagtest.Table(t, y.store, textLabel, rows)}}
+		_, _, err = dag.RunKind(t.Context(), y.store, dagtest.New(t, &Evaluate{}, with), in, 7, nil, t.TempDir(), func(e dag.Event) { logs += e.Text + "\n" })
+		return logs, err
+	}
+	logs, err := evaluate("{}", `[{"text": "a", "label": "cow"}, {"text": "b", "label": "cat"}, {"text": "c", "label": "cow"}, {"text": "d", "label": "pig"}]`)
+	if want := `3 of 4 rows have a label that the model has no class for; they count as wrong: "cow" (2 rows, from row 1), "pig" (row 4)`; err != nil || !strings.Contains(logs, want) {
+		t.Errorf("%v\n%s", err, logs)
+	}
+	some := `[{"text": "a", "label": "cat"}, {"text": "b", "label": "dog"}, {"text": "a", "label": "dog"}]`
+	want := `no row of data has a label in the column "text" that the model has a class for: "a" (2 rows, from row 1), "b" (row 2); its classes are cat, dog. Set target to`
+	if logs, err := evaluate("{target: text}", some); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v\n%s", err, logs)
+	}
+	var many []string
+	for i := range 9 {
+		many = append(many, fmt.Sprintf(`{"text": "x", "label": "n%d"}`, i))
+	}
+	if _, err := evaluate("{}", "["+strings.Join(many, ", ")+"]"); err == nil || !strings.Contains(err.Error(), `"n4" (row 5), and 4 more labels; its`) {
+		t.Error(err)
 	}
 }
 
