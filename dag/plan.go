@@ -42,6 +42,8 @@ type PlanOptions struct {
 	Verify bool // the run would be with RunOptions.Verify
 	// Last finds the key that a stage had in the newest run of the pipeline.
 	Last func(stage string) (artifacts.Key, bool)
+	// Artifact finds what some run had under a digest; nil where nothing tells.
+	Artifact func(d artifacts.Digest) (artifacts.Ref, bool)
 }
 
 // Plan tells what Run would do, without doing it. Files outside the store are
@@ -63,7 +65,7 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 			plan = append(plan, Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionSkip, Why: []string{fmt.Sprintf("stage %q is skipped", from.Name)}})
 			continue
 		}
-		one, r, err := planStage(ctx, &w, s, outputs, reported, c.force[s], o.Last)
+		one, r, err := planStage(ctx, &w, s, outputs, reported, c.force[s], &o)
 		if err != nil {
 			return nil, StageError{s.Name, err}
 		}
@@ -80,9 +82,9 @@ func Plan(ctx context.Context, p *Pipeline, o PlanOptions) ([]Planned, error) {
 }
 
 // planStage plans one stage; the outcome is nil where it is not known yet.
-func planStage(ctx context.Context, w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, reported map[*Stage][]Metric, force bool, last func(string) (artifacts.Key, bool)) (Planned, *outcome, error) {
+func planStage(ctx context.Context, w *worker, s *Stage, outputs map[*Stage]map[string]artifacts.Ref, reported map[*Stage][]Metric, force bool, o *PlanOptions) (Planned, *outcome, error) {
 	one := Planned{Stage: s, Name: s.Name, Kind: s.Info.Name, Action: ActionRun}
-	past := w.past(s, last)
+	past := w.past(s, o.Last)
 	one.Last = past.took()
 	if waits := waitsFor(s, outputs); len(waits) > 0 {
 		one.Action, one.Why = ActionWait, waits
@@ -129,7 +131,7 @@ func planStage(ctx context.Context, w *worker, s *Stage, outputs map[*Stage]map[
 				return one, o, nil
 			}
 		}
-		one.Why = nameFiles(past, d, prints, w.nameInputs(s, in, last, past, past.why(description)))
+		one.Why = nameFiles(past, d, prints, nameInputs(s, in, o.Artifact, past, past.why(description)))
 	}
 	return one, nil, nil
 }

@@ -169,7 +169,7 @@ func brief(v any) string {
 
 // nameInputs says of an input that changed which output of which stage it is, and
 // of a table how many rows it has, and had when the stage last took it.
-func (w *worker) nameInputs(s *Stage, in map[string][]artifacts.Ref, last func(string) (artifacts.Key, bool), was past, why []string) []string {
+func nameInputs(s *Stage, in map[string][]artifacts.Ref, find func(artifacts.Digest) (artifacts.Ref, bool), was past, why []string) []string {
 	for i, text := range why {
 		port, found := strings.CutPrefix(text, inputChanged)
 		if !found {
@@ -184,10 +184,11 @@ func (w *worker) nameInputs(s *Stage, in map[string][]artifacts.Ref, last func(s
 				break
 			}
 			rows := fmt.Sprintf("%d rows", in[port][0].Rows)
-			// What the stage before gave last need not be what this one took last.
-			if before := w.past(e.From, last).record; before != nil {
-				if ref := before.Outputs[e.FromPort]; slices.Equal(was.description().Inputs[port], []artifacts.Digest{ref.Digest}) {
-					rows = fmt.Sprintf("%d → %s", ref.Rows, rows)
+			// The description has digests only, and the stage before may have given
+			// others since.
+			if took := was.description().Inputs[port]; len(took) == 1 && find != nil {
+				if before, found := find(took[0]); found && before.Type == artifacts.Table {
+					rows = fmt.Sprintf("%d → %s", before.Rows, rows)
 				}
 			}
 			why[i] += ": " + rows

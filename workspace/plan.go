@@ -23,5 +23,9 @@ func (w *Workspace) Plan(ctx context.Context, p *dag.Pipeline, o dag.PlanOptions
 		k, ok := keys[stage]
 		return k, ok
 	}
+	o.Artifact = func(d artifacts.Digest) (artifacts.Ref, bool) {
+		ref, err := w.Registry.FindArtifact(ctx, string(d))
+		return ref, err == nil
+	}
 	return dag.Plan(ctx, p, o)
 }
