@@ -43,41 +43,42 @@ func edits[T comparable](reference, text []T) (e Edits) {
 	for len(reference) > 0 && len(text) > 0 && reference[len(reference)-1] == text[len(text)-1] {
 		reference, text, e.Hits = reference[:len(reference)-1], text[:len(text)-1], e.Hits+1
 	}
+	// Between a beginning of the reference and each beginning of the text: the least
+	// number of errors, and how many deletions are among them on the way that jiwer
+	// goes. Where that way comes from can be told from the numbers around, so that a
+	// row is enough and the matrix, 8 bytes by both lengths, is not kept.
 	n, m := len(reference), len(text)
-	width := m + 1
-	d := make([]int32, (n+1)*width) // errors between beginnings
-	for i := range n + 1 {
-		for j := range m + 1 {
+	rows := make([]int32, 2*(m+1))
+	d, deleted := rows[:m+1], rows[m+1:]
+	for j := range d {
+		d[j] = int32(j)
+	}
+	for i := 1; i <= n; i++ {
+		across, acrossDeleted := d[0], deleted[0] // of the row before, one to the left
+		d[0], deleted[0] = int32(i), int32(i)
+		for j := 1; j <= m; j++ {
+			above, aboveDeleted := d[j], deleted[j]
+			least := across
+			if reference[i-1] != text[j-1] {
+				least++
+			}
+			least = min(least, above+1, d[j-1]+1)
 			switch {
-			case i == 0:
-				d[j] = int32(j)
-			case j == 0:
-				d[i*width] = int32(i)
+			case least == above+1: // a deletion
+				deleted[j]++
+			case j > 1 && d[j-1] == across-1: // an insertion
+				deleted[j] = deleted[j-1]
 			default:
-				change := d[(i-1)*width+j-1]
-				if reference[i-1] != text[j-1] {
-					change++
-				}
-				d[i*width+j] = min(change, 1+min(d[(i-1)*width+j], d[i*width+j-1]))
+				deleted[j] = acrossDeleted
 			}
+			d[j], across, acrossDeleted = least, above, aboveDeleted
 		}
 	}
-	for i, j := n, m; i > 0 || j > 0; {
-		switch {
-		case i > 0 && (j == 0 || d[i*width+j] == d[(i-1)*width+j]+1):
-			e.Deletions++
-			i--
-		case i == 0 || j > 1 && d[i*width+j-1] == d[(i-1)*width+j-1]-1:
-			e.Insertions++
-			j--
-		default:
-			if reference[i-1] == text[j-1] {
-				e.Hits++
-			} else {
-				e.Substitutions++
-			}
-			i, j = i-1, j-1
-		}
-	}
+	// The rest follows: both lengths are known.
+	deletions := int(deleted[m])
+	insertions := deletions + m - n
+	e.Deletions, e.Insertions = deletions, insertions
+	e.Substitutions = int(d[m]) - deletions - insertions
+	e.Hits += n - deletions - e.Substitutions
 	return e
 }

@@ -34,6 +34,91 @@ func TestEditsOfTexts(t *testing.T) {
 	}
 }
 
+// The counts are those of the way back through the whole matrix.
+func TestEditsAreThoseOfTheWholeMatrix(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 20000 {
+		letters := 1 + rng.IntN(4)
+		draw := func() []rune {
+			out := make([]rune, rng.IntN(14))
+			for i := range out {
+				out[i] = rune('a' + rng.IntN(letters))
+			}
+			return out
+		}
+		reference, text := draw(), draw()
+		got, want := edits(reference, text), editsByMatrix(reference, text)
+		if got != want {
+			t.Fatalf("%q and %q: %+v, by the matrix %+v", string(reference), string(text), got, want)
+		}
+	}
+}
+
+// A recording of an hour has 50,000 letters: a matrix would take 10 GB.
+func TestEditsTakeNoMatrix(t *testing.T) {
+	long := func(step int) string {
+		out := make([]byte, 4000)
+		for i := range out {
+			out[i] = byte('a' + i*i/step%26)
+		}
+		return string(out)
+	}
+	a, b := long(3), long(5)
+	r := testing.Benchmark(func(t *testing.B) {
+		t.ReportAllocs()
+		for range t.N {
+			new(Edits).AddCharacters(a, b)
+		}
+	})
+	if got := r.AllocedBytesPerOp(); got > 200_000 {
+		t.Errorf("4,000 letters take %d bytes", got)
+	}
+}
+
+// editsByMatrix counts from the beginnings' matrix, going back from its end.
+func editsByMatrix(reference, text []rune) (e Edits) {
+	for len(reference) > 0 && len(text) > 0 && reference[0] == text[0] {
+		reference, text, e.Hits = reference[1:], text[1:], e.Hits+1
+	}
+	for len(reference) > 0 && len(text) > 0 && reference[len(reference)-1] == text[len(text)-1] {
+		reference, text, e.Hits = reference[:len(reference)-1], text[:len(text)-1], e.Hits+1
+	}
+	d := make([][]int, len(reference)+1)
+	for i := range d {
+		d[i] = make([]int, len(text)+1)
+		for j := range d[i] {
+			switch {
+			case i == 0 || j == 0:
+				d[i][j] = i + j
+			default:
+				change := d[i-1][j-1]
+				if reference[i-1] != text[j-1] {
+					change++
+				}
+				d[i][j] = min(change, 1+d[i-1][j], 1+d[i][j-1])
+			}
+		}
+	}
+	for i, j := len(reference), len(text); i > 0 || j > 0; {
+		switch {
+		case i > 0 && (j == 0 || d[i][j] == d[i-1][j]+1):
+			e.Deletions++
+			i--
+		case i == 0 || j > 1 && d[i][j-1] == d[i-1][j-1]-1:
+			e.Insertions++
+			j--
+		default:
+			if reference[i-1] == text[j-1] {
+				e.Hits++
+			} else {
+				e.Substitutions++
+			}
+			i, j = i-1, j-1
+		}
+	}
+	return e
+}
+
 const jiwer = `
 import sys, json, jiwer
 out = []
