@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -27,9 +28,11 @@ type Computed struct {
 	Ends    nn.Activation     `yaml:"ends"`   // softmax or sigmoid where the graph gives probabilities
 	Made    map[string]string `yaml:"made"`   // further inputs, which are made from the tokens: mask, zeros, positions
 
-	model  *Model
-	params []*nn.Param
-	names  []string // of the params in the graph
+	model     *Model
+	nodes     []*Node           // that compute something
+	constants map[string]*array // what the others give, and the initializers; nothing changes them
+	params    []*nn.Param
+	names     []string // of the params in the graph
 }
 
 // ReadsTokens reports whether the input is token ids.
@@ -56,6 +59,9 @@ func (l *Computed) Build(nn.Shape, nn.Context, *rand.Rand) error {
 		return errors.New("has no graph of one input and one output")
 	}
 	l.model, l.params, l.names = m, nil, nil
+	if err := l.decode(); err != nil {
+		return err
+	}
 	for _, v := range m.Graph.Inputs[1:] {
 		if l.Made[v.Name] != "" {
 			continue
@@ -71,6 +77,30 @@ func (l *Computed) Build(nn.Shape, nn.Context, *rand.Rand) error {
 			return err
 		}
 		l.params, l.names = append(l.params, p), append(l.names, v.Name)
+	}
+	return nil
+}
+
+// decode reads the constants, once for all runs.
+func (l *Computed) decode() error {
+	l.nodes, l.constants = nil, map[string]*array{}
+	for _, t := range l.model.Graph.Initializers {
+		a, err := arrayOf(t)
+		if err != nil {
+			return err
+		}
+		l.constants[t.Name] = a
+	}
+	for _, n := range l.model.Graph.Nodes {
+		if n.Op != "Constant" || len(n.Outputs) != 1 {
+			l.nodes = append(l.nodes, n)
+			continue
+		}
+		a, err := constantOf(n)
+		if err != nil {
+			return fmt.Errorf("node %q (%s): %w", n.Name, n.Op, err)
+		}
+		l.constants[n.Outputs[0]] = a
 	}
 	return nil
 }
@@ -136,15 +166,9 @@ func (l *Computed) run(x *nn.Tensor, lo, hi, budget int) ([]float32, error) {
 	for i, p := range l.params {
 		values[l.names[i]] = floatArray(p.Shape, p.Data)
 	}
-	for _, t := range g.Initializers {
-		a, err := arrayOf(t)
-		if err != nil {
-			return nil, err
-		}
-		values[t.Name] = a
-	}
+	maps.Copy(values, l.constants)
 	r := &graphRun{opset: l.model.opset(), budget: budget}
-	y, err := r.compute(g.Nodes, values, g.Outputs[0].Name)
+	y, err := r.compute(l.nodes, values, g.Outputs[0].Name)
 	if err != nil {
 		return nil, err
 	}

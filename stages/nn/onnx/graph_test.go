@@ -74,6 +74,55 @@ func TestGraphsOfOthersAreComputed(t *testing.T) {
 	}
 }
 
+// TestConstantsAreDecodedOnce runs a graph again and again: what it gives stays, and
+// what it takes does not grow with its constants.
+func TestConstantsAreDecodedOnce(t *testing.T) {
+	const n = 1 << 16
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = int64(i % 3)
+	}
+	first := newTensor("", []int64{n}, ids)
+	m := &Model{IRVersion: 8, Opsets: []Opset{{Version: 17}}, Graph: &Graph{
+		Nodes: []*Node{
+			{Op: "Constant", Outputs: []string{"many"}, Attributes: []*Attribute{{Name: "value", Type: TensorAttribute, Tensor: first}}},
+			{Op: "Gather", Inputs: []string{"many", "place"}, Outputs: []string{"one"}},
+			{Op: "Gather", Inputs: []string{"more", "place"}, Outputs: []string{"two"}},
+			{Op: "Add", Inputs: []string{"one", "two"}, Outputs: []string{"sum"}},
+			{Op: "Cast", Inputs: []string{"sum"}, Outputs: []string{"float"}, Attributes: []*Attribute{{Name: "to", Type: IntAttribute, Int: int64(Float32)}}},
+			{Op: "Add", Inputs: []string{"x", "float"}, Outputs: []string{"y"}},
+		},
+		Initializers: []*Tensor{newTensor("more", []int64{n}, ids), newTensor("place", nil, []int64{4})},
+		Inputs:       []*ValueInfo{{Name: "x", Type: Float32, Dims: []Dim{{}, {Size: 2}}}},
+		Outputs:      []*ValueInfo{{Name: "y", Type: Float32, Dims: []Dim{{}, {Size: 2}}}},
+	}}
+	net, err := m.computed(nil, trialBudget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := &nn.Examples{Count: 1, Features: []float32{10, 20}}
+	run := func() (got []float32) {
+		if err := net.Predict(context.Background(), src, 1, func(_ int, y []float32) error { got = append(got, y...); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for range 3 {
+		if got := run(); !slices.Equal(got, []float32{12, 22}) {
+			t.Fatalf("it gives %v", got)
+		}
+	}
+	r := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			run()
+		}
+	})
+	if got := r.AllocedBytesPerOp(); got > 8*n/4 {
+		t.Errorf("a run takes %d bytes, of constants of %d", got, 2*8*n)
+	}
+}
+
 // TestNewEndsAreTrainedOnComputedGraphs puts a layer on an imported graph.
 func TestNewEndsAreTrainedOnComputedGraphs(t *testing.T) {
 	model := readFile(t, "testdata/graphs/dynamo_pictures.onnx")
