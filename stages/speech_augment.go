@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -77,29 +78,38 @@ func (k *SpeechAugment) Run(ctx context.Context, env *dag.Env) (err error) {
 		if !ok {
 			return nil, fmt.Errorf("column %q is %s and not the bytes of WAV files", k.Column, b.Column(at[0]).DataType())
 		}
+		made := make([][]byte, files.Len()*k.Copies)
+		i, err := rows.Each(files.Len(), func(i int) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if files.IsNull(i) {
+				return errors.New("it is null; leave such rows out with clean's drop_null")
+			}
+			clip, err := sound.DecodeWAV(files.Value(i))
+			if err != nil {
+				return err
+			}
+			for n := range k.Copies {
+				copied := k.change(clip, rand.New(rand.NewChaCha8(augmentSeed(seed, b.first+int64(i), n))))
+				made[i*k.Copies+n] = sound.EncodeWAV(copied)
+			}
+			return nil
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			return nil, fmt.Errorf("row %d, column %q: %s%w", b.first+int64(i), k.Column, transform.OfFile(b.RecordBatch, i), err)
+		}
 		changed := array.NewBinaryBuilder(memory.DefaultAllocator, arrow.BinaryTypes.Binary)
 		defer changed.Release()
 		var from []int
 		for i := range files.Len() {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			number := b.first + int64(i)
-			bad := func(err error) error {
-				return fmt.Errorf("row %d, column %q: %s%w", number, k.Column, transform.OfFile(b.RecordBatch, i), err)
-			}
-			if files.IsNull(i) {
-				return nil, bad(fmt.Errorf("it is null; leave such rows out with clean's drop_null"))
-			}
-			clip, err := sound.DecodeWAV(files.Value(i))
-			if err != nil {
-				return nil, bad(err)
-			}
 			changed.Append(files.Value(i))
 			from = append(from, i)
-			for n := range k.Copies {
-				copied := k.change(clip, rand.New(rand.NewChaCha8(augmentSeed(seed, number, n))))
-				changed.Append(sound.EncodeWAV(copied))
+			for _, file := range made[i*k.Copies : (i+1)*k.Copies] {
+				changed.Append(file)
 				from = append(from, i)
 			}
 		}
