@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"io"
 	"strconv"
-	"strings"
 	"sync"
 
 	"pipe/stages/look"
@@ -20,12 +19,12 @@ var styleCSS string
 
 // page is parsed when the first report is written.
 var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{
+	return look.Page(pageHTML, template.FuncMap{
 		"percent": percent,
 		"figure":  figure,
 		"clip":    clip,
 		"width":   func(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) },
-	}).Parse(pageHTML))
+	})
 })
 
 // view is a Report with what the template needs beside it.
@@ -35,9 +34,14 @@ type view struct {
 	Says  string
 }
 
+// Title is that of the page.
+func (v *view) Title() string {
+	return fmt.Sprintf("Drift: %d of %d columns", v.Drifted, len(v.Columns))
+}
+
 // WriteHTML writes a page that stands on its own: no script, no other file.
 func (r *Report) WriteHTML(w io.Writer) error {
-	v := &view{Report: r, Style: template.CSS(look.CSS + strings.TrimSpace(styleCSS))}
+	v := &view{Report: r, Style: look.Style(styleCSS)}
 	v.Says = fmt.Sprintf("%s reaches %g", r.Rule.Measure.words(), r.Rule.Threshold)
 	if r.Rule.Measure == ByPValue {
 		v.Says = fmt.Sprintf("%s is below %g", r.Rule.Measure.words(), r.Rule.Threshold)

@@ -20,7 +20,7 @@ var pageHTML string
 var styleCSS string
 
 var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{"whole": whole}).Parse(pageHTML))
+	return look.Page(pageHTML, template.FuncMap{"whole": whole})
 })
 
 // view is a Profile with everything computed that the template lays out.
@@ -31,12 +31,15 @@ type view struct {
 	Cards []card
 }
 
+// Title is that of the page.
+func (v *view) Title() string { return "Profile of " + whole(v.Rows) + " rows" }
+
 // tile is a headline number.
 type tile struct{ Name, Value, Note string }
 
 // WriteHTML writes a page that stands on its own: no script, no other file.
 func (p *Profile) WriteHTML(w io.Writer) error {
-	v := &view{Profile: p, Style: template.CSS(look.CSS + strings.TrimSpace(styleCSS)), Tiles: p.tiles()}
+	v := &view{Profile: p, Style: look.Style(styleCSS), Tiles: p.tiles()}
 	for _, c := range p.Columns {
 		v.Cards = append(v.Cards, newCard(c, p.Rows))
 	}

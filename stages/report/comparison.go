@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"strings"
 	"sync"
 
 	"pipe/stages/look"
@@ -48,7 +47,7 @@ type Part struct {
 var comparisonHTML string
 
 var comparison = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("comparison").Parse(comparisonHTML))
+	return look.Page(comparisonHTML, nil)
 })
 
 // WriteComparison renders the page.
@@ -56,7 +55,7 @@ func WriteComparison(w io.Writer, c *Comparison) error {
 	err := comparison().Execute(w, struct {
 		*Comparison
 		Style template.CSS
-	}{c, template.CSS(look.CSS + strings.TrimSpace(styleCSS))})
+	}{c, look.Style(styleCSS)})
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

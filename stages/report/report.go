@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"strings"
 	"sync"
 
 	"pipe/stages/look"
@@ -75,7 +74,7 @@ var pageHTML string
 var styleCSS string
 
 var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{
+	return look.Page(pageHTML, template.FuncMap{
 		"count":   count,
 		"percent": percent,
 		"short":   short,
@@ -84,7 +83,7 @@ var page = sync.OnceValue(func() *template.Template {
 		"png": func(file []byte) template.URL {
 			return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(file))
 		},
-	}).Parse(pageHTML))
+	})
 })
 
 // view is a Page with everything computed that the template lays out.
@@ -103,7 +102,7 @@ type view struct {
 
 // Write renders the page.
 func Write(w io.Writer, p *Page) error {
-	v := &view{Page: p, Style: template.CSS(look.CSS + strings.TrimSpace(styleCSS)), Tiles: tiles(p.Result)}
+	v := &view{Page: p, Style: look.Style(styleCSS), Tiles: tiles(p.Result)}
 	if p.History != nil {
 		v.Charts = learningCurves(p.History)
 	}
