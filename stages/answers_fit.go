@@ -79,11 +79,7 @@ func (k *FitAnswers) Run(ctx context.Context, env *dag.Env) error {
 	if err := k.calibrate(ctx, env, a); err != nil {
 		return err
 	}
-	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
-	if err != nil {
-		return err
-	}
-	return a.Save(draft)
+	return saveModel(env, a)
 }
 
 // table gathers the questions, and gives equal answers one number.

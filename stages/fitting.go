@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"time"
 
+	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/stages/model"
 	"pipe/stages/nn"
+	"pipe/stages/transform"
 )
 
 // fitting trains the network of a stage that reports loss and accuracy of the
@@ -22,6 +24,44 @@ type fitting struct {
 	checkpointEvery time.Duration
 	each            int64  // how much of the unit lies between two reports
 	unit            string // what is counted: "step" or "epoch"
+}
+
+// learning is what all settings of such a stage have: how the weights follow the
+// gradient, and when to stop.
+type learning struct {
+	optimizer Optimizer
+	schedule  Schedule
+	stopping  *nn.Stopping // nil for never
+}
+
+// newFitting completes a configuration, which has the rest.
+func newFitting(env *dag.Env, c nn.FitConfig, l learning) *fitting {
+	_, c.Optimizer = only(l.optimizer)
+	_, c.Schedule = only(l.schedule)
+	if l.stopping != nil {
+		c.Stopping = *l.stopping
+	}
+	c.Now = time.Now
+	return &fitting{env: env, config: c, each: 1, unit: "epoch"}
+}
+
+// training is what a model keeps of it; loss is the name of the loss.
+func (f *fitting) training(rows int, loss string, o Optimizer) model.Training {
+	name, optimizer := only(o)
+	return model.Training{
+		Rows: int64(rows), BatchSize: f.config.BatchSize, Seed: f.config.Seed,
+		Loss:      map[string]map[string]any{loss: settings(f.config.Loss)},
+		Optimizer: map[string]map[string]any{name: settings(optimizer)},
+	}
+}
+
+// saveModel writes the output of a stage that makes a model.
+func saveModel(env *dag.Env, m interface{ Save(transform.Files) error }) error {
+	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
+	if err != nil {
+		return err
+	}
+	return m.Save(draft)
 }
 
 // fit goes on from the checkpoint of an interrupted training where there is one.

@@ -156,12 +156,9 @@ func (t *TrainLanguage) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	optimizer, o := only(t.Optimizer)
-	m, err := model.NewLanguageModel(model.Training{
-		Rows: int64(t.reports() * source.count), BatchSize: t.BatchSize, Seed: t.seed(env), From: from,
-		Loss:      map[string]map[string]any{"categorical_crossentropy": settings(&nn.CategoricalCrossentropy{})},
-		Optimizer: map[string]map[string]any{optimizer: settings(o)},
-	}, history, language, network)
+	training := t.fitting(env).training(t.reports()*source.count, "categorical_crossentropy", t.Optimizer)
+	training.From = from
+	m, err := model.NewLanguageModel(training, history, language, network)
 	if err != nil {
 		return err
 	}
@@ -170,11 +167,7 @@ func (t *TrainLanguage) Run(ctx context.Context, env *dag.Env) error {
 			return err
 		}
 	}
-	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
-	if err != nil {
-		return err
-	}
-	return m.Save(draft)
+	return saveModel(env, m)
 }
 
 // begin gives what the training starts from; the network is nil for a new one.

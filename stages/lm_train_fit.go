@@ -2,28 +2,26 @@ package stages
 
 import (
 	"context"
-	"time"
 
 	"pipe/dag"
 	"pipe/stages/model"
 	"pipe/stages/nn"
 )
 
-// fit trains the network; the steps between two reports are what the trainer calls
-// an epoch.
+// fit trains the network.
 func (t *TrainLanguage) fit(ctx context.Context, env *dag.Env, n *nn.Network, train *windows, validation nn.Source) (model.History, error) {
-	_, optimizer := only(t.Optimizer)
-	config := nn.FitConfig{
-		Epochs: t.reports(), BatchSize: t.BatchSize, Seed: t.seed(env), Loss: &nn.CategoricalCrossentropy{}, Optimizer: optimizer,
-		KeepOrder: true, ClipNorm: t.ClipNorm, Now: time.Now,
-	}
-	_, config.Schedule = only(t.Schedule)
-	if t.EarlyStopping != nil {
-		config.Stopping = *t.EarlyStopping
-	}
 	n.Context.Classes = n.Context.Vocab // a model that was read need not know
-	f := &fitting{env: env, config: config, checkpointEvery: t.checkpointEvery, each: int64(t.reportEvery()), unit: "step"}
-	return f.fit(ctx, n, train, validation)
+	return t.fitting(env).fit(ctx, n, train, validation)
+}
+
+// fitting is how the network learns; the steps between two reports are what the
+// trainer calls an epoch.
+func (t *TrainLanguage) fitting(env *dag.Env) *fitting {
+	f := newFitting(env, nn.FitConfig{
+		Epochs: t.reports(), BatchSize: t.BatchSize, Seed: t.seed(env), Loss: &nn.CategoricalCrossentropy{}, KeepOrder: true, ClipNorm: t.ClipNorm,
+	}, learning{t.Optimizer, t.Schedule, t.EarlyStopping})
+	f.checkpointEvery, f.each, f.unit = t.checkpointEvery, int64(t.reportEvery()), "step"
+	return f
 }
 
 // logSample shows what a model writes.

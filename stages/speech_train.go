@@ -170,34 +170,18 @@ func (t *TrainSpeech) Run(ctx context.Context, env *dag.Env) error {
 		train.room = make([]float32, nn.Shape(train.shape).Size())
 	}
 	t.describe(env, network, classes)
-	_, optimizer := only(t.Optimizer)
-	config := nn.FitConfig{
-		Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: &nn.CTC{ZeroInfinity: true},
-		Optimizer: optimizer, ClipNorm: t.ClipNorm, Now: time.Now,
-	}
-	_, config.Schedule = only(t.Schedule)
-	if t.EarlyStopping != nil {
-		config.Stopping = *t.EarlyStopping
-	}
-	f := &fitting{env: env, config: config, checkpointEvery: t.checkpointEvery, each: 1, unit: "epoch"}
+	config := nn.FitConfig{Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: &nn.CTC{ZeroInfinity: true}, ClipNorm: t.ClipNorm}
+	f := newFitting(env, config, learning{t.Optimizer, t.Schedule, t.EarlyStopping})
+	f.checkpointEvery = t.checkpointEvery
 	history, err := f.fit(ctx, network, train, validation)
 	if err != nil {
 		return err
 	}
-	name, o := only(t.Optimizer)
-	m, err := model.NewRecognizer(model.Training{
-		Rows: int64(train.Len()), BatchSize: t.BatchSize, Seed: t.seed(env),
-		Loss:      map[string]map[string]any{"ctc": settings(config.Loss)},
-		Optimizer: map[string]map[string]any{name: settings(o)},
-	}, history, fitted, spelling, network)
+	m, err := model.NewRecognizer(f.training(train.Len(), "ctc", t.Optimizer), history, fitted, spelling, network)
 	if err != nil {
 		return err
 	}
-	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
-	if err != nil {
-		return err
-	}
-	return m.Save(draft)
+	return saveModel(env, m)
 }
 
 func (t *TrainSpeech) seed(env *dag.Env) uint64 { return seedOf(t.Seed, env) }

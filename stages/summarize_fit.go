@@ -91,11 +91,7 @@ func (k *FitSummary) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
-	if err != nil {
-		return err
-	}
-	return m.Save(draft)
+	return saveModel(env, m)
 }
 
 // learn finds the weights of the ranker.

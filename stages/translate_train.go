@@ -106,34 +106,19 @@ func (t *TrainTranslation) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	describeNetwork(env, network)
-	_, optimizer := only(t.Optimizer)
-	config := nn.FitConfig{
-		Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: &nn.CategoricalCrossentropy{LabelSmoothing: t.Smoothing},
-		Optimizer: optimizer, ClipNorm: t.ClipNorm, Now: time.Now,
-	}
-	_, config.Schedule = only(t.Schedule)
-	if t.Stopping != nil {
-		config.Stopping = *t.Stopping
-	}
-	f := &fitting{env: env, config: config, checkpointEvery: t.checkpointEvery, each: 1, unit: "epoch"}
+	loss := &nn.CategoricalCrossentropy{LabelSmoothing: t.Smoothing}
+	config := nn.FitConfig{Epochs: t.Epochs, BatchSize: t.BatchSize, Seed: t.seed(env), Loss: loss, ClipNorm: t.ClipNorm}
+	f := newFitting(env, config, learning{t.Optimizer, t.Schedule, t.Stopping})
+	f.checkpointEvery = t.checkpointEvery
 	history, err := f.fit(ctx, network, train, validation)
 	if err != nil {
 		return err
 	}
-	name, o := only(t.Optimizer)
-	m, err := model.NewTranslator(model.Training{
-		Rows: int64(train.Len()), BatchSize: t.BatchSize, Seed: t.seed(env),
-		Loss:      map[string]map[string]any{"categorical_crossentropy": settings(config.Loss)},
-		Optimizer: map[string]map[string]any{name: settings(o)},
-	}, history, t.Source, language, network)
+	m, err := model.NewTranslator(f.training(train.Len(), "categorical_crossentropy", t.Optimizer), history, t.Source, language, network)
 	if err != nil {
 		return err
 	}
-	draft, err := env.CreateFolder(dag.Out, artifacts.Model)
-	if err != nil {
-		return err
-	}
-	return m.Save(draft)
+	return saveModel(env, m)
 }
 
 func (t *TrainTranslation) seed(env *dag.Env) uint64 { return seedOf(t.Seed, env) }
