@@ -25,11 +25,20 @@ func TestNetworksOfTheBenchmarkAllocateNothing(t *testing.T) {
 		"llama":       {text, words, `[{"llama":{"layers":2,"heads":2,"dim":8}},{"global_max_pool":{}},{"dense":{"units":"classes","activation":"softmax"}}]`},
 		"bert":        {text, words, `[{"bert":{"layers":2,"heads":2,"dim":8}},{"global_avg_pool":{}},{"unit_norm":{}},{"dense":{"units":"classes","activation":"softmax"}}]`},
 		"squeezenet":  {Input{Shape: []int{40, 40, 3}}, Context{Classes: 7}, `[{"squeezenet":{"width":2}},{"dense":{"units":"classes","activation":"softmax"}}]`},
+		"seq2seq":     {text, Context{Classes: 9, Vocab: 9}, `[{"transformer":{"source":4,"layers":2,"heads":2,"dim":8,"dropout":0.1}}]`},
+		"tagger":      {text, words, `[{"embedding":{"dim":4,"mask_zero":true}},{"dense":{"units":"classes","activation":"softmax"}}]`},
 		"transformer": {text, words, `[{"embedding":{"dim":8}},{"positional_encoding":{}},{"transformer_block":{"heads":2,"rope":true}},{"layer_norm":{}},{"global_avg_pool":{}},{"dense":{"units":"classes","activation":"softmax"}}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := networkOf(t, c.in, c.context, c.layers)
-			data := tokenBatch(4, c.in.size(), max(c.context.Vocab, 1), c.context.Classes, 1)
+			positions := 1 // that have a label
+			if out := n.OutShape(); len(out) == 3 {
+				positions = out[1]
+			}
+			data := tokenBatch(4, c.in.size(), max(c.context.Vocab, 1), c.context.Classes, positions)
+			for i := range positions - 1 { // of the last example, one counts
+				data.Labels[4*positions-1-i] = -1
+			}
 			if !c.in.Tokens {
 				data.Features = make([]float32, len(data.Tokens))
 				for i := range data.Features {

@@ -17,9 +17,9 @@ func (h heads) width() int { return (h.count + 2*h.kv) * h.dim }
 // attend computes softmax(Q·Kᵀ/√dim)·V for every head: qkv (batch, time, width)
 // becomes (batch, time, count·dim). A position that may read nothing gives 0.
 func attend(p *Pass, qkv *Tensor, h heads, causal bool, drop float64) *Tensor {
-	batch, time := qkv.Shape[0], qkv.Shape[1]
-	y := p.Tensor(batch, time, h.count*h.dim)
-	y.Mask = qkv.Mask
+	batch, time := qkv.sequences(), qkv.longest()
+	y := p.Tensor(qkv.Shape[0], qkv.Shape[1], h.count*h.dim)
+	y.Mask, y.begins = qkv.Mask, qkv.begins
 	n := record[attentionNode](p, y)
 	n.qkv, n.y, n.h, n.causal = qkv, y, h, causal
 	n.batch, n.time = batch, time
@@ -61,7 +61,7 @@ type attentionNode struct {
 	qkv, y      *Tensor
 	h           heads
 	causal      bool
-	batch, time int
+	batch, time int // sequences, and positions of the longest
 	scale       float32
 	drop        float64
 	seed        uint64 // of dropout
@@ -80,6 +80,7 @@ func (n *attentionNode) tileSize() int { return n.tile * n.time }
 // from the first reach positions.
 type tile struct {
 	b, head, first, rows, reach int
+	begin                       int // row of the sequence's first position
 
 	q, k, v, out                               int // where query, key, value and output of the first position lie
 	weights, factors, kept, gradients, blended []float32
@@ -92,8 +93,9 @@ func (n *attentionNode) each(from, to int, f func(n *attentionNode, t tile)) {
 	for worker := from; worker < to; worker++ {
 		for task := tasks * worker / n.workers; task < tasks*(worker+1)/n.workers; task++ {
 			b, first := task/n.h.kv, task%n.h.kv*group
+			_, time := n.qkv.sequence(b)
 			for head := first; head < first+group; head++ {
-				for position := 0; position < n.time; position += n.tile {
+				for position := 0; position < time; position += n.tile {
 					f(n, n.place(worker, b, head, position))
 				}
 			}
@@ -103,15 +105,16 @@ func (n *attentionNode) each(from, to int, f func(n *attentionNode, t tile)) {
 
 // place places a tile in the tensors and in the room of a worker.
 func (n *attentionNode) place(worker, b, head, first int) tile {
-	t := tile{b: b, head: head, first: first, rows: min(n.tile, n.time-first), reach: n.time}
+	begin, time := n.qkv.sequence(b)
+	t := tile{b: b, head: head, first: first, rows: min(n.tile, time-first), reach: time, begin: begin}
 	if n.causal {
 		t.reach = first + t.rows
 	}
-	example := b * n.time * n.h.width()
+	example := begin * n.h.width()
 	t.q = example + first*n.h.width() + head*n.h.dim
 	t.k = example + (n.h.count+head*n.h.kv/n.h.count)*n.h.dim
 	t.v = t.k + n.h.kv*n.h.dim
-	t.out = ((b*n.time+first)*n.h.count + head) * n.h.dim
+	t.out = ((begin+first)*n.h.count + head) * n.h.dim
 
 	size, cells := n.tileSize(), t.rows*t.reach
 	room := n.room[worker*roomTiles*size:]
@@ -129,7 +132,7 @@ func (n *attentionNode) weigh(t *tile) {
 	x, width := n.qkv.Data, n.h.width()
 	kernel.Gemm(false, true, t.rows, t.reach, n.h.dim, n.scale, x[t.q:], width, x[t.k:], width, 0, t.weights, t.reach)
 	for i := range t.rows {
-		n.normalise(t.weights[i*t.reach:(i+1)*t.reach], t.b, t.first+i)
+		n.normalise(t.weights[i*t.reach:(i+1)*t.reach], t.begin, t.first+i)
 	}
 	if n.drop == 0 {
 		t.kept = t.weights
@@ -142,8 +145,8 @@ func (n *attentionNode) weigh(t *tile) {
 }
 
 // normalise turns the scores of one position into weights: softmax over what it may
-// read, 0 elsewhere.
-func (n *attentionNode) normalise(row []float32, b, position int) {
+// read, 0 elsewhere. The sequence begins at row begin.
+func (n *attentionNode) normalise(row []float32, begin, position int) {
 	readable := row
 	if n.causal {
 		readable = row[:position+1]
@@ -152,7 +155,7 @@ func (n *attentionNode) normalise(row []float32, b, position int) {
 	some := n.qkv.Mask == nil
 	if n.qkv.Mask != nil {
 		for j := range readable {
-			if n.qkv.Mask[b*n.time+j] {
+			if n.qkv.Mask[begin+j] {
 				some = true
 			} else {
 				readable[j] = float32(math.Inf(-1))
@@ -180,12 +183,13 @@ func (n *attentionNode) backward() {
 	}
 }
 
-// clear makes the gradients 0 of what the heads from first on of an example read with and from.
+// clear makes the gradients 0 of what the heads from first on of a sequence read with and from.
 func (n *attentionNode) clear(b, first, group int) {
 	d, width := n.h.dim, n.h.width()
 	k := (n.h.count + first/group) * d
-	for row := range n.time {
-		dx := n.qkv.grad[(b*n.time+row)*width:][:width]
+	begin, time := n.qkv.sequence(b)
+	for row := begin; row < begin+time; row++ {
+		dx := n.qkv.grad[row*width:][:width]
 		clear(dx[first*d : (first+group)*d])
 		clear(dx[k : k+d])
 		clear(dx[k+n.h.kv*d:][:d])

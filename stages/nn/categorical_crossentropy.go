@@ -34,41 +34,25 @@ func (l *CategoricalCrossentropy) Check(out Shape, last Activation, c Context) e
 	return wantColumns(out, c.Classes, "one for each label")
 }
 
+const needsLabels = "nn: categorical crossentropy needs labels as its target"
+
 // Forward returns the loss. The targets must be labels.
 func (l *CategoricalCrossentropy) Forward(p *Pass, y *Tensor, t *Target) *Tensor {
 	if t.Labels == nil {
-		panic("nn: categorical crossentropy needs labels as its target")
+		panic(needsLabels)
 	}
 	x := logitsOf(y, Softmax)
 	rows, cols := x.Rows(), x.Shape.Last()
 	scales := rowScales(p, x, t)
-	probabilities, losses := p.floats.take(len(x.Data)), p.floats.take(rows)
-	kernel.SoftmaxCrossEntropy(probabilities, x.Data, t.Labels, losses, rows, cols)
-	even := l.LabelSmoothing / float32(cols)
+	grad, losses := p.floats.take(len(x.Data)), p.floats.take(rows)
+	kernel.SoftmaxCrossEntropy(grad, x.Data, t.Labels, scales, l.LabelSmoothing, losses, rows, cols)
 	var sum float64
 	for r, scale := range scales {
-		row := probabilities[r*cols : (r+1)*cols]
-		if scale == 0 {
-			clear(row)
-			continue
-		}
-		logits, label := x.Data[r*cols:(r+1)*cols], t.Labels[r]
-		value := float64(losses[r])
-		if l.LabelSmoothing != 0 {
-			// The mean over labels of -log y[j] is losses[r] + x[label] - mean(x).
-			mean := float64(kernel.Sum(logits)) / float64(cols)
-			value += float64(l.LabelSmoothing) * (float64(logits[label]) - mean)
-			for c := range row {
-				row[c] -= even
-			}
-		}
-		sum += float64(scale) * value
-		row[label] -= 1 - l.LabelSmoothing
-		kernel.Scale(scale, row)
+		sum += float64(float64(scale) * float64(losses[r]))
 	}
 	loss := scalar(p, sum)
 	if p.train {
-		*record[lossNode](p, loss) = lossNode{x, loss, probabilities}
+		*record[lossNode](p, loss) = lossNode{x, loss, grad}
 	}
 	return loss
 }

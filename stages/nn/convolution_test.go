@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -34,7 +35,7 @@ func TestConvolutionInBands(t *testing.T) {
 		dy[i] = float32(rng.NormFloat64())
 	}
 	loss := scalar(p, 0)
-	*record[lossNode](p, loss) = lossNode{y, loss, dy}
+	*record[lossNode](p, loss) = lossNode{y, loss, slices.Clone(dy)}
 	p.Backward(loss)
 
 	weight := l.weight.Data

@@ -13,7 +13,7 @@ import (
 // crossAttention lets every position of one sequence read from those of another
 // (Vaswani et al. 2017, section 3.2.3): softmax(Q·Kᵀ/√d)·V in each head, with the
 // queries of (batch, time, features) and the keys and values of (batch, source
-// time, features). Positions that the mask of the other leaves out are not read.
+// time, features), either of which may be ragged. Positions that the mask of the other leaves out are not read.
 // PyTorch: nn.MultiheadAttention with key and value of another sequence.
 type crossAttention struct {
 	heads int
@@ -44,7 +44,6 @@ func (l *crossAttention) params() []*Param {
 // keysAndValues computes what can be read of a sequence, (batch, time, 2·features).
 func (l *crossAttention) keysAndValues(p *Pass, memory *Tensor) *Tensor {
 	kv := affine(p, memory, l.kvWeight, l.kvBias)
-	kv.Mask = memory.Mask
 	return kv
 }
 
@@ -59,15 +58,16 @@ func readAcross(p *Pass, q, kv *Tensor, heads int) *Tensor {
 	y := p.like(q)
 	n := record[crossNode](p, y)
 	n.q, n.kv, n.y, n.heads = q, kv, y, heads
-	n.weights = p.floats.take(q.Shape[0] * heads * q.Shape[1] * kv.Shape[1])
+	n.cells = q.longest() * kv.longest()
+	n.weights = p.floats.take(q.sequences() * heads * n.cells)
 	if n.ahead == nil {
 		n.ahead = func(from, to int) { n.each(from, to, (*crossNode).read) }
 		n.back = func(from, to int) { n.each(from, to, (*crossNode).readGrad) }
 	}
-	n.workers = min(runtime.GOMAXPROCS(0), q.Shape[0])
+	n.workers = min(runtime.GOMAXPROCS(0), q.sequences())
 	n.room = nil
 	if p.train {
-		n.room = p.floats.take(n.workers * 2 * q.Shape[1] * kv.Shape[1])
+		n.room = p.floats.take(n.workers * 2 * n.cells)
 	}
 	kernel.Parallel(n.workers, 1, n.ahead)
 	return y
@@ -77,7 +77,8 @@ func readAcross(p *Pass, q, kv *Tensor, heads int) *Tensor {
 type crossNode struct {
 	q, kv, y *Tensor
 	heads    int
-	weights  []float32 // (batch, heads, time, source time)
+	cells    int       // weights of the longest sequences
+	weights  []float32 // (batch, heads, cells)
 	workers  int
 	room     []float32
 
@@ -87,22 +88,33 @@ type crossNode struct {
 // headOf is one head of one example.
 type headOf struct {
 	q, k, v       int       // where its first query, key and value lie
-	example       int       // number of the example
+	time, source  int       // positions
+	mask          []bool    // of the source
 	weights       []float32 // (time, source time)
 	grad, blended []float32 // room for two such
 }
 
 func (n *crossNode) each(from, to int, f func(n *crossNode, h headOf)) {
-	batch, time, source, width := n.q.Shape[0], n.q.Shape[1], n.kv.Shape[1], n.q.Shape[2]
-	cells, dim := time*source, width/n.heads
+	batch, width := n.q.sequences(), n.q.Shape[2]
+	dim := width / n.heads
 	for worker := from; worker < to; worker++ {
 		for b := batch * worker / n.workers; b < batch*(worker+1)/n.workers; b++ {
+			to, time := n.q.sequence(b)
+			at, source := n.kv.sequence(b)
+			cells := time * source
+			if cells == 0 {
+				n.readNothing(to, time)
+				continue
+			}
 			for head := range n.heads {
-				h := headOf{q: b*time*width + head*dim, k: b*source*2*width + head*dim, example: b}
+				h := headOf{q: to*width + head*dim, k: at*2*width + head*dim, time: time, source: source}
 				h.v = h.k + width
-				h.weights = n.weights[(b*n.heads+head)*cells:][:cells]
+				if n.kv.Mask != nil {
+					h.mask = n.kv.Mask[at : at+source]
+				}
+				h.weights = n.weights[(b*n.heads+head)*n.cells:][:cells]
 				if n.room != nil {
-					h.grad, h.blended = n.room[2*worker*cells:][:cells], n.room[(2*worker+1)*cells:][:cells]
+					h.grad, h.blended = n.room[2*worker*n.cells:][:cells], n.room[(2*worker+1)*n.cells:][:cells]
 				}
 				f(n, h)
 			}
@@ -110,21 +122,25 @@ func (n *crossNode) each(from, to int, f func(n *crossNode, h headOf)) {
 	}
 }
 
-func (n *crossNode) sizes() (time, source, width, dim int, scale float32) {
-	time, source, width = n.q.Shape[1], n.kv.Shape[1], n.q.Shape[2]
+// readNothing is read where there is nothing to read. It is harmless on the way back,
+// where nobody needs the output any more.
+func (n *crossNode) readNothing(first, rows int) {
+	width := n.y.Shape[2]
+	clear(n.y.Data[first*width : (first+rows)*width])
+}
+
+func (n *crossNode) sizes() (width, dim int, scale float32) {
+	width = n.q.Shape[2]
 	dim = width / n.heads
-	return time, source, width, dim, float32(1 / math.Sqrt(float64(dim)))
+	return width, dim, float32(1 / math.Sqrt(float64(dim)))
 }
 
 func (n *crossNode) read(h headOf) {
-	time, source, width, dim, scale := n.sizes()
+	width, dim, scale := n.sizes()
+	time, source := h.time, h.source
 	kernel.Gemm(false, true, time, source, dim, scale, n.q.Data[h.q:], width, n.kv.Data[h.k:], 2*width, 0, h.weights, source)
-	var mask []bool
-	if n.kv.Mask != nil {
-		mask = n.kv.Mask[h.example*source:][:source]
-	}
 	for t := range time {
-		softmaxOver(h.weights[t*source:(t+1)*source], mask)
+		softmaxOver(h.weights[t*source:(t+1)*source], h.mask)
 	}
 	kernel.Gemm(false, false, time, dim, source, 1, h.weights, source, n.kv.Data[h.v:], 2*width, 0, n.y.Data[h.q:], width)
 }
@@ -155,7 +171,8 @@ func (n *crossNode) backward() {
 }
 
 func (n *crossNode) readGrad(h headOf) {
-	time, source, width, dim, scale := n.sizes()
+	width, dim, scale := n.sizes()
+	time, source := h.time, h.source
 	dy := n.y.grad[h.q:]
 	kernel.Gemm(false, true, time, source, dim, 1, dy, width, n.kv.Data[h.v:], 2*width, 0, h.grad, source)
 	clear(h.blended)

@@ -72,6 +72,12 @@ func (l *Dense) Forward(p *Pass, x *Tensor) *Tensor {
 
 func (l *Dense) endsWith() Activation { return l.Activation }
 
+// scores implements scorer.
+func (l *Dense) scores(p *Pass, x *Tensor, labels []int32) (logits *Tensor, rows []int) {
+	rows = countedRows(p, x, labels)
+	return affine(p, pick(p, x, rows), l.weight, l.bias), rows
+}
+
 // affine returns x·wᵀ + b over the last dimension of x; b may be nil.
 func affine(p *Pass, x *Tensor, w, b *Param) *Tensor { return affineThen(p, x, w, b, Linear) }
 
@@ -82,7 +88,7 @@ func affineThen(p *Pass, x *Tensor, w, b *Param, a Activation) *Tensor {
 	copy(dims, x.Shape)
 	dims[len(dims)-1] = out
 	y := p.Tensor(dims...)
-	y.Mask = x.Mask
+	y.Mask, y.begins = x.Mask, x.begins
 	z, f := y, a.ofElements()
 	if f != nil {
 		z = p.like(y)

@@ -52,6 +52,7 @@ func (l *Embedding) Params() []*Param { return []*Param{l.weight} }
 // fills the batch checks the ids.
 func (l *Embedding) Forward(p *Pass, x *Tensor) *Tensor {
 	y := p.Tensor(x.Shape[0], x.Shape[1], l.Dim)
+	y.begins = x.begins
 	l.lookUp(p, x, x.IDs, y)
 	if p.packs != nil {
 		y.IDs, y.embedding, y.padded = x.IDs, l.weight, p.padding(x)

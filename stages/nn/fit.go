@@ -134,8 +134,12 @@ func (t *Trainer) addGradients(ctx context.Context, src Source, examples []int, 
 	if err := n.loadBatch(ctx, p, &t.batch, src, examples); err != nil {
 		return fmt.Errorf("epoch %d, step %d: %w", t.state.Epoch+1, t.state.Step+1, err)
 	}
-	x := t.batch.input
-	for i := 0; i < len(n.Layers); i++ {
+	x, s := t.batch.input, n.scorer(t.cfg.Loss)
+	layers := len(n.Layers)
+	if s != nil {
+		layers--
+	}
+	for i := 0; i < layers; i++ {
 		p.train = i >= t.still
 		next := n.layer(i + 1)
 		if i+1 == t.still { // the next one is another trip's
@@ -151,6 +155,11 @@ func (t *Trainer) addGradients(ctx context.Context, src Source, examples []int, 
 		}
 	}
 	t.target = Target{t.batch.Labels, t.batch.Values, t.cfg.ClassWeights}
+	if s != nil {
+		p.train = layers >= t.still
+		x = score(p, s, x, &t.target, &t.batch)
+		t.outputs[layers] = x
+	}
 	loss := t.cfg.Loss.Forward(p, x, &t.target)
 	value := float64(loss.Data[0])
 	if other := t.batch.Other; other != nil {
@@ -206,8 +215,13 @@ func (n *Network) Evaluate(ctx context.Context, src Source, loss Loss, batchSize
 			return Metrics{}, err
 		}
 		n.cutPadding(p, &b)
-		y := n.Forward(p, b.input)
 		target := Target{Labels: b.Labels, Values: b.Values}
+		var y *Tensor
+		if s := n.scorer(loss); s != nil {
+			y = score(p, s, n.through(p, b.input, len(n.Layers)-1), &target, &b)
+		} else {
+			y = n.Forward(p, b.input)
+		}
 		value := float64(loss.Forward(p, y, &target).Data[0])
 		right, rows := correct(loss, y, &target)
 		s.add(value, len(numbers), right, rows)

@@ -161,11 +161,27 @@ func (m *languageModel) Params() []*Param {
 
 // Forward computes the layer.
 func (m *languageModel) Forward(p *Pass, x *Tensor) *Tensor {
-	head := m.head
-	if head == nil {
-		head = m.start[0].layer.(*Embedding).weight
+	return Softmax.apply(p, affine(p, m.features(p, x), m.table(), nil))
+}
+
+// scores implements scorer.
+func (m *languageModel) scores(p *Pass, x *Tensor, labels []int32) (logits *Tensor, rows []int) {
+	y := m.features(p, x)
+	rows = countedRows(p, y, labels)
+	return affine(p, pick(p, y, rows), m.table(), nil), rows
+}
+
+// features is what the blocks make of token ids.
+func (m *languageModel) features(p *Pass, x *Tensor) *Tensor {
+	return m.blocks.Forward(p, m.start.Forward(p, x))
+}
+
+// table is the weight that gives a number for each token.
+func (m *languageModel) table() *Param {
+	if m.head != nil {
+		return m.head
 	}
-	return Softmax.apply(p, affine(p, m.blocks.Forward(p, m.start.Forward(p, x)), head, nil))
+	return m.start[0].layer.(*Embedding).weight
 }
 
 // BERT is an encoder in the shape of BERT (Devlin et al. 2019) for one segment:

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -224,7 +225,7 @@ func checkGradients(t *testing.T, l Layer, in Input, c Context, masked bool) {
 		direction[i] = float32(rng.NormFloat64())
 	}
 	loss := scalar(p, 0)
-	*record[lossNode](p, loss) = lossNode{y, loss, direction}
+	*record[lossNode](p, loss) = lossNode{y, loss, slices.Clone(direction)}
 	p.Backward(loss)
 	dx := append([]float32(nil), x.Grad()...)
 	var grads [][]float32

@@ -73,15 +73,24 @@ func scalar(p *Pass, v float64) *Tensor {
 	return t
 }
 
-// lossNode adds a gradient that the loss has computed together with its value.
+// lossNode hands on a gradient that the loss has computed together with its value,
+// and that nobody else has.
 type lossNode struct {
 	x, loss *Tensor
 	grad    []float32
 }
 
 func (n *lossNode) backward() {
-	if dx := n.x.gradient(); dx != nil {
-		kernel.Axpy(n.loss.grad[0], n.grad, dx)
+	share := n.loss.grad[0]
+	switch {
+	case n.x.constant:
+	case n.x.grad != nil:
+		kernel.Axpy(share, n.grad, n.x.grad)
+	default:
+		n.x.grad = n.grad
+		if share != 1 {
+			kernel.Scale(share, n.grad)
+		}
 	}
 }
 

@@ -195,8 +195,11 @@ func (n *Network) Bytes() (bytes int64) {
 func (n *Network) OutShape() Shape { return n.shapes[len(n.shapes)-1] }
 
 // Forward computes the output of the network for x.
-func (n *Network) Forward(p *Pass, x *Tensor) *Tensor {
-	for i := 0; i < len(n.Layers); i++ {
+func (n *Network) Forward(p *Pass, x *Tensor) *Tensor { return n.through(p, x, len(n.Layers)) }
+
+// through computes what the first layers make of x.
+func (n *Network) through(p *Pass, x *Tensor, layers int) *Tensor {
+	for i := 0; i < layers; i++ {
 		var both bool
 		if x, both = ahead(p, n.Layers[i], n.layer(i+1), x); both {
 			i++

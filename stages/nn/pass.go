@@ -148,10 +148,10 @@ func (p *Pass) header(shape []int) *Tensor {
 	return t
 }
 
-// like returns a tensor of undefined content with the shape and mask of t.
+// like returns a tensor of undefined content with the shape, mask and sequences of t.
 func (p *Pass) like(t *Tensor) *Tensor {
 	y := p.Tensor(t.Shape...)
-	y.Mask = t.Mask
+	y.Mask, y.begins = t.Mask, t.begins
 	return y
 }
 

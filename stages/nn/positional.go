@@ -79,9 +79,10 @@ func (l *PositionalEncoding) Params() []*Param {
 // Forward computes the layer.
 func (l *PositionalEncoding) Forward(p *Pass, x *Tensor) *Tensor {
 	y := p.like(x)
-	size, first := x.Shape[1]*x.Shape[2], p.position()*x.Shape[2]
-	for lo := 0; lo < len(x.Data); lo += size {
-		kernel.Add(y.Data[lo:lo+size], x.Data[lo:lo+size], l.weight.Data[first:])
+	width, first := x.Shape[2], p.position()*x.Shape[2]
+	for i := range x.sequences() {
+		at, length := x.sequence(i)
+		kernel.Add(y.Data[at*width:(at+length)*width], x.Data[at*width:], l.weight.Data[first:])
 	}
 	if p.train {
 		*record[positionalNode](p, y) = positionalNode{l.weight, x, y}
@@ -96,10 +97,11 @@ type positionalNode struct {
 
 func (n *positionalNode) backward() {
 	if n.w.Grad != nil {
-		size := n.x.Shape[1] * n.x.Shape[2]
-		sum := n.w.Grad[:size]
-		for lo := 0; lo < len(n.y.grad); lo += size {
-			kernel.Add(sum, sum, n.y.grad[lo:lo+size])
+		width := n.x.Shape[2]
+		for i := range n.x.sequences() {
+			at, length := n.x.sequence(i)
+			sum := n.w.Grad[:length*width]
+			kernel.Add(sum, sum, n.y.grad[at*width:])
 		}
 	}
 	if dx := n.x.gradient(); dx != nil {

@@ -10,6 +10,8 @@ type Tensor struct {
 	// Mask, of shape (batch, time), is false where a position is padding. Nil
 	// means that every position counts.
 	Mask []bool
+	// begins is where each sequence begins, and the last one ends, of a ragged tensor.
+	begins []int
 	// padded is how many positions at the beginning of each row are as in a text of
 	// nothing but padding, where a pass that answers can make use of that.
 	padded []int

@@ -16,7 +16,7 @@ func init() {
 // (Xiong et al. 2020), for translations: of (batch, time) token ids the first
 // `source` are the text that is read, filled up with 0, and the others what has
 // been written so far; it gives, at each position of those, the probabilities of
-// the next token, (batch, time - source, vocab). One table of tokens serves the
+// the next token, (batch, time - source, vocab). What fills up is not computed. One table of tokens serves the
 // source, the target and the output (Press and Wolf 2017). PyTorch: nn.Transformer
 // with norm_first and an embedding on both sides; ONNX: its parts.
 type Transformer struct {
@@ -106,24 +106,50 @@ func (l *Transformer) Params() []*Param {
 
 // Forward computes the layer.
 func (l *Transformer) Forward(p *Pass, x *Tensor) *Tensor {
-	batch, time := x.Shape[0], x.Shape[1]
-	source, target := p.Tokens(batch, l.Source), p.Tokens(batch, time-l.Source)
-	for b := range batch {
-		ids := x.IDs[b*time : (b+1)*time]
-		copy(source.IDs[b*l.Source:], ids[:l.Source])
-		copy(target.IDs[b*(time-l.Source):], ids[l.Source:])
+	time := x.Shape[1] - l.Source
+	y := l.decode(p, x, ragged(p, x, l.Source, func(int) int { return time }))
+	return Softmax.apply(p, p.view(affine(p, y, l.embedding.weight, nil), x.Shape[0], time, l.embedding.weight.Shape[0]))
+}
+
+// scores implements scorer. Of a target no position is computed behind the last that
+// counts: none before reads it.
+func (l *Transformer) scores(p *Pass, x *Tensor, labels []int32) (logits *Tensor, rows []int) {
+	time := x.Shape[1] - l.Source
+	target := ragged(p, x, l.Source, func(i int) int {
+		n := time
+		for n > 0 && labels[i*time+n-1] < 0 {
+			n--
+		}
+		return n
+	})
+	y := l.decode(p, x, target)
+	rows, places := p.dims.take(y.Rows())[:0], p.dims.take(y.Rows())[:0]
+	for i := range y.sequences() {
+		first, length := y.sequence(i)
+		for t := range length {
+			if labels[i*time+t] >= 0 {
+				rows, places = append(rows, i*time+t), append(places, first+t)
+			}
+		}
 	}
-	memory := l.encode(p, source)
+	return affine(p, pick(p, y, places), l.embedding.weight, nil), rows
+}
+
+// decode returns what each position of the target, whose ids are ragged, makes of
+// those before it and of the text in x.
+func (l *Transformer) decode(p *Pass, x, target *Tensor) *Tensor {
+	time := x.Shape[1]
+	memory := l.encode(p, ragged(p, x, 0, func(i int) int { return unpadded(x.IDs[i*time:][:l.Source]) }))
 	y := l.embedding.Forward(p, target)
 	y.Mask = nil // id 0 begins what is written
 	y = dropout(p, l.targetPosition.Forward(p, y), l.Dropout)
 	for _, block := range l.decoder {
 		y = block.forward(p, y, block.cross.keysAndValues(p, memory))
 	}
-	return Softmax.apply(p, affine(p, l.norm.Forward(p, y), l.embedding.weight, nil))
+	return l.norm.Forward(p, y)
 }
 
-// encode reads the source, (batch, source) ids, of which 0 is not read.
+// encode reads texts, of whose ids 0 is not read.
 func (l *Transformer) encode(p *Pass, source *Tensor) *Tensor {
 	return l.encoder.Forward(p, dropout(p, l.sourcePosition.Forward(p, l.embedding.Forward(p, source)), l.Dropout))
 }

@@ -59,7 +59,7 @@ func (t *Translation) Begin(ctx context.Context, texts []int32) error {
 	t.read.Reset()
 	ids := t.read.Tokens(len(texts)/l.Source, l.Source)
 	copy(ids.IDs, texts)
-	memory := l.encode(t.read, ids)
+	memory := l.encode(t.read, ragged(t.read, ids, 0, func(i int) int { return unpadded(texts[i*l.Source:][:l.Source]) }))
 	t.memory, t.source, t.length = t.memory[:0], t.source[:0], 0
 	for _, block := range l.decoder {
 		t.memory = append(t.memory, block.cross.keysAndValues(t.read, memory))
@@ -151,14 +151,19 @@ func (t *Translation) own(b int, l *MultiHeadAttention, x *Tensor) *Tensor {
 
 // across is the attention of each hypothesis to its text.
 func (t *Translation) across(b int, l *crossAttention, x *Tensor) *Tensor {
-	p, dim, source := t.step, t.layer.Dim, t.layer.Source
+	p, dim := t.step, t.layer.Dim
 	q, kv := affine(p, x, l.qWeight, l.qBias), t.memory[b]
 	y := p.Tensor(x.Shape...)
-	room := p.floats.take(x.Shape[0] * source)
+	most := t.layer.Source // as much room for every text, so that later ones allocate nothing
+	room := p.floats.take(x.Shape[0] * most)
 	kernel.Parallel(x.Shape[0], 1, func(from, to int) {
 		for i := from; i < to; i++ {
-			text := t.source[i]
-			t.attend(q.Data[i*dim:], kv.Data[text*source*2*dim:], source, kv.Mask[text*source:][:source], room[i*source:], y.Data[i*dim:])
+			first, length := kv.sequence(t.source[i])
+			if length == 0 {
+				clear(y.Data[i*dim : (i+1)*dim])
+				continue
+			}
+			t.attend(q.Data[i*dim:], kv.Data[first*2*dim:], length, kv.Mask[first:first+length], room[i*most:], y.Data[i*dim:])
 		}
 	})
 	return affine(p, y, l.outWeight, l.outBias)

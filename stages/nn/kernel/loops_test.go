@@ -234,9 +234,13 @@ var operations = []operation{
 		for i := range labels {
 			labels[i] = int32(r.IntN(cols+1)) - 1
 		}
-		probs, losses := target(x, inPlace), normal(r, rows)
-		SoftmaxCrossEntropy(probs, x, labels, losses, rows, cols)
-		return concat(probs, losses)
+		scales, smoothing := normal(r, rows), float32(0)
+		if r.IntN(2) == 0 {
+			smoothing = 0.1
+		}
+		grad, losses := target(x, inPlace), normal(r, rows)
+		SoftmaxCrossEntropy(grad, x, labels, scales, smoothing, losses, rows, cols)
+		return concat(grad, losses)
 	}},
 	{"LSTMCell", func(r *rand.Rand, n int, inPlace bool) []float32 {
 		rows, hidden := rowsOf(r, n)
@@ -373,8 +377,13 @@ func TestSoftmaxOfSpecialRows(t *testing.T) {
 		sameBits(t, "masked row", got, []float32{0, 0.5, 0, 0.5})
 
 		losses := make([]float32, 3)
-		SoftmaxCrossEntropy(make([]float32, 6), []float32{0, 1000, 0, 0, 5, 5}, []int32{0, 1, -1}, losses, 3, 2)
+		grad := make([]float32, 6)
+		SoftmaxCrossEntropy(grad, []float32{0, 1000, 0, 0, 5, 5}, []int32{0, 1, -1}, []float32{1, 0.5, 1}, 0, losses, 3, 2)
 		sameBits(t, "losses", losses, []float32{1000, float32(math.Ln2), 0})
+		sameBits(t, "gradients", grad, []float32{-1, 1, 0.25, -0.25, 0, 0})
+		SoftmaxCrossEntropy(grad, []float32{0, 1000, 0, 0, 5, 5}, []int32{0, 1, 0}, []float32{1, 0.5, 0}, 0.5, losses, 3, 2)
+		sameBits(t, "smoothed losses", losses, []float32{750, float32(math.Ln2), 0})
+		sameBits(t, "smoothed gradients", grad, []float32{-0.75, 0.75, 0.125, -0.125, 0, 0})
 	})
 }
 
@@ -418,12 +427,12 @@ func TestWindowsOutsideTheImagePanic(t *testing.T) {
 func TestLoopsAllocateNothing(t *testing.T) {
 	const n, rows = 1 << 17, 512
 	a, b, c, d, e, f, g := normal(seeded(12), n), make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
-	labels, losses := make([]int32, rows), make([]float32, rows)
+	labels, losses, scales := make([]int32, rows), make([]float32, rows), normal(seeded(13), rows)
 	for name, call := range map[string]func(){
 		"Exp":                 func() { Exp(b, a) },
 		"Sum":                 func() { Sum(a) },
 		"Softmax":             func() { Softmax(b, a, rows, n/rows) },
-		"SoftmaxCrossEntropy": func() { SoftmaxCrossEntropy(b, a, labels, losses, rows, n/rows) },
+		"SoftmaxCrossEntropy": func() { SoftmaxCrossEntropy(b, a, labels, scales, 0.1, losses, rows, n/rows) },
 		"LSTMCell":            func() { LSTMCell(a, b, c, d, e, rows, n/rows/4) },
 		"LSTMCellGrad":        func() { LSTMCellGrad(f, g, a, b, e, d, c, rows, n/rows/4) },
 		"GRUCell":             func() { GRUCell(a, b, c, d, rows, n/rows/4) },
