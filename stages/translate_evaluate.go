@@ -18,7 +18,7 @@ import (
 
 var translateEvaluateKind = dag.Info{
 	Name:    "translate.evaluate",
-	Version: 3,
+	Version: 4,
 	Doc: `Translates a table and compares with its translations. The metrics are bleu (as sacrebleu computes it by default, from 0 to 100), exact (the
 share of translations that are a reference word for word), cut (the share for which the model had no room) and rows. Rows with equal
 text are one, with all of their translations as references.`,

@@ -14,7 +14,7 @@ import (
 
 var translateTrainKind = dag.Info{
 	Name:    "translate.train",
-	Version: 2,
+	Version: 3,
 	Seeded:  true,
 	Doc: `Trains a translator: a Transformer of encoder and decoder that reads a text and writes another. A row is a pair of texts, and one
 transform cuts both into tokens (let text.tokenize learn from a column that has both). Texts that are longer than max_source

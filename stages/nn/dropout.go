@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"pipe/stages/nn/kernel"
@@ -46,18 +47,24 @@ func dropout(p *Pass, x *Tensor, rate float64) *Tensor {
 // fillDropout sets scale to 0 where something is dropped and to 1/(1-rate)
 // elsewhere. One draw of 64 bits decides two elements.
 func fillDropout(pcg *rand.PCG, scale []float32, rate float64) {
-	threshold := uint32(rate * (1 << 32))
-	keep := float32(1 / (1 - rate))
-	for i := 0; i < len(scale); i += 2 {
+	threshold := int64(rate * (1 << 32))
+	keep := math.Float32bits(float32(1 / (1 - rate)))
+	pairs := len(scale) / 2 * 2
+	for i := 0; i < pairs; i += 2 {
 		bits := pcg.Uint64()
-		for j := i; j < min(i+2, len(scale)); j++ {
-			scale[j] = 0
-			if uint32(bits) >= threshold {
-				scale[j] = keep
-			}
-			bits >>= 32
-		}
+		pair := scale[i : i+2 : i+2]
+		pair[0] = keepAbove(uint32(bits), threshold, keep)
+		pair[1] = keepAbove(uint32(bits>>32), threshold, keep)
 	}
+	if pairs < len(scale) {
+		scale[pairs] = keepAbove(uint32(pcg.Uint64()), threshold, keep)
+	}
+}
+
+// keepAbove is the number with the bits keep where draw is not below the threshold, else
+// 0. A branch would be foretold wrongly as often as something is dropped.
+func keepAbove(draw uint32, threshold int64, keep uint32) float32 {
+	return math.Float32frombits(keep &^ uint32((int64(draw)-threshold)>>63))
 }
 
 type dropoutNode struct {

@@ -141,21 +141,44 @@ const (
 	partWork = 1 << 25
 )
 
-// grid cuts C into parts so that the least is packed twice: every part down packs the whole of its B again, every part across its A.
+// grid cuts C into parts of like size so that the least is packed twice and, where that is the same, the least is read twice: every part
+// down does so with the whole of its B, every part across with its A.
 func (p *product) grid(parts int) (down, across int) {
-	best := -1
+	bestPacked, bestRead := -1, 0
+	units := (p.n + 2*p.loops.width - 1) / (2 * p.loops.width)
 	for d := 1; d <= parts; d++ {
-		if parts%d != 0 {
+		a := parts / d
+		if d*a != parts || p.also.n > 0 && a > 1 {
 			continue
 		}
-		if p.also.n > 0 && d != parts {
-			continue
+		if widest := (units + a - 1) / a; a > 1 && 8*a*widest > 9*units {
+			continue // the others would wait
 		}
-		if again := (d-1)*p.n + (parts/d-1)*p.m; best < 0 || again < best {
-			best, down, across = again, d, parts/d
+		packed, read := 0, (d-1)*p.n+(a-1)*p.m
+		if p.packsB() {
+			packed += (d - 1) * p.n
+		}
+		if !p.reads(p.a, p.n/a) {
+			packed += (a - 1) * p.m
+		}
+		if bestPacked < 0 || packed < bestPacked || packed == bestPacked && read < bestRead {
+			bestPacked, bestRead, down, across = packed, read, d, a
 		}
 	}
 	return down, across
+}
+
+// packsB reports whether B is packed. Rows that are close together are fetched in place as well as panels are.
+func (p *product) packsB() bool {
+	return p.b.panel == 0 && (p.b.trans || p.b.ld > 256 && p.m > 3*len(p.loops.tiles))
+}
+
+// reads reports whether rows of A are read where they lie, for n columns of C.
+func (p *product) reads(a matrix, n int) bool {
+	narrow := n <= 4*p.loops.width
+	// Rows that are a multiple of 4 KiB apart share one set of the first-level cache and drive each other out.
+	apart := a.ld%1024 != 0
+	return p.alpha == 1 && (narrow || !a.trans && apart)
 }
 
 // Range computes the parts [lo, hi) of the grid of down × across parts.
@@ -193,8 +216,7 @@ func (p *product) Range(lo, hi int) {
 // compute runs the product in this goroutine.
 func (p *product) compute(w *workspace) {
 	width, nr := p.loops.width, 2*p.loops.width
-	// Rows that are close together are fetched in place as well as panels are.
-	pack := p.b.panel == 0 && (p.b.trans || p.b.ld > 256 && p.m > 3*len(p.loops.tiles))
+	pack := p.packsB()
 	if p.m == 1 && !pack && p.b.panel == 0 && p.alpha == 1 && (!p.a.trans || p.a.ld == 1) && p.sums == nil {
 		p.vector()
 		return
@@ -287,14 +309,10 @@ func (p *product) sweep(w *workspace, a matrix, blocks []block, k int, load, sum
 // left returns the tile for rows of A and what it reads: A in place where it lies right, else packed.
 func (p *product) left(w *workspace, a matrix, rows, k, n int) (tile gemmTile, panel []float32, step int) {
 	tile = p.loops.tiles[rows-1]
-	narrow := n <= 4*p.loops.width
-	// Rows that are a multiple of 4 KiB apart share one set of the first-level cache and drive each other out.
-	apart := a.ld%1024 != 0
-	switch {
-	case p.alpha != 1:
-	case a.trans && narrow:
+	switch reads := p.reads(a, n); {
+	case reads && a.trans:
 		return tile, a.data, a.ld
-	case !a.trans && (narrow || apart):
+	case reads:
 		return p.loops.inPlace[rows-1], a.data, a.ld
 	}
 	pack := p.loops.transpose

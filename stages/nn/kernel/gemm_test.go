@@ -306,3 +306,27 @@ func BenchmarkGemmPacked(b *testing.B) {
 		}
 	}
 }
+
+// A product is split so that no operand is packed twice where that can be had, and no core waits for another.
+func TestProductsAreSplitWhereTheLeastIsPacked(t *testing.T) {
+	if active.gemm == nil {
+		t.Skip("skipped: the portable loops split nothing")
+	}
+	nr := 2 * active.gemm.width
+	for name, c := range map[string]struct {
+		p            product
+		down, across int
+	}{
+		"x·wᵀ, whose w is packed":             {product{m: 768, n: 12 * nr, k: 128, a: matrix{ld: 128}, b: matrix{ld: 128, trans: true}}, 1, 2},
+		"with two panels and a half":          {product{m: 768, n: 2*nr + 1, k: 128, a: matrix{ld: 128}, b: matrix{ld: 128, trans: true}}, 2, 1},
+		"dyᵀ·x, whose dyᵀ is packed":          {product{m: 128, n: 128, k: 768, a: matrix{ld: 512, trans: true}, b: matrix{ld: 128}}, 2, 1},
+		"both are packed, and x is the wider": {product{m: 128, n: 512, k: 768, a: matrix{ld: 128, trans: true}, b: matrix{ld: 512}}, 1, 2},
+		"dy·w, where nothing is packed":       {product{m: 768, n: 128, k: 384, a: matrix{ld: 384}, b: matrix{ld: 128}}, 2, 1},
+		"two B":                               {product{m: 96, n: 4 * nr, k: 64, a: matrix{ld: 64}, b: matrix{ld: 64, trans: true}, also: block{n: 8}}, 2, 1},
+	} {
+		c.p.loops, c.p.alpha = active.gemm, 1
+		if down, across := c.p.grid(2); down != c.down || across != c.across {
+			t.Errorf("%s: %d×%d parts, want %d×%d", name, down, across, c.down, c.across)
+		}
+	}
+}
