@@ -16,7 +16,7 @@ import (
 
 var lmTrainKind = dag.Info{
 	Name:    "lm.train",
-	Version: 3,
+	Version: 4,
 	Seeded:  true,
 	Doc: `Trains a language model: a network that reads tokens and gives, at every position, the probabilities of the next one.
 The texts of the table become one stream of tokens; each step draws windows of it at random. With a model connected in

@@ -15,7 +15,7 @@ import (
 
 var trainKind = dag.Info{
 	Name:    "nn.train",
-	Version: 4,
+	Version: 5,
 	Seeded:  true,
 	Doc: `Trains a neural network to predict a column from what a transform makes of the others.
 With a crossentropy the target is a label (text, whole numbers or booleans) and the classes are the distinct
