@@ -39,20 +39,10 @@ func (l *Transformer) endsWith() Activation { return Softmax }
 
 // OutShape returns (batch, time - source, vocab).
 func (l *Transformer) OutShape(in Shape, c Context) (Shape, error) {
-	if err := errors.Join(checkDepth(l.Layers), checkHeads(l.Dim, l.Heads), wantRank(in, 2, "(batch, time) of token ids")); err != nil {
+	if err := errors.Join(checkDepth(l.Layers), checkHeads(l.Dim, l.Heads)); err != nil {
 		return nil, err
 	}
-	if in[1] == Unknown {
-		return nil, errors.New("needs a known number of ids")
-	}
-	if l.Source < 1 || l.Source >= in[1] {
-		return nil, fmt.Errorf("source must leave some of the %d ids to the target, is %d", in[1], l.Source)
-	}
-	out := Shape{in[0], in[1] - l.Source, Unknown}
-	if c.Vocab > 0 {
-		out[2] = c.Vocab
-	}
-	return out, nil
+	return translatorShape(in, c, l.Source)
 }
 
 // Build builds embedding, source_position, target_position, encoder.N, encoder_norm,

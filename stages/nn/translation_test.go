@@ -10,9 +10,20 @@ import (
 // Token by token, whatever hypotheses go on from whichever, the decoder gives what
 // the network gives for the whole.
 func TestTranslationEqualsTheNetwork(t *testing.T) {
-	const source, target, vocab = 5, 6, 11
-	n, err := NewNetwork(Input{Tokens: true, Shape: []int{source + target}}, Context{Vocab: vocab, Classes: vocab},
-		[]Layer{&Transformer{Source: source, Layers: 2, Heads: 2, Dim: 8}}, 5)
+	const source = 5
+	for name, l := range map[string]Layer{
+		"transformer": &Transformer{Source: source, Layers: 2, Heads: 2, Dim: 8},
+		"lstm":        &Seq2Seq{Source: source, Cell: "lstm", Layers: 2, Dim: 8},
+		"gru":         &Seq2Seq{Source: source, Cell: "gru", Layers: 1, Dim: 8, Attention: true, Heads: 2, Bidirectional: true},
+		"attention":   &Seq2Seq{Source: source, Cell: "lstm", Layers: 2, Dim: 8, Attention: true, Heads: 1},
+	} {
+		t.Run(name, func(t *testing.T) { translationEqualsTheNetwork(t, l, source) })
+	}
+}
+
+func translationEqualsTheNetwork(t *testing.T, l Layer, source int) {
+	const target, vocab = 6, 11
+	n, err := NewNetwork(Input{Tokens: true, Shape: []int{source + target}}, Context{Vocab: vocab, Classes: vocab}, []Layer{l}, 5)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -184,6 +184,14 @@ CASES["bert"]["context"]["vocab"] = 9
 
 CASES["transformer"] = language_model("transformer", source=4, hidden=12)
 CASES["transformer"]["input"]["shape"], CASES["transformer"]["padded"] = [9], True
+for name, config in {
+    "seq2seq": {},
+    "seq2seq_states": {"attention": False},
+    "seq2seq_gru": {"cell": "gru", "bidirectional": True},
+    "seq2seq_rnn": {"cell": "simple_rnn", "bidirectional": True, "attention": False, "layers": 1},
+}.items():
+    CASES[name] = language_model("seq2seq", source=4, **config)
+    CASES[name]["input"]["shape"], CASES[name]["padded"] = [9], True
 
 for name, config in {"ctc": {"zero_infinity": True}, "ctc_logits": {"from_logits": True, "zero_infinity": True}}.items():
     CASES[name] = classify([8, 5], {"dense": {"units": 6, "activation": "tanh"}}, classes=4, loss={"ctc": config})

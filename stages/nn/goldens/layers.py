@@ -144,7 +144,16 @@ class Recurrent(Layer):
         y, last = self.whole(x, [torch.stack(parts) for parts in zip(*starts)], len(self.suffixes()) == 2)
         if self.config.get("return_sequences"):
             return y, None
-        return torch.cat(list(last), -1), None
+        return torch.cat(list(last[0]), -1), None
+
+    def zeros(self, batch):
+        return [torch.zeros(batch, self.shape[-1], dtype=torch.float64) for _ in self.states]
+
+    def whole_from(self, x, start):
+        """From states, those of both directions side by side, to all outputs and the last states."""
+        both = len(self.suffixes()) == 2
+        y, last = self.whole(x, [torch.stack(s.split(self.size, -1)) for s in start], both)
+        return y, [torch.cat(list(s), -1) for s in last]
 
     def stepwise(self, x, mask):
         """PyTorch has no masks but packed ends: its cell, step by step, and Keras' rule for masked steps."""
@@ -172,7 +181,8 @@ class Recurrent(Layer):
 class SimpleRNN(Recurrent):
     def whole(self, x, start, both):
         f = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}[self.config.get("activation", "tanh")]
-        return f(x, start[0], self.flat(), True, 1, 0.0, False, both, True)
+        y, h = f(x, start[0], self.flat(), True, 1, 0.0, False, both, True)
+        return y, [h]
 
     def step(self, x, state, weights):
         f = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}[self.config.get("activation", "tanh")]
@@ -184,8 +194,8 @@ class LSTM(Recurrent):
     gates, states = 4, ["h0", "c0"]
 
     def whole(self, x, start, both):
-        y, last, _ = torch.lstm(x, tuple(start), self.flat(), True, 1, 0.0, False, both, True)
-        return y, last
+        y, h, c = torch.lstm(x, tuple(start), self.flat(), True, 1, 0.0, False, both, True)
+        return y, [h, c]
 
     def step(self, x, state, weights):
         return torch.lstm_cell(x, state, *weights)
@@ -196,7 +206,8 @@ class GRU(Recurrent):
     gates, two_biases = 3, True
 
     def whole(self, x, start, both):
-        return torch.gru(x, start[0], self.flat(), True, 1, 0.0, False, both, True)
+        y, h = torch.gru(x, start[0], self.flat(), True, 1, 0.0, False, both, True)
+        return y, [h]
 
     def step(self, x, state, weights):
         return [torch.gru_cell(x, state[0], *weights)]

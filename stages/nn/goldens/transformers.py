@@ -216,3 +216,50 @@ class Transformer(Layer):
             y = y + self.layers[block + "cross"](apply(block + "norm2", y), memory, readable)
             y = y + apply(block + "down", apply(block + "up", apply(block + "norm3", y)))
         return torch.softmax(F.linear(apply("norm", y), self.params["embedding.weight"]), -1), None
+
+
+@layer("seq2seq")
+class Seq2Seq(Layer):
+    """Each layer of the decoder begins with the states in which the encoder's ends."""
+
+    def build(self, case, rng):
+        self.source, dim, both = self.config["source"], self.config["dim"], self.config.get("bidirectional", False)
+        source, target = [self.source, dim], [self.shape[0] - self.source, dim]
+        cell = LAYERS[self.config.get("cell", "lstm")]
+        config = {"units": dim, "return_sequences": True}
+        self.layers = {"embedding": LAYERS["embedding"]({"dim": dim}, self.shape, case, rng)}
+        for i in range(self.config["layers"]):
+            half = {"units": dim // 2, "bidirectional": True, "return_sequences": True}
+            self.layers[f"encoder.{i}"] = cell(half if both else config, source, case, rng)
+            self.layers[f"decoder.{i}"] = cell(config, target, case, rng)
+        if self.config.get("attention", True):
+            self.layers["cross"] = CrossAttention({"heads": self.config.get("heads", 1)}, target, case, rng)
+        self.layers["norm"] = LAYERS["layer_norm"]({"epsilon": 1e-5}, target, case, rng)
+        self.params = {f"{part}.{name}": value for part, made in self.layers.items() for name, value in made.params.items()}
+
+    def __call__(self, x, mask):
+        apply = lambda part, x: self.layers[part](x, None)[0]
+        source, target = x[:, :self.source], x[:, self.source:]
+        readable = source != 0
+        memory, y, states = apply("embedding", source), apply("embedding", target), []
+        for i in range(self.config["layers"]):
+            memory, last = self.packed(self.layers[f"encoder.{i}"], memory, readable)
+            states.append(last)
+        for i, first in enumerate(states):
+            y, _ = self.layers[f"decoder.{i}"].whole_from(y, first)
+        if "cross" in self.layers:
+            y = y + self.layers["cross"](y, memory, readable)
+        return torch.softmax(F.linear(apply("norm", y), self.params["embedding.weight"]), -1), None
+
+    def packed(self, layer, x, readable):
+        """Every text by itself and without its padding, as a packed sequence is read."""
+        outs, lasts = [], []
+        for b in range(x.shape[0]):
+            steps = readable[b].nonzero().flatten()
+            out, last = x.new_zeros(1, x.shape[1], layer.shape[-1]), layer.zeros(1)
+            if len(steps):
+                y, last = layer.whole_from(x[b : b + 1, steps], last)
+                out = out.index_copy(1, steps, y)
+            outs.append(out)
+            lasts.append(last)
+        return torch.cat(outs), [torch.cat(s) for s in zip(*lasts)]

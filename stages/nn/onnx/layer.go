@@ -60,13 +60,13 @@ func (g *builder) translate(l nn.Layer, w weights, x value) (value, error) {
 	case *nn.GPT:
 		return gpt(l)(g, w, x)
 	case *nn.GRU:
-		return g.gru(l, w, x)
+		return g.gru(l, w, x, nil)
 	case *nn.LayerNorm:
 		return g.layerNorm(l, w, x)
 	case *nn.Llama:
 		return llama(l)(g, w, x)
 	case *nn.LSTM:
-		return g.lstm(l, w, x)
+		return g.lstm(l, w, x, nil)
 	case *nn.MaxPool:
 		return g.maxPool(&l.Pooling, x)
 	case *nn.MultiHeadAttention:
@@ -87,8 +87,10 @@ func (g *builder) translate(l nn.Layer, w weights, x value) (value, error) {
 		return resNet50(l.Width)(g, w, x)
 	case *nn.RMSNorm:
 		return g.rmsNorm(l, w, x)
+	case *nn.Seq2Seq:
+		return seq2seq(l)(g, w, x)
 	case *nn.SimpleRNN:
-		return g.simpleRNN(l, w, x)
+		return g.simpleRNN(l, w, x, nil)
 	case *nn.SqueezeNet:
 		return squeezeNet(l.Width, l.Pool)(g, w, x)
 	case *nn.Transformer:

@@ -7,18 +7,18 @@ import (
 )
 
 // lstm is LSTM-14, whose gates are i, o, f, c where ours are i, f, g, o.
-func (g *builder) lstm(l *nn.LSTM, w weights, x value) (value, error) {
-	return g.recurrent(&l.Recurrent, w, x, "LSTM", []int{0, 3, 1, 2})
+func (g *builder) lstm(l *nn.LSTM, w weights, x value, s *states) (value, error) {
+	return g.recurrent(&l.Recurrent, w, x, s, "LSTM", []int{0, 3, 1, 2})
 }
 
 // gru is GRU-14, whose gates are z, r, h where ours are r, z, n, with
 // linear_before_reset.
-func (g *builder) gru(l *nn.GRU, w weights, x value) (value, error) {
-	return g.recurrent(&l.Recurrent, w, x, "GRU", []int{1, 0, 2}, intAttribute("linear_before_reset", 1))
+func (g *builder) gru(l *nn.GRU, w weights, x value, s *states) (value, error) {
+	return g.recurrent(&l.Recurrent, w, x, s, "GRU", []int{1, 0, 2}, intAttribute("linear_before_reset", 1))
 }
 
 // simpleRNN is RNN-14.
-func (g *builder) simpleRNN(l *nn.SimpleRNN, w weights, x value) (value, error) {
+func (g *builder) simpleRNN(l *nn.SimpleRNN, w weights, x value, s *states) (value, error) {
 	name, ok := map[nn.Activation]string{nn.Tanh: "Tanh", nn.Relu: "Relu", nn.Sigmoid: "Sigmoid", nn.Linear: "Affine"}[l.Activation]
 	if !ok {
 		return value{}, fmt.Errorf("activation %q %w inside RNN", l.Activation, errNoForm)
@@ -35,7 +35,27 @@ func (g *builder) simpleRNN(l *nn.SimpleRNN, w weights, x value) (value, error) 
 		}
 		attributes = append(attributes, alpha, beta)
 	}
-	return g.recurrent(&l.Recurrent, w, x, "RNN", []int{0}, attributes...)
+	return g.recurrent(&l.Recurrent, w, x, s, "RNN", []int{0}, attributes...)
+}
+
+// states are what one recurrent layer hands to another, h and, of an LSTM, c, each
+// (batch, direction·units).
+type states struct {
+	initial []string // what a layer begins with; none for its own initial state
+	last    []string // set by the layer: what it ends with
+}
+
+// stateful translates a recurrent layer that goes on from states and hands them on.
+func (g *builder) stateful(l nn.Layer, w weights, x value, s *states) (value, error) {
+	switch l := l.(type) {
+	case *nn.GRU:
+		return g.gru(l, w, x, s)
+	case *nn.LSTM:
+		return g.lstm(l, w, x, s)
+	case *nn.SimpleRNN:
+		return g.simpleRNN(l, w, x, s)
+	}
+	return value{}, errNoForm
 }
 
 // directions returns what the names of the weights of each direction end with.
@@ -48,8 +68,9 @@ func directions(l *nn.Recurrent) []string {
 
 // recurrent adds a recurrent operator. order tells for each of its gates which of
 // ours it is. Where the input has a mask, the operator reads the sequence without
-// its masked steps, which the state passes unchanged.
-func (g *builder) recurrent(l *nn.Recurrent, w weights, x value, op string, order []int, attributes ...*Attribute) (value, error) {
+// its masked steps, which the state passes unchanged. between is nil where nobody gives
+// or takes states.
+func (g *builder) recurrent(l *nn.Recurrent, w weights, x value, between *states, op string, order []int, attributes ...*Attribute) (value, error) {
 	suffixes := directions(l)
 	input, recur, bias, units, err := g.gateWeights(w, suffixes, order)
 	if err != nil {
@@ -73,19 +94,37 @@ func (g *builder) recurrent(l *nn.Recurrent, w weights, x value, op string, orde
 	if err != nil {
 		return value{}, err
 	}
+	outputs := 2
+	if between != nil {
+		for i, s := range between.initial { // to (direction, batch, units)
+			split := g.transpose(g.reshape(s, 0, int64(len(suffixes)), int64(units)), 1, 0, 2)
+			states = append(states[:i:i], split)
+		}
+		if op == "LSTM" {
+			outputs++
+		}
+	}
 	inputs = append(inputs, states...)
 	inputs[0] = g.transpose(sequence, 1, 0, 2) // (time, batch, features)
-	outs := g.ops(op, 2, inputs, attributes...)
+	outs := g.ops(op, outputs, inputs, attributes...)
 	width := int64(len(suffixes) * units)
-	if !l.ReturnSequences {
-		last := outs[1]
+	last := func(i int) string {
+		last := outs[1+i]
 		if len(states) > 0 && lengths != "" { // the operator gives zeros for a sequence without steps
 			count := g.op("Cast", in(lengths), intAttribute("to", int(Int64)))
 			some := g.op("Unsqueeze", in(g.op("Greater", in(count, g.int(0))), g.ints(1)))
-			last = g.op("Where", in(some, last, states[0]))
+			last = g.op("Where", in(some, last, states[i]))
 		}
 		last = g.transpose(last, 1, 0, 2) // (batch, direction, units)
-		return value{name: g.reshape(last, 0, width)}, nil
+		return g.reshape(last, 0, width)
+	}
+	if between != nil {
+		for i := range outs[1:] {
+			between.last = append(between.last, last(i))
+		}
+	}
+	if !l.ReturnSequences {
+		return value{name: last(0)}, nil
 	}
 	all := g.transpose(outs[0], 2, 0, 1, 3) // (batch, time, direction, units)
 	if x.mask == "" {

@@ -11,10 +11,6 @@ import (
 // encoder reads and what the decoder does.
 func transformer(l *nn.Transformer) emitter {
 	return func(g *builder, w weights, x value) (value, error) {
-		part := func(from, to int) value {
-			cut := g.op("Slice", in(x.name, g.ints(int64(from)), g.ints(int64(to)), g.ints(1)))
-			return value{name: cut, shape: nn.Shape{x.shape[0], to - from}}
-		}
 		norm := asEmitter(&nn.LayerNorm{Epsilon: 1e-5})
 		learned := asEmitter(&nn.PositionalEncoding{Encoding: "learned"})
 		encoder := []named{{"embedding", asEmitter(&nn.Embedding{Dim: l.Dim, MaskZero: true})}, {"source_position", learned}}
@@ -22,7 +18,7 @@ func transformer(l *nn.Transformer) emitter {
 			encoder = append(encoder, named{fmt.Sprintf("encoder.%d", i), asEmitter(&nn.TransformerBlock{Heads: l.Heads, Hidden: l.Hidden,
 				Activation: "gelu", Norm: "layer", NormFirst: true, Epsilon: 1e-5, RopeBase: 10000, UseBias: true})})
 		}
-		memory, err := chain(append(encoder, named{"encoder_norm", norm})...)(g, w, part(0, l.Source))
+		memory, err := chain(append(encoder, named{"encoder_norm", norm})...)(g, w, g.cut(x, 0, l.Source))
 		if err != nil {
 			return value{}, err
 		}
@@ -31,7 +27,55 @@ func transformer(l *nn.Transformer) emitter {
 			decoder = append(decoder, named{fmt.Sprintf("decoder.%d", i), decoderBlock(l.Heads, memory)})
 		}
 		decoder = append(decoder, named{"norm", norm}, named{"", languageHead("embedding.weight")})
-		return chain(decoder...)(g, w, part(l.Source, x.shape[1]))
+		return chain(decoder...)(g, w, g.cut(x, l.Source, x.shape[1]))
+	}
+}
+
+// cut takes some of the ids of each row.
+func (g *builder) cut(x value, from, to int) value {
+	cut := g.op("Slice", in(x.name, g.ints(int64(from)), g.ints(int64(to)), g.ints(1)))
+	return value{name: cut, shape: nn.Shape{x.shape[0], to - from}}
+}
+
+// seq2seq follows Seq2Seq: the states in which the layers of the encoder end (Y_h, Y_c)
+// are those with which the layers of the decoder begin (initial_h, initial_c).
+func seq2seq(l *nn.Seq2Seq) emitter {
+	return func(g *builder, w weights, x value) (value, error) {
+		between := make([]*states, l.Layers)
+		layer := func(units int, bidirectional bool, s *states) emitter {
+			return func(g *builder, w weights, x value) (value, error) {
+				layer, err := l.Recurrent(units, bidirectional)
+				if err != nil {
+					return value{}, err
+				}
+				y, err := g.stateful(layer, w, x, s)
+				y.shape = nn.Shape{x.shape[0], x.shape[1], l.Dim}
+				return y, err
+			}
+		}
+		units := l.Dim
+		if l.Bidirectional {
+			units /= 2
+		}
+		encoder := []named{{"embedding", asEmitter(&nn.Embedding{Dim: l.Dim, MaskZero: true})}}
+		for i := range between {
+			between[i] = &states{}
+			encoder = append(encoder, named{fmt.Sprintf("encoder.%d", i), layer(units, l.Bidirectional, between[i])})
+		}
+		memory, err := chain(encoder...)(g, w, g.cut(x, 0, l.Source))
+		if err != nil {
+			return value{}, err
+		}
+		decoder := []named{{"embedding", asEmitter(&nn.Embedding{Dim: l.Dim})}}
+		for i, s := range between {
+			decoder = append(decoder, named{fmt.Sprintf("decoder.%d", i), layer(l.Dim, false, &states{initial: s.last})})
+		}
+		if l.Attention {
+			decoder = append(decoder, named{"", skip(chain(named{"cross", crossAttention(l.Heads, memory)}), chain(), nn.Linear)})
+		}
+		norm := asEmitter(&nn.LayerNorm{Epsilon: 1e-5})
+		decoder = append(decoder, named{"norm", norm}, named{"", languageHead("embedding.weight")})
+		return chain(decoder...)(g, w, g.cut(x, l.Source, x.shape[1]))
 	}
 }
 
