@@ -64,8 +64,22 @@ func loadTranslator(t testing.TB, s *artifacts.Store, ref artifacts.Ref) *model.
 }
 
 func TestTranslatorLearnsAndTranslates(t *testing.T) {
+	for name, more := range map[string]string{
+		"transformer": "", "lstm": ", network: lstm, attention: false}", "lstm with attention": ", network: lstm, bidirectional: true}", "gru": ", network: gru}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			with := smallTranslation
+			if more != "" {
+				with = strings.TrimSuffix(with, "}") + more
+			}
+			translatorLearns(t, with)
+		})
+	}
+}
+
+func translatorLearns(t *testing.T, with string) {
 	s := dagtest.Store(t)
-	ref := learntPhrases(t, s, smallTranslation)
+	ref := learntPhrases(t, s, with)
 	m := loadTranslator(t, s, ref)
 	answers, err := m.PredictRows(context.Background(), []map[string]any{
 		{"swedish": "de vill ha tre äpplen idag"}, {"swedish": ""}, {"swedish": "vi har en bok nu"}, {"swedish": strings.Repeat("katten ", 50)},
@@ -182,6 +196,20 @@ func TestTranslationIsChecked(t *testing.T) {
 	for _, want := range []string{`"swedis"`, `target: must be text; "english" is int64`, "heads: must divide dim, are 10 and 4", "a translator reads tokens", "val_loss is measured on validation rows"} {
 		if !strings.Contains(problems, want) {
 			t.Errorf("%q is missing in:\n%s", want, problems)
+		}
+	}
+	for with, want := range map[string]string{
+		"network: lstm, hidden: 8":                                     "hidden: is the width of a Transformer's",
+		"network: gru, dim: 9, heads: 3, bidirectional: true":          "dim: must be even",
+		"network: lstm, heads: 3":                                      "heads: must divide dim, are 256 and 3",
+		"attention: false":                                             "attention: a Transformer consists of it",
+		"bidirectional: true":                                          "bidirectional: the encoder of a Transformer reads both ways",
+		"network: lstm, attention: false, heads: 3, dim: 7, hidden: 0": "",
+	} {
+		k := dagtest.New(t, &TrainTranslation{}, "{source: swedish, target: swedish, "+with+"}")
+		_, problems := dagtest.Check(k, map[string]dag.Schema{"train": table, "transform": {Type: artifacts.Transform}})
+		if !strings.Contains(problems, want) || want == "" && problems != "" {
+			t.Errorf("%s: %q is missing in:\n%s", with, want, problems)
 		}
 	}
 	_, problems = dagtest.Check(dagtest.New(t, &EvaluateTranslation{}, "{source: swedish, target: swedish}"), map[string]dag.Schema{

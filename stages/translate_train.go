@@ -16,7 +16,8 @@ var translateTrainKind = dag.Info{
 	Name:    "translate.train",
 	Version: 3,
 	Seeded:  true,
-	Doc: `Trains a translator: a Transformer of encoder and decoder that reads a text and writes another. A row is a pair of texts, and one
+	Doc: `Trains a translator: a network of encoder and decoder that reads a text and writes another: a Transformer or, with network: lstm or gru,
+recurrent layers (Sutskever et al. 2014) with attention between them (Bahdanau et al. 2015). A row is a pair of texts, and one
 transform cuts both into tokens (let text.tokenize learn from a column that has both). Texts that are longer than max_source
 or max_target are left out of the training. A training that was interrupted or killed continues where it was and ends with the
 same bits. The loss is in nats a token, without the padding.`,
@@ -33,10 +34,13 @@ type TrainTranslation struct {
 	Target    string       `yaml:"target" doc:"the column of what they become" required:"true" example:"english"`
 	MaxSource int          `yaml:"max_source" doc:"tokens of the longest text that is read" default:"32" min:"1" max:"4096"`
 	MaxTarget int          `yaml:"max_target" doc:"tokens of the longest text that is written" default:"32" min:"1" max:"4096"`
-	Layers    int          `yaml:"layers" doc:"blocks of the encoder, and of the decoder" default:"3" min:"1" max:"1000"`
-	Heads     int          `yaml:"heads" doc:"number of heads" default:"4" min:"1" max:"1024"`
+	Network   string       `yaml:"network" doc:"what reads and writes: a Transformer; or recurrent layers, whose decoder begins with the states in which the encoder ends" default:"transformer" enum:"transformer,lstm,gru"`
+	Layers    int          `yaml:"layers" doc:"blocks, or recurrent layers, of the encoder, and of the decoder" default:"3" min:"1" max:"1000"`
+	Heads     int          `yaml:"heads" doc:"number of heads of the attention" default:"4" min:"1" max:"1024"`
 	Dim       int          `yaml:"dim" doc:"width of the model" default:"256" min:"1" max:"16384"`
 	Hidden    int          `yaml:"hidden" doc:"width inside the feed-forward networks; 0 for four times the model" default:"0" min:"0" max:"65536"`
+	Attention *bool        `yaml:"attention" doc:"whether the decoder of an lstm or a gru also reads every state of the encoder, and not only begins with the last; by default it does"`
+	Both      bool         `yaml:"bidirectional" doc:"whether the encoder of an lstm or a gru reads the text backwards as well, with half of the state each" default:"false"`
 	Dropout   float64      `yaml:"dropout" doc:"share that is dropped while training" default:"0.1" min:"0" below:"1"`
 	Smoothing float32      `yaml:"label_smoothing" doc:"share of the target that is spread evenly over all tokens" default:"0.1" min:"0" max:"1"`
 	Optimizer Optimizer    `yaml:"optimizer" doc:"how the weights follow the gradient" default:"adam"`
@@ -69,13 +73,46 @@ func (t *TrainTranslation) Check(c *dag.Check) {
 		checkTextColumn(c, port, "source", t.Source)
 		checkTextColumn(c, port, "target", t.Target)
 	}
-	if t.Dim%t.Heads != 0 {
-		c.Errorf("heads", "must divide dim, are %d and %d", t.Dim, t.Heads)
-	}
+	t.checkNetwork(c)
 	if s := c.In["transform"].Signature; s != nil && s.Tokens == 0 {
 		c.Errorf("in.transform", "a translator reads tokens, and the transform gives numbers; text.tokenize and text.vectorize give tokens")
 	}
 	checkMonitor(c, t.Stopping)
+}
+
+// checkNetwork looks at what the networks do not have in common.
+func (t *TrainTranslation) checkNetwork(c *dag.Check) {
+	if t.attends() && t.Dim%t.Heads != 0 {
+		c.Errorf("heads", "must divide dim, are %d and %d", t.Dim, t.Heads)
+	}
+	if t.recurrent() {
+		if t.Hidden != 0 {
+			c.Errorf("hidden", "is the width of a Transformer's feed-forward networks, and an %s has none; its states have the width dim", t.Network)
+		}
+		if t.Both && t.Dim%2 != 0 {
+			c.Errorf("dim", "must be even for an encoder that reads both ways, is %d", t.Dim)
+		}
+		return
+	}
+	if t.Attention != nil {
+		c.Errorf("attention", "a Transformer consists of it; set it for network: lstm or gru")
+	}
+	if t.Both {
+		c.Errorf("bidirectional", "the encoder of a Transformer reads both ways; set it for network: lstm or gru")
+	}
+}
+
+func (t *TrainTranslation) recurrent() bool { return t.Network == "lstm" || t.Network == "gru" }
+
+func (t *TrainTranslation) attends() bool { return t.Attention == nil || *t.Attention }
+
+// layer is the one layer of the network.
+func (t *TrainTranslation) layer() nn.Layer {
+	if t.recurrent() {
+		return &nn.Seq2Seq{Source: t.MaxSource, Cell: t.Network, Layers: t.Layers, Dim: t.Dim, Bidirectional: t.Both,
+			Attention: t.attends(), Heads: t.Heads, Dropout: t.Dropout}
+	}
+	return &nn.Transformer{Source: t.MaxSource, Layers: t.Layers, Heads: t.Heads, Dim: t.Dim, Hidden: t.Hidden, Dropout: t.Dropout}
 }
 
 // Run implements dag.Kind.
@@ -100,8 +137,7 @@ func (t *TrainTranslation) Run(ctx context.Context, env *dag.Env) error {
 		validation = v
 	}
 	size := language.Signature().Tokens
-	layer := &nn.Transformer{Source: t.MaxSource, Layers: t.Layers, Heads: t.Heads, Dim: t.Dim, Hidden: t.Hidden, Dropout: t.Dropout}
-	network, err := nn.NewNetwork(nn.Input{Tokens: true, Shape: []int{t.MaxSource + t.MaxTarget + 1}}, nn.Context{Vocab: size, Classes: size}, []nn.Layer{layer}, t.seed(env))
+	network, err := nn.NewNetwork(nn.Input{Tokens: true, Shape: []int{t.MaxSource + t.MaxTarget + 1}}, nn.Context{Vocab: size, Classes: size}, []nn.Layer{t.layer()}, t.seed(env))
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 const TranslationTask = "translation"
 
 // Translator turns a text into another: a transform that cuts texts of both sides
-// into tokens, and a Transformer. It does not change and may be used by several
+// into tokens, and a network of encoder and decoder. It does not change and may be used by several
 // goroutines at once.
 type Translator struct {
 	parts
