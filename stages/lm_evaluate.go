@@ -65,7 +65,11 @@ func (e *EvaluateLanguage) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	t := TrainLanguage{Column: e.Column, Separator: e.Separator}
-	tokens, err := t.tokens(ctx, env, "data", m.Language())
+	var tokens []int32
+	err = t.eachTokens(ctx, env, "data", m.Language(), func(ids []int32) error {
+		tokens = append(tokens, ids...)
+		return nil
+	})
 	if err != nil {
 		return err
 	}

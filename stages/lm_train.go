@@ -126,7 +126,9 @@ func (t *TrainLanguage) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
-	train, err := t.tokens(ctx, env, "train", language)
+	words := newSpill(env)
+	defer words.Close()
+	train, err := t.tokens(ctx, env, "train", language, words)
 	if err != nil {
 		return err
 	}
@@ -136,22 +138,22 @@ func (t *TrainLanguage) Run(ctx context.Context, env *dag.Env) error {
 	} else if network, err = t.network(env, language); err != nil {
 		return err
 	}
-	if len(train) < window+2 {
-		return fmt.Errorf("the texts of train have %d tokens, and a context of %d needs more; use more text or a smaller context", len(train), window)
+	if train.count < window+2 {
+		return fmt.Errorf("the texts of train have %d tokens, and a context of %d needs more; use more text or a smaller context", train.count, window)
 	}
 	source := &windows{tokens: train, length: window, count: t.reportEvery() * t.BatchSize, seed: t.seed(env), random: true}
 	var validation nn.Source
 	if env.Has("validation") {
-		tokens, err := t.tokens(ctx, env, "validation", language)
+		tokens, err := t.tokens(ctx, env, "validation", language, words)
 		if err != nil {
 			return err
 		}
-		if len(tokens) < window+2 {
-			return fmt.Errorf("the texts of validation have %d tokens, and a context of %d needs more", len(tokens), window)
+		if tokens.count < window+2 {
+			return fmt.Errorf("the texts of validation have %d tokens, and a context of %d needs more", tokens.count, window)
 		}
 		validation = newFixedWindows(tokens, window, t.Validation)
 	}
-	t.describe(env, network, train, window)
+	t.describe(env, network, train.count, window)
 	history, err := t.fit(ctx, env, network, source, validation)
 	if err != nil {
 		return err
@@ -214,9 +216,9 @@ func (t *TrainLanguage) reports() int {
 	return (t.Steps + t.reportEvery() - 1) / t.reportEvery()
 }
 
-func (t *TrainLanguage) describe(env *dag.Env, n *nn.Network, train []int32, window int) {
-	seen := float64(t.reports()*t.reportEvery()*t.BatchSize*window) / float64(len(train))
-	env.Logf("%d tokens to learn from, each seen %.2f times", len(train), seen)
+func (t *TrainLanguage) describe(env *dag.Env, n *nn.Network, tokens, window int) {
+	seen := float64(t.reports()*t.reportEvery()*t.BatchSize*window) / float64(tokens)
+	env.Logf("%d tokens to learn from, each seen %.2f times", tokens, seen)
 	describeNetwork(env, n)
-	env.Metric("tokens", float64(len(train)), 0)
+	env.Metric("tokens", float64(tokens), 0)
 }

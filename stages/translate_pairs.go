@@ -10,17 +10,17 @@ import (
 )
 
 // pairs reads a table of pairs.
-func (t *TrainTranslation) pairs(ctx context.Context, env *dag.Env, port string, language transform.Language) (*pairsOfTexts, error) {
-	p := &pairsOfTexts{source: t.MaxSource, target: t.MaxTarget}
+func (t *TrainTranslation) pairs(ctx context.Context, env *dag.Env, port string, language transform.Language, words *spill) (*pairsOfTexts, error) {
+	p := &pairsOfTexts{source: t.MaxSource, target: t.MaxTarget, tokens: newTokenStream(words)}
 	long := 0
+	var from, to []int32
 	err := eachTexts(ctx, env, port, []string{t.Source, t.Target}, func(texts []string) error {
-		pair := pairOfTexts{language.EncodeText(nil, texts[0]), language.EncodeText(nil, texts[1])}
-		if len(pair.from) > p.source || len(pair.to) > p.target {
+		from, to = language.EncodeText(from[:0], texts[0]), language.EncodeText(to[:0], texts[1])
+		if len(from) > p.source || len(to) > p.target {
 			long++
 			return nil
 		}
-		p.all = append(p.all, pair)
-		return nil
+		return p.add(from, to)
 	})
 	if err != nil {
 		return nil, err
@@ -32,15 +32,27 @@ func (t *TrainTranslation) pairs(ctx context.Context, env *dag.Env, port string,
 	return p, nil
 }
 
-// pairOfTexts are the tokens of a text and of its translation.
-type pairOfTexts struct{ from, to []int32 }
+// pairOfTexts is where the tokens of a text are, and behind them those of its
+// translation.
+type pairOfTexts struct {
+	at       int64
+	from, to uint16 // how many
+}
 
-// pairsOfTexts is a nn.Source of examples for a Transformer: the ids of a text,
-// filled up with 0, and 0 followed by those of its translation; to be given are the
+// pairsOfTexts is a nn.Source of examples for a network that translates: the ids of a
+// text, filled up with 0, and 0 followed by those of its translation; to be given are the
 // latter followed by 0, which ends a text. What is behind that does not count.
 type pairsOfTexts struct {
 	source, target int
+	tokens         *tokenStream
 	all            []pairOfTexts
+	pair           []int32
+}
+
+func (p *pairsOfTexts) add(from, to []int32) error {
+	p.all = append(p.all, pairOfTexts{int64(p.tokens.count), uint16(len(from)), uint16(len(to))})
+	p.pair = append(append(p.pair[:0], from...), to...)
+	return p.tokens.add(p.pair)
 }
 
 // Len implements nn.Source.
@@ -51,15 +63,23 @@ func (p *pairsOfTexts) Batch(_ context.Context, examples []int, b *nn.Batch) err
 	places := p.target + 1
 	length := p.source + places
 	clear(b.Tokens)
+	if cap(p.pair) < length {
+		p.pair = make([]int32, length)
+	}
 	for i, e := range examples {
-		pair := p.all[e]
-		copy(b.Tokens[i*length:], pair.from)
-		copy(b.Tokens[i*length+p.source+1:(i+1)*length], pair.to)
+		place := p.all[e]
+		pair := p.pair[:int(place.from)+int(place.to)]
+		if err := p.tokens.read(pair, int(place.at)); err != nil {
+			return err
+		}
+		from, to := pair[:place.from], pair[place.from:]
+		copy(b.Tokens[i*length:], from)
+		copy(b.Tokens[i*length+p.source+1:(i+1)*length], to)
 		if b.Labels == nil {
 			continue
 		}
 		labels := b.Labels[i*places : (i+1)*places]
-		n := copy(labels, pair.to)
+		n := copy(labels, to)
 		labels[n] = 0
 		for j := n + 1; j < places; j++ {
 			labels[j] = -1

@@ -124,13 +124,15 @@ func (t *TrainTranslation) Run(ctx context.Context, env *dag.Env) error {
 	if err := model.CheckTranslation(language); err != nil {
 		return err
 	}
-	train, err := t.pairs(ctx, env, "train", language)
+	words := newSpill(env)
+	defer words.Close()
+	train, err := t.pairs(ctx, env, "train", language, words)
 	if err != nil {
 		return err
 	}
 	var validation nn.Source
 	if env.Has("validation") {
-		v, err := t.pairs(ctx, env, "validation", language)
+		v, err := t.pairs(ctx, env, "validation", language, words)
 		if err != nil {
 			return err
 		}
