@@ -7,7 +7,8 @@
 
 Both begin with the same weights, see the same batches and lower the learning rate with the time that they have had. They
 work in turn, each for --turn seconds on all --threads, until each has trained for --minutes; what else is on the machine
-meets both. Beams are searched by pipe's decoder for both; PyTorch also translates by itself, greedily. With
+meets both. With --together (Linux) they work at the same time, one thread each, each on a core of two, and change cores after
+every turn. Beams are searched by pipe's decoder for both; PyTorch also translates by itself, greedily. With
 --updates N and --dropout 0 they make so many updates each instead, and their losses are compared step by step.
 """
 import argparse
@@ -36,10 +37,17 @@ class Contestant:
             raise SystemExit(f"{self.name} has ended")
         return json.loads(line)
 
-    def work(self, seconds):
+    def begin(self, seconds):
         print(seconds, file=self.process.stdin, flush=True)
+
+    def finish(self):
         self.last = self.line()
         self.turns.append(self.last)
+
+    def stay_on(self, core):
+        """Threads that exist are moved one by one; those they start later inherit it."""
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            os.sched_setaffinity(int(thread), {core})
 
     def end(self):
         self.process.stdin.close()
@@ -71,9 +79,16 @@ def prepare(o, folder, binary):
 def contest(o, folder, binary):
     all = [Contestant("pipe", [binary, "-threads", o.threads, "train", folder], o.threads),
            Contestant("PyTorch", [o.python, HERE / "torch_peer.py", "train", folder, o.threads], o.threads)]
+    cores = sorted(os.sched_getaffinity(0)) if o.together else []
     while behind := [c for c in all if (c.last["updates"] < o.updates if o.updates else c.last["seconds"] < 60 * o.minutes)]:
+        for group in [behind] if o.together else [[c] for c in behind]:
+            for c in group:
+                if o.together:
+                    c.stay_on(cores[(all.index(c) + len(all[0].turns)) % 2])
+                c.begin(o.turn if o.updates else min(o.turn, 60 * o.minutes - c.last["seconds"]))
+            for c in group:
+                c.finish()
         for c in behind:
-            c.work(o.turn if o.updates else min(o.turn, 60 * o.minutes - c.last["seconds"]))
             print(f"  {c.name}: {c.last['updates']} updates in {c.last['seconds']:.0f} s, loss {statistics.mean(c.last['losses']):.4f}, "
                   f"{1e3 * statistics.median(c.last['steps']):.1f} ms each", file=sys.stderr)
     for c in all:
@@ -118,10 +133,13 @@ def main():
     p.add_argument("--turn", type=float, default=20, help="seconds at a time")
     p.add_argument("--updates", type=int, default=0, help="instead of minutes")
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--together", action="store_true", help="at the same time, a core each")
     p.add_argument("--layers", type=int, default=2)
     p.add_argument("--dim", type=int, default=128)
     p.add_argument("--dropout", type=float, default=0.1)
     o = p.parse_args()
+    if o.together:
+        o.threads = 1
     folder = o.folder or pathlib.Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     binary = folder / "translate"
