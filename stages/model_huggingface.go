@@ -92,6 +92,9 @@ func (k *ModelHuggingFace) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	network, err := nn.OpenHuggingFace(folder)
+	if err == nil {
+		err = network.Finite()
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -20,9 +20,9 @@ import (
 
 var modelWeightsKind = dag.Info{
 	Name:    "model.weights",
-	Version: 3,
-	Doc: "Makes a classifier of weights that were trained elsewhere: a transform, and an ONNX file, which brings its network, or the layers and a safetensors file with PyTorch's names and layout. " +
-		"It is evaluated, registered, exported, and trained further by nn.train (as its model), as any other. Counters of batches among safetensors are left out; any other array without a place is an error. " +
+	Version: 4,
+	Doc: "Makes a classifier of weights that were trained elsewhere: a transform, and an ONNX file, which brings its network, or the layers and a safetensors file with PyTorch's names and layout, such as `pipe models export -f safetensors` writes, which comes back bit for bit. " +
+		"It is evaluated, registered, exported, and trained further by nn.train (as its model), as any other. The names are those of an nn.Sequential whose modules have the numbers of the layers, and rename makes others of them; the kernels of convolutions are (filters, channels, height, width), the columns behind a flatten have the channels first, and the two biases of a recurrent layer become one. Counters of batches among safetensors are left out; any other array without a place, and a number that is not finite, is an error. " +
 		"What pipe itself has exported as ONNX comes back whatever its layers; convolutional, dense and recurrent networks of others, with residual connections and branches, become layers, in either order of channels; any other graph, such as a BERT or a GPT-2 of PyTorch's, is computed operator by operator: it answers and is trained no further itself, and layers of nn.train become a new end on its outputs, which is trained. A network that ends without its softmax gets one; whether such a graph does is seen in what it gives for random input.",
 	Example: `model:
   uses: model.weights
@@ -56,6 +56,14 @@ func (k *ModelWeights) target() dag.Column { return dag.Column{Name: k.Target, T
 // Check implements dag.Kind.
 func (k *ModelWeights) Check(c *dag.Check) {
 	checkFile(c, "weights", string(k.Weights))
+	if len(k.Classes) < 2 {
+		c.Errorf("classes", "a classification needs two labels or more, there is %d", len(k.Classes))
+	}
+	for i, label := range k.Classes {
+		if slices.Contains(k.Classes[:i], label) {
+			c.Errorf(fmt.Sprintf("classes[%d]", i), "the label %q is there twice", label)
+		}
+	}
 	out := dag.Schema{Type: artifacts.Model}
 	switch onnx := k.isONNX(); {
 	case onnx && len(k.Layers)+len(k.Rename) > 0:
@@ -65,8 +73,13 @@ func (k *ModelWeights) Check(c *dag.Check) {
 	}
 	if s := c.In["in"].Signature; s != nil {
 		if len(k.Layers) > 0 && !slices.Contains(s.Shape, -1) && s.Tokens >= 0 {
-			if _, err := nn.Check(nn.Input{Tokens: s.Tokens > 0, Shape: s.Shape}, k.context(s), k.Layers.list()); err != nil {
+			shapes, err := nn.Check(nn.Input{Tokens: s.Tokens > 0, Shape: s.Shape}, k.context(s), k.Layers.list())
+			if err != nil {
 				c.Errorf("layers", "%v", err)
+			} else if out := shapes[len(shapes)-1]; len(out) != 2 {
+				c.Errorf("layers", "the network gives %v, and not one answer for each row", out)
+			} else if n := len(k.Classes); out.Last() != n && (n != 2 || out.Last() != 1) {
+				c.Hintf("shape", "layers", "write units: classes", "%d classes need as many units, the network gives %v", n, out)
 			}
 		}
 		made := model.SignatureOf(*s, score.Classification, k.target())
@@ -132,6 +145,9 @@ func (k *ModelWeights) network(s *dag.Signature) (n *nn.Network, logits bool, er
 			return nil, false, err
 		}
 	}
+	if err := n.Finite(); err != nil {
+		return nil, false, err
+	}
 	last := n.EndsWith()
 	return n, last != nn.Softmax && last != nn.Sigmoid, nil
 }
@@ -146,14 +162,9 @@ func (k *ModelWeights) fill(n *nn.Network) error {
 	if err != nil {
 		return err
 	}
-	arrays, err := nn.ReadWeights(bufio.NewReader(f), info.Size())
-	if err != nil {
-		return err
-	}
-	arrays = slices.DeleteFunc(arrays, func(a nn.Array) bool { return strings.HasSuffix(a.Name, "num_batches_tracked") })
 	beginnings := sortedNames(k.Rename)
 	slices.SortStableFunc(beginnings, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the longest that fits
-	return n.FromPyTorch(arrays, func(name string) string {
+	return n.ReadPyTorch(bufio.NewReader(f), info.Size(), func(name string) string {
 		for _, from := range beginnings {
 			if rest, ok := strings.CutPrefix(name, from); ok {
 				return k.Rename[from] + rest

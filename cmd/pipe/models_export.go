@@ -43,8 +43,12 @@ onnx writes model.onnx (operator set 17, or that of a graph from elsewhere which
 is computed as it is), whose input is what the transform makes of the raw columns;
 signature.json, which says what goes in and what comes out, with the classes in
 the order of the output; and transform/, with the vocabulary.
-safetensors writes the model as it is registered: weights.safetensors,
-network.json, model.json, history.json and transform/.
+safetensors writes the folder of the model: weights.safetensors, network.json,
+model.json, history.json and transform/. The weights have PyTorch's names and layout,
+those of an nn.Sequential whose modules have the numbers of the layers: "1.weight_ih_l0"
+of a recurrent layer, kernels of convolutions as (filters, channels, height, width), and
+behind a flatten the columns that PyTorch's has, channels first. So load_state_dict takes
+them, and model.weights with the layers of network.json, bit for bit.
 docker and systemd write a folder from which the model answers on another machine:
 this program, a workspace with that one version, and a Dockerfile or a unit file
 that lets the service see nothing else.`,
@@ -128,7 +132,32 @@ func exportSafetensors(ctx context.Context, w *workspace.Workspace, name, dir st
 	if err != nil {
 		return err
 	}
-	return folder.Extract(dir)
+	if err := folder.Extract(dir); err != nil {
+		return err
+	}
+	return publishWeights(dir)
+}
+
+// publishWeights writes the weights of all networks below a folder anew in PyTorch's
+// names and layout.
+func publishWeights(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != nn.WeightsFile {
+			return err
+		}
+		n, err := nn.Load(os.DirFS(filepath.Dir(path)))
+		if err != nil {
+			return err
+		}
+		if err := os.Remove(path); err != nil { // which may be a link into the store
+			return err
+		}
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(n.WritePyTorch(f), f.Close())
+	})
 }
 
 // exportedModel is signature.json beside a model.onnx.

@@ -78,9 +78,10 @@ func (l *MultiHeadAttention) Build(in Shape, _ Context, rng *rand.Rand) error {
 		return err
 	}
 	inner, width := l.Heads*headDim, (l.Heads+2*kvHeads)*headDim
-	l.inWeight, l.outWeight = newParam("in_proj.weight", width, features), newParam("out_proj.weight", features, inner)
+	l.inWeight = newParam("in_proj.weight", width, features).inPyTorch("in_proj_weight")
+	l.outWeight = newParam("out_proj.weight", features, inner)
 	if l.UseBias {
-		l.inBias, l.outBias = newParam("in_proj.bias", width), newParam("out_proj.bias", features)
+		l.inBias, l.outBias = newParam("in_proj.bias", width).inPyTorch("in_proj_bias"), newParam("out_proj.bias", features)
 		if err := errors.Join(Zeros.fill(l.inBias, 1, 1, rng), Zeros.fill(l.outBias, 1, 1, rng)); err != nil {
 			return err
 		}

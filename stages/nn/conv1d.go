@@ -6,7 +6,7 @@ func init() {
 
 // Conv1D slides filters over a sequence: (batch, time, channels) becomes (batch,
 // time', filters). The mask ends here. The weight is (filters, size,
-// channels/groups), PyTorch's with its last two dimensions swapped. Keras: Conv1D;
+// channels/groups), PyTorch's with its last two dimensions swapped; WritePyTorch swaps them back. Keras: Conv1D;
 // PyTorch: nn.Conv1d; ONNX: Conv.
 type Conv1D struct {
 	Convolution `yaml:",inline"`

@@ -97,17 +97,18 @@ func (l *Recurrent) build(in Shape, c Context, rng *rand.Rand, gates int, twoBia
 	features, width := in.Last(), gates*units
 	for i, suffix := range suffixes {
 		d := &direction{reverse: i == 1}
-		d.weightIH = newParam("weight_ih"+suffix, width, features)
-		d.weightHH = newParam("weight_hh"+suffix, width, units)
+		d.weightIH = newParam("weight_ih"+suffix, width, features).inPyTorch("weight_ih_l0" + suffix)
+		d.weightHH = newParam("weight_hh"+suffix, width, units).inPyTorch("weight_hh_l0" + suffix)
 		err := errors.Join(
 			l.KernelInitializer.fill(d.weightIH, features, width, rng),
 			l.RecurrentInitializer.fill(d.weightHH, units, width, rng))
 		switch {
 		case l.UseBias && twoBiases:
-			d.bias, d.biasHH = newParam("bias_ih"+suffix, width), newParam("bias_hh"+suffix, width)
+			d.bias = newParam("bias_ih"+suffix, width).inPyTorch("bias_ih_l0" + suffix)
+			d.biasHH = newParam("bias_hh"+suffix, width).inPyTorch("bias_hh_l0" + suffix)
 			err = errors.Join(err, l.BiasInitializer.fill(d.biasHH, width, width, rng))
 		case l.UseBias:
-			d.bias = newParam("bias"+suffix, width)
+			d.bias = newParam("bias"+suffix, width).inPyTorch("bias_ih_l0"+suffix, "bias_hh_l0"+suffix)
 		}
 		if l.UseBias {
 			err = errors.Join(err, l.BiasInitializer.fill(d.bias, width, width, rng))

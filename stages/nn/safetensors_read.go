@@ -21,15 +21,9 @@ func ReadSafetensors(r io.Reader, size int64) ([]Array, map[string]string, error
 	return readSafetensors(r, size, false)
 }
 
-// ReadWeights is ReadSafetensors for files of other programs: tensors of whole numbers,
-// such as PyTorch's num_batches_tracked, are no weights and are left out.
-func ReadWeights(r io.Reader, size int64) ([]Array, error) {
-	arrays, _, err := readSafetensors(r, size, true)
-	return arrays, err
-}
-
 // readSafetensors leaves tensors of whole numbers out, or refuses the file for one:
-// published files hold the numbers of the positions as if they were weights.
+// published files hold the numbers of the positions, and PyTorch's num_batches_tracked,
+// as if they were weights.
 func readSafetensors(r io.Reader, size int64, leaveOut bool) ([]Array, map[string]string, error) {
 	entries, metadata, begin, err := readHeader(r, size)
 	if err != nil {
@@ -65,12 +59,17 @@ type namedEntry struct {
 // readHeader returns the entries in the order of their places, and where the
 // numbers begin.
 func readHeader(r io.Reader, size int64) ([]namedEntry, map[string]string, uint64, error) {
+	if size == 0 {
+		return nil, nil, 0, errors.New("the file is empty")
+	}
 	var length uint64
-	if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
+	if err := binary.Read(r, binary.LittleEndian, &length); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, nil, 0, fmt.Errorf("the file is cut short or is no safetensors file: it has %d bytes, and begins with 8 for the length of its header", size)
+	} else if err != nil {
 		return nil, nil, 0, fmt.Errorf("length of the header: %w", err)
 	}
 	if length > maxHeader || size < 8 || length > uint64(size)-8 {
-		return nil, nil, 0, fmt.Errorf("the header claims %d bytes of a file of %d", length, size)
+		return nil, nil, 0, fmt.Errorf("the header claims %d bytes of a file of %d: it is cut short or is no safetensors file", length, size)
 	}
 	data := make([]byte, length)
 	if _, err := io.ReadFull(r, data); err != nil {

@@ -82,7 +82,8 @@ func TestSafetensorsRefusesWhatDoesNotFit(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"empty", nil, "length of the header"},
+		{"empty", nil, "the file is empty"},
+		{"seven bytes", make([]byte, 7), "cut short"},
 		{"huge header", binary.LittleEndian.AppendUint64(nil, 1<<60), "claims"},
 		{"header past the end", append(binary.LittleEndian.AppendUint64(nil, 100), '{', '}'), "claims"},
 		{"no object", safetensorsFile(`[]`, 0), "not a JSON object"},

@@ -71,7 +71,9 @@ type Param struct {
 	Grad      []float32 // nil outside training and for what is not trained
 	Trainable bool
 
-	channelsLast bool // weight of a convolution, which PyTorch keeps with its channels second
+	channelsLast bool     // weight of a convolution, which PyTorch keeps with its channels second
+	local        string   // what Name ends with, where PyTorch has other names for it
+	pyTorch      []string // these names
 }
 
 // newParam returns a trainable parameter. An initialiser allocates its numbers, or

@@ -5,22 +5,29 @@ import (
 	"io"
 )
 
-// WriteWeights writes all parameters as safetensors. Equal weights give equal
-// bytes.
+// weightsFormat is what the metadata of a file of weights in our layout say.
+const weightsFormat = "pipe.weights/1"
+
+// WriteWeights writes all parameters as safetensors, in the layout in which they are
+// computed; WritePyTorch writes them for others. Equal weights give equal bytes.
 func (n *Network) WriteWeights(w io.Writer) error {
 	arrays := make([]Array, len(n.params))
 	for i, p := range n.params {
 		arrays[i] = Array{p.Name, p.Shape, p.Data}
 	}
-	return WriteSafetensors(w, arrays, map[string]string{"format": "pipe.weights/1"})
+	return WriteSafetensors(w, arrays, map[string]string{"format": weightsFormat})
 }
 
-// ReadWeights fills all parameters from a safetensors file of size bytes. It
-// refuses, and changes nothing, when a name or a shape does not fit.
+// ReadWeights fills all parameters from a safetensors file of size bytes that
+// WriteWeights wrote, or WritePyTorch. It refuses, and changes nothing, when a name or a
+// shape does not fit.
 func (n *Network) ReadWeights(r io.Reader, size int64) error {
-	arrays, _, err := ReadSafetensors(r, size)
+	arrays, metadata, err := ReadSafetensors(r, size)
 	if err != nil {
 		return fmt.Errorf("weights: %w", err)
+	}
+	if metadata["format"] == pyTorchFormat {
+		return n.FromPyTorch(arrays, sameName)
 	}
 	byName := make(map[string]Array, len(arrays))
 	for _, a := range arrays {

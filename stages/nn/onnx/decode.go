@@ -20,11 +20,21 @@ func Read(r io.ReaderAt, size int64) (*Model, error) {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	m, err := decodeModel(data)
-	if err != nil {
+	// All writers begin with the version of the format: field 1, a number.
+	begins := len(data) > 1 && data[0] == 1<<3|byte(protowire.VarintType) && data[1] > 0 && data[1] < 64
+	switch {
+	case len(data) == 0:
+		return nil, errors.New("onnx: the file is empty")
+	case err != nil && !begins:
+		return nil, fmt.Errorf("onnx: it is no ONNX file (%w)", err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("onnx: the file is cut short or damaged (%w)", err)
+	case err != nil:
 		return nil, fmt.Errorf("onnx: %w", err)
-	}
-	if m.Graph == nil {
-		return nil, errors.New("onnx: the model has no graph")
+	case m.Graph == nil && m.IRVersion == 0:
+		return nil, errors.New("onnx: it is no ONNX file: it has neither a version nor a graph")
+	case m.Graph == nil:
+		return nil, errors.New("onnx: the model has no graph; is the file cut short?")
 	}
 	return m, nil
 }

@@ -105,6 +105,9 @@ func (l *Computed) decode() error {
 	return nil
 }
 
+// Infinite tells nn that constants may be infinite: masks are.
+func (l *Computed) Infinite() {}
+
 // Params returns the constants of the graph, which are not trained.
 func (l *Computed) Params() []*nn.Param { return l.params }
 

@@ -79,7 +79,10 @@ func TestReadRefusesImpossibleTensors(t *testing.T) {
 		`shape [4294967296 4294967296] is larger than any file`: tensor([]int64{1 << 32, 1 << 32}, Bool, nil),
 		`shape [3] needs 12 bytes, there are 4`:                 tensor([]int64{3}, Float32, make([]byte, 4)),
 		`data type 8 is unknown`:                                tensor([]int64{1}, 8, make([]byte, 4)),
-		`the model has no graph`:                                nil,
+		`the file is empty`:                                     nil,
+		`the model has no graph; is the file cut short?`:        {8, 8},
+		`it is no ONNX file`:                                    []byte("this is a text and no model"),
+		`the file is cut short or damaged`:                      append([]byte{8, 8}, protowire.AppendVarint(protowire.AppendTag(nil, 7, protowire.BytesType), 9)...),
 		`field 7 has wire type 0, want 2`:                       protowire.AppendVarint(protowire.AppendTag(nil, 7, protowire.VarintType), 9),
 		`unexpected EOF`:                                        protowire.AppendVarint(protowire.AppendTag(nil, 7, protowire.BytesType), 1<<40),
 	} {
