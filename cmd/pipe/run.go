@@ -185,10 +185,10 @@ func (r *runner) summarize(cmd *cobra.Command, id string, res *dag.Result, err e
 		return shown(err, r.json)
 	}
 	for _, f := range res.Failures {
-		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: stage %q failed: %v\n", f.Stage, f.Err)
+		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: stage %q failed: %s\n", f.Stage, view.Clean(f.Err.Error()))
 	}
 	for _, f := range res.HookFailures {
-		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the hook %s failed: %v\n", f.Stage, f.Err)
+		fmt.Fprintf(cmd.ErrOrStderr(), "pipe: the hook %s failed: %s\n", f.Stage, view.Clean(f.Err.Error()))
 	}
 	if _, werr := fmt.Fprintf(cmd.OutOrStdout(), "%s  (run %s)\n", view.Summary(res), short(id)); werr != nil && err == nil {
 		return werr

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"pipe/dag"
 )
@@ -103,16 +102,18 @@ func (v *Live) draw(last bool) {
 }
 
 // lines gives what to show in a window of some rows: all stages where they
-// fit, else those that run or went wrong and a count of the rest.
+// fit, else those that run or went wrong and a count of the rest. No line is as wide
+// as the window: one that goes on in the next row would make the cursor go up too little.
 func (v *Live) lines(columns, rows int, last bool) []string {
 	wName, wKind := 4, 4
 	for _, s := range v.stages {
-		wName, wKind = max(wName, len(s.name)), max(wKind, len(s.kind))
+		wName, wKind = max(wName, cells(s.name)), max(wKind, cells(s.kind))
 	}
-	wName, wKind = min(wName, 28), min(wKind, 18)
+	// What a stage comes to has a third of a narrow window at least.
+	wName, wKind = min(wName, 28, max(8, columns/3)), min(wKind, 18, max(0, columns/3-4))
 	show := v.stages
 	var out []string
-	if len(show) > max(rows, 5) {
+	if rows = max(rows, 2); len(show) > rows {
 		counts := map[dag.EventType]int{}
 		show = nil
 		for _, s := range v.stages {
@@ -121,9 +122,9 @@ func (v *Live) lines(columns, rows int, last bool) []string {
 				show = append(show, s)
 			}
 		}
-		show = show[:min(len(show), max(rows-1, 4))]
-		out = append(out, fmt.Sprintf("%d stages: %d done, %d cached, %d running, %d failed", len(v.stages),
-			counts[dag.StageFinished], counts[dag.StageCached], counts[dag.StageStarted], counts[dag.StageFailed]))
+		show = show[:min(len(show), rows-1)]
+		out = append(out, cut(fmt.Sprintf("%d stages: %d done, %d cached, %d running, %d failed", len(v.stages),
+			counts[dag.StageFinished], counts[dag.StageCached], counts[dag.StageStarted], counts[dag.StageFailed]), columns-1))
 	}
 	for _, s := range show {
 		out = append(out, v.line(s, wName, wKind, columns))
@@ -142,8 +143,12 @@ var looks = map[dag.EventType]struct{ sign, colour string }{
 
 func (v *Live) line(s *stage, wName, wKind, columns int) string {
 	look := looks[s.state]
-	head := fmt.Sprintf("%s %-*s  %-*s  ", look.sign, wName, s.name, wKind, s.kind)
-	room := columns - utf8.RuneCountInString(head) - 1
+	head := look.sign + " " + pad(cut(s.name, wName), wName) + "  "
+	if wKind > 0 {
+		head += pad(cut(s.kind, wKind), wKind) + "  "
+	}
+	head = cut(head, columns-1)
+	room := columns - 1 - cells(head)
 	text := ""
 	switch s.state {
 	case dag.StageStarted:
@@ -159,7 +164,7 @@ func (v *Live) line(s *stage, wName, wKind, columns int) string {
 	if v.colour {
 		head = look.colour + head + reset
 	}
-	return head + cut(strings.ReplaceAll(text, "\n", " "), room)
+	return head + cut(oneLine(text), room)
 }
 
 func (v *Live) running(s *stage) string {
@@ -196,15 +201,4 @@ func bar(done, total int64) string {
 	const cells = 16
 	n := int(min(done, total) * cells / total)
 	return strings.Repeat("█", n) + strings.Repeat("░", cells-n)
-}
-
-// cut shortens a line to a number of characters.
-func cut(s string, n int) string {
-	if n < 1 {
-		return ""
-	}
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n-1]) + "…"
 }

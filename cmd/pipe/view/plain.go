@@ -22,7 +22,7 @@ type Plain struct {
 func NewPlain(w io.Writer, rows []Row) *Plain {
 	v := &Plain{w: w, stages: map[string]*stage{}}
 	for _, r := range rows {
-		v.width = max(v.width, len(r.Name))
+		v.width = max(v.width, cells(r.Name))
 	}
 	return v
 }
@@ -55,7 +55,7 @@ func (v *Plain) Event(e *dag.Event) {
 }
 
 func (v *Plain) line(s *stage, state, text string) {
-	fmt.Fprintf(v.w, "%-*s  %-7s %s\n", v.width, s.name, state, text)
+	fmt.Fprintf(v.w, "%s  %-7s %s\n", pad(s.name, v.width), state, Clean(text))
 }
 
 // Close implements View.

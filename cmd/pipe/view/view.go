@@ -168,7 +168,7 @@ func (s *stage) result() string {
 		return s.metrics
 	}
 	if s.log != "" && !hasTable(s.outputs) {
-		return s.log
+		return s.said()
 	}
 	var parts []string
 	for _, port := range sortedPorts(s.outputs) {
@@ -186,10 +186,14 @@ func (s *stage) result() string {
 		parts = append(parts, what)
 	}
 	if len(parts) == 0 {
-		return s.log
+		return s.said()
 	}
 	return strings.Join(parts, ", ")
 }
+
+// said is the last line of the stage's log, of which the beginning is enough: the view
+// has shown it before, and the log has all of it.
+func (s *stage) said() string { return cut(oneLine(s.log), 200) }
 
 func hasTable(refs map[string]artifacts.Ref) bool {
 	for _, r := range refs {
