@@ -161,7 +161,7 @@ func Parse(f *File, ps *Problems) *Node {
 		ps.Add(&Problem{Code: "yaml-syntax", Pos: invalidAt(f), Text: "the file is not valid UTF-8"})
 		return nil
 	}
-	doc, err := parseYAML(f.Data)
+	doc, err := parseText(f.Data)
 	if errors.Is(err, io.EOF) {
 		ps.Add(&Problem{Code: "yaml-empty", Pos: at, Text: "the file is empty", Hint: "`pipe init` writes a small pipeline to start from"})
 		return nil
