@@ -176,11 +176,13 @@ const (
 // the key. Look the key up again afterwards: whoever held it may have produced
 // the result. The lock ends with unlock, or with the process however it ends.
 // The error is that of ctx, or says why the lock's file cannot be used.
-func (s *Store) LockKey(ctx context.Context, k Key) (unlock func(), err error) {
+// While it waits it calls waits, unless that is nil, again and again with how
+// long it has waited.
+func (s *Store) LockKey(ctx context.Context, k Key, waits func(time.Duration)) (unlock func(), err error) {
 	if !k.Valid() {
 		return nil, fmt.Errorf("key %q is not 64 lower-case hexadecimal digits", k)
 	}
-	wait := lockPollMin
+	began, wait := time.Now(), lockPollMin
 	for {
 		unlock, err := s.tryLockKey(k)
 		if err != nil {
@@ -188,6 +190,9 @@ func (s *Store) LockKey(ctx context.Context, k Key) (unlock func(), err error) {
 		}
 		if unlock != nil {
 			return sync.OnceFunc(unlock), nil
+		}
+		if waits != nil {
+			waits(time.Since(began))
 		}
 		select {
 		case <-ctx.Done():

@@ -81,23 +81,23 @@ func TestLockKeyExcludes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".pipe")
 	a, b := openStore(t, dir), openStore(t, dir)
 	k := keyOf("k")
-	unlock, err := a.LockKey(context.Background(), k)
+	unlock, err := a.LockKey(context.Background(), k, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := b.LockKey(ctx, k); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := b.LockKey(ctx, k, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("error %v", err)
 	}
-	other, err := b.LockKey(context.Background(), keyOf("other"))
+	other, err := b.LockKey(context.Background(), keyOf("other"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	other()
 	got := make(chan error)
 	go func() {
-		unlock, err := b.LockKey(context.Background(), k)
+		unlock, err := b.LockKey(context.Background(), k, nil)
 		if err == nil {
 			unlock()
 		}

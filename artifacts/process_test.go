@@ -72,7 +72,7 @@ const stageCount = 12
 func runStages(s *Store, _ string) error {
 	for i := range stageCount {
 		k := keyOf(fmt.Sprint("stage ", i))
-		unlock, err := s.LockKey(context.Background(), k)
+		unlock, err := s.LockKey(context.Background(), k, nil)
 		if err != nil {
 			return err
 		}
@@ -233,7 +233,7 @@ func TestProcessesShareAStore(t *testing.T) {
 // countOnce appends a line to the file arg unless the key has a record.
 func countOnce(s *Store, arg string) error {
 	k := keyOf("count")
-	unlock, err := s.LockKey(context.Background(), k)
+	unlock, err := s.LockKey(context.Background(), k, nil)
 	if err != nil {
 		return err
 	}
@@ -281,7 +281,7 @@ func holdDraft(s *Store, _ string) error {
 	if _, err := d.Write(make([]byte, 3*blockSize)); err != nil {
 		return err
 	}
-	unlock, err := s.LockKey(context.Background(), keyOf("held"))
+	unlock, err := s.LockKey(context.Background(), keyOf("held"), nil)
 	if err != nil {
 		return err
 	}
@@ -318,7 +318,7 @@ func TestLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := live.LockKey(ctx, keyOf("held")); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := live.LockKey(ctx, keyOf("held"), nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("lock of a live process: %v", err)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -331,7 +331,7 @@ func TestLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 	if drafts() != 0 {
 		t.Errorf("%d drafts of a dead process are left", drafts())
 	}
-	unlock, err := s.LockKey(context.Background(), keyOf("held"))
+	unlock, err := s.LockKey(context.Background(), keyOf("held"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

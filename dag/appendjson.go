@@ -131,6 +131,7 @@ func (e *Event) appendJSON(b []byte) (_ []byte, err error) {
 	}
 	text(`,"text":`, e.Text)
 	text(`,"status":`, e.Status)
+	text(`,"other":`, e.Other)
 	return append(b, '}'), nil
 }
 

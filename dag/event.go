@@ -12,8 +12,10 @@ type EventType string
 // The life of a run in events. Each stage ends with exactly one of cached,
 // finished, failed, skipped and waiting.
 const (
+	RunQueued     EventType = "run.queued" // for another run of its concurrency group
 	RunStarted    EventType = "run.started"
 	RunFinished   EventType = "run.finished"
+	StageQueued   EventType = "stage.queued" // another run computes the same
 	StageStarted  EventType = "stage.started"
 	StageProgress EventType = "stage.progress"
 	StageLog      EventType = "stage.log"
@@ -34,7 +36,7 @@ type Event struct {
 	Run   string    `json:"run,omitempty"`
 	Stage string    `json:"stage,omitempty"`
 
-	// run.started
+	// run.queued, run.started
 	Pipeline string `json:"pipeline,omitempty"`
 	Stages   int    `json:"stages,omitempty"`
 
@@ -58,10 +60,12 @@ type Event struct {
 	// stage.metric
 	Metrics []Metric `json:"metrics,omitempty"`
 
-	// stage.log, .failed, .skipped, run.finished
+	// run.queued, stage.queued, .log, .failed, .skipped, run.finished
 	Text string `json:"text,omitempty"`
 	// run.finished: "finished", "failed", "killed"
 	Status string `json:"status,omitempty"`
+	// run.queued, stage.queued: the run that is waited for, where it is known
+	Other string `json:"other,omitempty"`
 }
 
 // Metric is one point of a series. Step counts what the stage counts (epochs,

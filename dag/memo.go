@@ -161,7 +161,7 @@ func (m *Memo) Metrics() iter.Seq2[string, []Metric] {
 // outputs.
 func (m *Memo) Replay(ctx context.Context, run, pipeline string, journal *Journal, ends, all Sinks) (*Result, error) {
 	if ctx.Err() != nil {
-		return nil, ErrInterrupted
+		return nil, Interruption(ctx)
 	}
 	started := time.Now()
 	emit := func(e *Event, sinks ...Sinks) {

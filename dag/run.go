@@ -29,6 +29,9 @@ type RunOptions struct {
 	Secrets   Secrets
 	// Decisions are what people have decided about stages that ask them.
 	Decisions map[string]Decision
+	// Working tells which run, and which stage of it, computes a key just now. It may
+	// be nil; an empty run says that it is not known.
+	Working func(ctx context.Context, k artifacts.Key) (run, stage string)
 	// Memory is what stages may take together; 0 means what the machine has.
 	Memory Bytes
 	Now    func() time.Time
@@ -70,6 +73,24 @@ func (e StageError) Unwrap() error { return e.Err }
 
 // ErrInterrupted says that the run was told to stop.
 var ErrInterrupted = errors.New("interrupted")
+
+// InterruptedError is ErrInterrupted where it is known who told the run to stop.
+// As the cause of the context of a run, it becomes the error of the run.
+type InterruptedError struct {
+	Why string // "cancelled by …", "replaced by …"
+}
+
+func (e *InterruptedError) Error() string { return ErrInterrupted.Error() + ": " + e.Why }
+func (e *InterruptedError) Unwrap() error { return ErrInterrupted }
+
+// Interruption is the error of a run whose context has ended.
+func Interruption(ctx context.Context) error {
+	var known *InterruptedError
+	if errors.As(context.Cause(ctx), &known) {
+		return known
+	}
+	return ErrInterrupted
+}
 
 // grace is how long an interrupted run waits for its stages to notice.
 const grace = 700 * time.Millisecond
@@ -332,7 +353,7 @@ func (r *runner) drain() {
 func (r *runner) worker(s *Stage) *worker {
 	return &worker{store: r.options.Store, seed: r.pipeline.Seed, models: r.options.Models, secrets: r.options.Secrets, about: RunInfo{ID: r.options.ID, Pipeline: r.pipeline.Name}, now: r.options.Now, sleep: r.options.Sleep,
 		force: r.chosen.force[s], cacheOnly: r.chosen.before[s], verify: r.options.Verify,
-		remote: r.options.Remote, emit: func(e Event) { r.send(message{event: e}) }}
+		remote: r.options.Remote, working: r.options.Working, emit: func(e Event) { r.send(message{event: e}) }}
 }
 
 // work is the body of a worker.
@@ -419,7 +440,7 @@ func (r *runner) finish(ctx context.Context, started time.Time) (*Result, error)
 	var err error
 	switch {
 	case ctx.Err() != nil:
-		res.Status, err = StatusKilled, ErrInterrupted
+		res.Status, err = StatusKilled, Interruption(ctx)
 	case len(res.Failures) > 0:
 		res.Status = StatusFailed
 		errs := make([]error, len(res.Failures))

@@ -52,6 +52,7 @@ type worker struct {
 	about   RunInfo
 	secrets Secrets
 	remote  Remote // nil where there is none
+	working func(context.Context, artifacts.Key) (run, stage string)
 	now     func() time.Time
 	sleep   func(context.Context, time.Duration) error // between attempts
 	emit    func(Event)
@@ -160,7 +161,7 @@ func (w *worker) do(ctx context.Context, x *work, scratch func(artifacts.Key) st
 	cacheable := !s.Info.Effect && !s.NoCache && !x.about.outside.restless
 	var stored *outcome
 	if cacheable {
-		unlock, hit, err := w.look(ctx, key, &o)
+		unlock, hit, err := w.look(ctx, s, key, &o)
 		if err != nil {
 			o.err = err
 			return o
@@ -235,11 +236,11 @@ func (w *worker) hit(x *work) bool {
 // look finds a key in the store. On a miss the key stays locked until unlock,
 // so that two processes share the work: the second waits for the first and
 // finds its record.
-func (w *worker) look(ctx context.Context, key artifacts.Key, o *outcome) (unlock func(), hit bool, err error) {
+func (w *worker) look(ctx context.Context, s *Stage, key artifacts.Key, o *outcome) (unlock func(), hit bool, err error) {
 	if !w.force && w.replay(key, o) {
 		return func() {}, true, nil
 	}
-	unlock, err = w.store.LockKey(ctx, key)
+	unlock, err = w.store.LockKey(ctx, key, w.tellWait(ctx, s, key))
 	if err != nil {
 		return nil, false, err
 	}
@@ -250,6 +251,38 @@ func (w *worker) look(ctx context.Context, key artifacts.Key, o *outcome) (unloc
 		return unlock, true, nil
 	}
 	return unlock, false, nil
+}
+
+// A wait for another's work is told when it is no short one any more, and without
+// a name where none is known soon after: a stage that has just begun comes into
+// the registry a moment later.
+const (
+	waitIsLong    = 200 * time.Millisecond
+	waitIsUnknown = time.Second
+)
+
+// tellWait makes one event of a wait for a key.
+func (w *worker) tellWait(ctx context.Context, s *Stage, key artifacts.Key) func(waited time.Duration) {
+	told := false
+	return func(waited time.Duration) {
+		if told || waited < waitIsLong {
+			return
+		}
+		e := Event{Time: w.now(), Type: StageQueued, Stage: s.Name, Kind: s.Info.Name, Key: key, Text: "another process is computing it"}
+		if w.working != nil {
+			run, stage := w.working(ctx, key)
+			switch e.Other = run; {
+			case run == "":
+			case run == w.about.ID:
+				e.Text = fmt.Sprintf("stage %q is computing the same", stage)
+			default:
+				e.Text = fmt.Sprintf("run %.8s is computing it", run)
+			}
+		}
+		if told = e.Other != "" || waited >= waitIsUnknown; told {
+			w.emit(e)
+		}
+	}
 }
 
 // sameOutputs compares what a stage gave again with what the store has.

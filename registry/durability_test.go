@@ -102,7 +102,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 				t.Fatalf("client %s: %d points of %d acknowledged, %v", client, len(points), n, err)
 			}
 		}
-		if d := must(r.Run(ctx, run))(t); d.Status != Killed || d.Error != "interrupted" {
+		if d := must(r.Run(ctx, run))(t); d.Status != Killed || d.Error != NoLastWord {
 			t.Errorf("the run is %s, %q", d.Status, d.Error)
 		}
 		ok(t, r.Close())

@@ -81,16 +81,18 @@ type NewRun struct {
 
 // Run is a row of a list of runs.
 type Run struct {
-	ID             string           `json:"id"`
-	Experiment     int64            `json:"experiment"`
-	Name           string           `json:"name"`
-	User           string           `json:"user,omitempty"`
-	Status         Status           `json:"status"`
-	Start          time.Time        `json:"start"`
-	End            time.Time        `json:"end,omitzero"`
-	Deleted        bool             `json:"deleted,omitempty"`
-	ArtifactURI    string           `json:"artifact_uri,omitempty"`
-	Error          string           `json:"error,omitempty"`
+	ID          string    `json:"id"`
+	Experiment  int64     `json:"experiment"`
+	Name        string    `json:"name"`
+	User        string    `json:"user,omitempty"`
+	Status      Status    `json:"status"`
+	Start       time.Time `json:"start"`
+	End         time.Time `json:"end,omitzero"`
+	Deleted     bool      `json:"deleted,omitempty"`
+	ArtifactURI string    `json:"artifact_uri,omitempty"`
+	Error       string    `json:"error,omitempty"`
+	// Queued tells of a run that is Scheduled that a process waits to begin it.
+	Queued         bool             `json:"queued,omitempty"`
 	Pipeline       string           `json:"pipeline,omitempty"`
 	PipelineDigest artifacts.Digest `json:"pipeline_digest,omitempty"`
 	Git            Git              `json:"git,omitzero"`

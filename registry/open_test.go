@@ -95,7 +95,7 @@ func TestReapMarksRunsOfDeadProcesses(t *testing.T) {
 		if run.Status != want {
 			t.Errorf("%s is %s, want %s", id, run.Status, want)
 		}
-		if want == Killed && run.Error != "interrupted" {
+		if want == Killed && run.Error != NoLastWord {
 			t.Errorf("%s: error is %q", id, run.Error)
 		}
 	}

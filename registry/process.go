@@ -60,6 +60,11 @@ func processAlive(p Process) bool {
 	return p.Born == birth(p.PID)
 }
 
+// beat notes that the process of a run lives, if it has one.
+func beat(t *tx, seq int64) error {
+	return t.exec("UPDATE processes SET heartbeat = max(heartbeat, ?) WHERE run = ?", t.now.UnixMilli(), seq)
+}
+
 // Heartbeat says that the process of a run still works on it. A run without a
 // process is left as it is.
 func (r *Registry) Heartbeat(ctx context.Context, runID string) error {
@@ -69,8 +74,12 @@ func (r *Registry) Heartbeat(ctx context.Context, runID string) error {
 	})
 }
 
+// NoLastWord is the error text of a run that was killed and could not say so:
+// its end is the last sign of life that is on record.
+const NoLastWord = "the process ended without a word"
+
 // Reap marks runs as Killed whose process is gone without having finished
-// them, with the error text "interrupted", and returns their ids. Such a run
+// them, with the error text NoLastWord, and returns their ids. Such a run
 // ended at the last sign of life that is on record: nobody saw the end itself.
 func (r *Registry) Reap(ctx context.Context) (dead []string, err error) {
 	err = r.view(ctx, func(t *tx) error {
@@ -107,7 +116,7 @@ func (r *Registry) bury(ctx context.Context, dead []string) error {
 				continue // it finished after it was looked at
 			}
 			if err == nil {
-				err = finish(t, id, Killed, end, "interrupted")
+				err = finish(t, id, Killed, end, NoLastWord)
 			}
 			if err != nil {
 				return err

@@ -154,6 +154,7 @@ func finish(t *tx, id string, status Status, end time.Time, errText string) erro
 type RunChange struct {
 	Name   *string
 	Status *Status
+	Start  *time.Time
 	End    *time.Time
 }
 
@@ -170,6 +171,9 @@ func (r *Registry) UpdateRun(ctx context.Context, id string, c RunChange) (run R
 		if c.Name != nil {
 			err = errors.Join(t.exec("UPDATE runs SET name = ? WHERE seq = ?", *c.Name, a.seq),
 				putTags(t, a, []Pair{{runNameTag, *c.Name}}))
+		}
+		if err == nil && c.Start != nil {
+			err = t.exec("UPDATE runs SET started = ?, revision = revision + 1 WHERE seq = ?", c.Start.UnixMilli(), a.seq)
 		}
 		if err == nil && c.End != nil {
 			err = t.exec("UPDATE runs SET ended = ? WHERE seq = ?", millis(*c.End), a.seq)
@@ -243,7 +247,8 @@ func seqOf(q querier, id string) (seq int64, err error) {
 }
 
 const runColumns = `r.seq, r.id, r.experiment, r.name, r.user, r.status, r.started, r.ended, r.deleted, r.artifact_uri, r.error,
-	r.pipeline, r.pipeline_digest, r.git_commit, r.git_branch, r.git_dirty, r.host`
+	r.pipeline, r.pipeline_digest, r.git_commit, r.git_branch, r.git_dirty, r.host,
+	r.status = 'SCHEDULED' AND EXISTS (SELECT 1 FROM processes p WHERE p.run = r.seq)`
 
 func scanRun(scan scanner) (run Run, err error) {
 	var started int64
@@ -251,7 +256,7 @@ func scanRun(scan scanner) (run Run, err error) {
 	var digest sql.NullString
 	var status, host string
 	err = scan(&run.seq, &run.ID, &run.Experiment, &run.Name, &run.User, &status, &started, &ended, &run.Deleted, &run.ArtifactURI,
-		&run.Error, &run.Pipeline, &digest, &run.Git.Commit, &run.Git.Branch, &run.Git.Dirty, &host)
+		&run.Error, &run.Pipeline, &digest, &run.Git.Commit, &run.Git.Branch, &run.Git.Dirty, &host, &run.Queued)
 	if err != nil {
 		return run, err
 	}

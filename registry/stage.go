@@ -35,7 +35,7 @@ func (r *Registry) PutStages(ctx context.Context, id string, list []StageRecord)
 				return fmt.Errorf("metrics of stage %q: %w", list[i].Stage.Name, err)
 			}
 		}
-		return nil
+		return beat(t, a.seq)
 	})
 }
 

@@ -188,6 +188,9 @@ func (s *Service) Cancel(ctx context.Context, run string) error {
 	if err == nil && !found {
 		err = &registry.Error{Kind: registry.ErrNotFound, What: "run", Name: run, Text: fmt.Sprintf("run %s is no run of a schedule that is under way", run)}
 	}
+	if err == nil {
+		err = s.Workspace.ExplainStop(run, "cancelled by a person, as a run of its schedule")
+	}
 	s.knock()
 	return err
 }

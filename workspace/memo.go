@@ -148,7 +148,7 @@ func (w *Workspace) Repeat(ctx context.Context, o RunOptions) (id string, res *d
 	if o.Sink != nil {
 		all = dag.Sinks{o.Sink}
 	}
-	res, err = w.tell(id, k.about, o, k, func(journal *dag.Journal, rec *recorder) (*dag.Result, error) {
+	res, err = w.tell(id, k.about, o, k, false, func(journal *dag.Journal, rec *recorder) (*dag.Result, error) {
 		return k.run.Replay(ctx, id, k.about.Pipeline, journal, dag.Sinks{rec}, all)
 	})
 	if err == nil && k.run.Renewed {

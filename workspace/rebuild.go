@@ -153,13 +153,18 @@ func (w *Workspace) readBack(id string) (*recorder, error) {
 	r := newRecorder(w)
 	r.start.ID = id
 	var last time.Time
+	queued := false // the run has not begun
 	err := dag.ReadJournal(w.RunDir(id), func(e *dag.Event) error {
 		if e.Type == dag.RunStarted {
 			r.end = nil // it was interrupted, and went on
 			r.start.Pipeline = e.Pipeline
 		}
-		if r.start.Start.IsZero() {
+		if e.Type == dag.RunQueued && r.start.Start.IsZero() {
+			queued, r.start.Pipeline = true, e.Pipeline
+		}
+		if r.start.Start.IsZero() || queued && e.Type == dag.RunStarted {
 			r.start.Start = e.Time
+			queued = queued && e.Type != dag.RunStarted
 		}
 		last = e.Time
 		r.Event(e)
@@ -178,7 +183,7 @@ func (w *Workspace) enter(ctx context.Context, r *recorder) error {
 		return err
 	}
 	if r.end == nil {
-		r.end = &dag.Event{Time: r.last, Status: dag.StatusKilled, Text: "the process ended without a word"}
+		r.end = &dag.Event{Time: r.last, Status: dag.StatusKilled, Text: registry.NoLastWord}
 	}
 	if r.err = r.create(ctx); r.err != nil {
 		return r.err

@@ -34,6 +34,7 @@ type recorder struct {
 	stages  map[string]registry.Stage // the last known state of each
 	list    registry.WorkList         // of all stages, once the run has ended well
 	ran     bool                      // a stage did something else than to be found in the store
+	began   time.Time                 // when a run that was queued began; not yet written
 	end     *dag.Event
 	last    time.Time // of a journal that was read back
 
@@ -65,12 +66,15 @@ func newRecorder(w *Workspace) *recorder {
 }
 
 // record writes the run down while it goes on.
-func (w *Workspace) record(a *about, id string, o RunOptions, k *known, about row) *recorder {
+func (w *Workspace) record(a *about, id string, o RunOptions, k *known, about row, queued bool) *recorder {
 	self := registry.Self()
 	r := newRecorder(w)
 	r.known, r.exp, r.goesOn = k, about.Experiment, o.ID != ""
 	r.start = registry.NewRun{ID: id, Name: about.Name, Start: time.Now(), Pipeline: a.Pipeline, PipelineText: string(a.text), User: about.User,
 		Params: about.Values, Tags: registry.Pairs(about.Tags), Process: &self}
+	if queued {
+		r.start.Status, r.ran = registry.Scheduled, true
+	}
 	go r.write()
 	return r
 }
@@ -103,6 +107,11 @@ func (r *recorder) Event(e *dag.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch e.Type {
+	case dag.RunStarted:
+		if r.start.Status != registry.Scheduled {
+			return
+		}
+		r.began = e.Time
 	case dag.StageStarted:
 		r.stage(e, registry.StageRunning)
 	case dag.StageMetric:
@@ -230,7 +239,10 @@ func (r *recorder) create(ctx context.Context) error {
 	r.start.Experiment = exp.ID
 	if _, err = r.registry.CreateRun(ctx, r.start); r.goesOn && errors.Is(err, registry.ErrExists) {
 		r.reopened = true
-		return r.registry.ReopenRun(ctx, r.start.ID, *r.start.Process)
+		err = r.registry.ReopenRun(ctx, r.start.ID, *r.start.Process)
+		if err == nil && r.start.Status == registry.Scheduled {
+			_, err = r.registry.UpdateRun(ctx, r.start.ID, registry.RunChange{Status: &r.start.Status})
+		}
 	}
 	return err
 }
@@ -250,7 +262,17 @@ func (r *recorder) put(ctx context.Context) {
 	}
 	clear(r.pending)
 	r.order = r.order[:0]
+	began := r.began
+	r.began = time.Time{}
 	r.mu.Unlock()
+	if r.err == nil && !began.IsZero() {
+		running := registry.Running
+		c := registry.RunChange{Status: &running, Start: &began}
+		if r.reopened {
+			c.Start = nil // it began at its first attempt
+		}
+		_, r.err = r.registry.UpdateRun(ctx, r.start.ID, c)
+	}
 	if r.err != nil || len(batch) == 0 {
 		return
 	}

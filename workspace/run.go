@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"pipe/artifacts"
 	"pipe/dag"
 	"pipe/registry"
 )
@@ -64,11 +65,14 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	}
 	ctx, forget := w.remember(ctx, id)
 	defer forget()
-	leave, err := w.enterGroup(ctx, p.Concurrency, id)
+	turn, err := w.enterGroup(p.Concurrency, id)
 	if err != nil {
 		return "", nil, err
 	}
-	defer leave()
+	defer turn.leave()
+	if err := forgetStop(w.RunDir(id)); err != nil {
+		return "", nil, err
+	}
 	if o.ID != "" {
 		if err := dag.TrimJournal(w.RunDir(id)); err != nil {
 			return "", nil, err
@@ -81,11 +85,14 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 	memoist := o.Memo.memoist(p)
 	a := aboutOf(p, o.Selection)
 	var rec *recorder
-	res, err = w.tell(id, a, o, nil, func(journal *dag.Journal, r *recorder) (*dag.Result, error) {
+	res, err = w.tell(id, a, o, nil, !turn.held, func(journal *dag.Journal, r *recorder) (*dag.Result, error) {
 		rec = r
 		told := dag.Sinks{journal, rec}
 		if o.Sink != nil {
 			told = append(told, o.Sink)
+		}
+		if err := turn.wait(ctx, w, told, p.Name); err != nil {
+			return neverBegan(told, id, r.start.Start, err), err
 		}
 		if shared != nil {
 			told = append(told, shared)
@@ -93,6 +100,10 @@ func (w *Workspace) Run(ctx context.Context, p *dag.Pipeline, o RunOptions) (id 
 		run := dag.RunOptions{
 			ID: id, Store: w.Store, Models: &models{registry: w.Registry, recorder: rec, run: id}, Sink: told,
 			Selection: o.Selection, Jobs: o.Jobs, KeepGoing: o.KeepGoing, Verify: o.Verify, Secrets: secrets, Decisions: o.Decisions,
+			Working: func(ctx context.Context, k artifacts.Key) (run, stage string) {
+				run, stage, _ = w.Registry.Working(ctx, k) // it is asked for the name only
+				return run, stage
+			},
 		}
 		if shared != nil {
 			run.Remote = shared
@@ -123,8 +134,9 @@ func aboutOf(p *dag.Pipeline, sel dag.Selection) *about {
 }
 
 // tell writes a run down, in its folder and in the registry, while carry out
-// sends its events; k is what a memo knows of it.
-func (w *Workspace) tell(id string, a *about, o RunOptions, k *known, carryOut func(*dag.Journal, *recorder) (*dag.Result, error)) (*dag.Result, error) {
+// sends its events; k is what a memo knows of it, and queued says that it does
+// not begin at once.
+func (w *Workspace) tell(id string, a *about, o RunOptions, k *known, queued bool, carryOut func(*dag.Journal, *recorder) (*dag.Result, error)) (*dag.Result, error) {
 	journal, err := dag.CreateJournal(w.RunDir(id), a.text)
 	if err != nil {
 		return nil, err
@@ -133,7 +145,7 @@ func (w *Workspace) tell(id string, a *about, o RunOptions, k *known, carryOut f
 	if err := w.keepRequest(id, keptRequest{a.Request, r}); err != nil {
 		return nil, errors.Join(err, journal.Close())
 	}
-	rec := w.record(a, id, o, k, r)
+	rec := w.record(a, id, o, k, r, queued)
 	res, err := carryOut(journal, rec)
 	return res, errors.Join(err, rec.Close(), journal.Close())
 }

@@ -15,7 +15,7 @@ func (a *app) cancelCommand() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withRun(cmd, args[0], func(w *workspace.Workspace, id string) error {
-				if err := w.Cancel(cmd.Context(), id); err != nil {
+				if err := w.Cancel(cmd.Context(), id, "`pipe cancel`"); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "run %s was told to stop\n", short(id))

@@ -168,12 +168,15 @@ func report(w io.Writer, err error) int {
 func exitCode(err error) int {
 	var wrong *text.Error
 	var usage usageError
+	var stopped *dag.InterruptedError
 	var unknown *dag.UnknownStageError
 	var corrupt *artifacts.CorruptError
 	var missing *artifacts.MissingError
 	var registryDamage *registry.DamagedError
 	switch {
 	case err == nil, errors.Is(err, workspace.ErrSkipped):
+	case errors.As(err, &stopped):
+		fmt.Fprintf(w, "%v; what was finished is kept\n", stopped)
 		return exitDone
 	case errors.As(err, &wrong):
 		return exitWrongFile

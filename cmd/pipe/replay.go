@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"pipe/cmd/pipe/view"
 	"pipe/dag"
+	"pipe/registry"
 	"pipe/workspace"
 )
 
@@ -25,7 +27,11 @@ func (a *app) replayCommand() *cobra.Command {
 					v := view.NewJSON(out)
 					return noJournal(w, id, dag.ReadJournal(w.RunDir(id), func(e *dag.Event) error { v.Event(e); return nil }))
 				}
-				return noJournal(w, id, replay(out, w.RunDir(id)))
+				ended, err := replay(out, w.RunDir(id))
+				if err == nil && !ended {
+					err = tellOpen(cmd.Context(), out, w, id)
+				}
+				return noJournal(w, id, err)
 			})
 		},
 	}
@@ -33,20 +39,36 @@ func (a *app) replayCommand() *cobra.Command {
 	return c
 }
 
-// replay prefixes each line of the plain view with the time since the start.
-func replay(out io.Writer, dir string) error {
+// tellOpen says why a journal has no end.
+func tellOpen(ctx context.Context, out io.Writer, w *workspace.Workspace, id string) error {
+	why := "the journal ends here: " + registry.NoLastWord
+	if _, alive, err := w.Registry.ProcessOf(ctx, id); err == nil && alive {
+		why = "the run goes on"
+	}
+	_, err := fmt.Fprintf(out, "%10s  %s\n", "", why)
+	return err
+}
+
+// replay prefixes each line of the plain view with the time since the start, and
+// tells whether the run came to its end.
+func replay(out io.Writer, dir string) (ended bool, err error) {
 	stamped := &stampWriter{w: out}
 	v := view.NewPlain(stamped, nil)
-	err := dag.ReadJournal(dir, func(e *dag.Event) error {
+	err = dag.ReadJournal(dir, func(e *dag.Event) error {
 		if stamped.start.IsZero() {
 			stamped.start = e.Time
 		}
 		stamped.at = e.Time
+		ended = e.Type == dag.RunFinished
 		switch e.Type {
 		case dag.RunStarted:
 			fmt.Fprintf(stamped, "%s: %d stages, at %s\n", e.Pipeline, e.Stages, when(e.Time))
 		case dag.RunFinished:
-			fmt.Fprintf(stamped, "%s\n", e.Status)
+			what := e.Status
+			if e.Status == dag.StatusKilled { // no stage has said why
+				what += "  " + e.Text
+			}
+			fmt.Fprintln(stamped, what)
 		case dag.StageStarted:
 			fmt.Fprintf(stamped, "%s  started %s\n", e.Stage, e.Kind)
 		default:
@@ -54,7 +76,7 @@ func replay(out io.Writer, dir string) error {
 		}
 		return nil
 	})
-	return err
+	return ended, err
 }
 
 // stampWriter puts the time of an event before what is written of it.

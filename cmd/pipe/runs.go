@@ -108,7 +108,10 @@ func firstLine(s string) string {
 // statusWord is a run's state in pipe's words. MLflow has none for a run of a
 // pipeline that waits for a person; the registry files it as scheduled.
 func statusWord(r *registry.Run) string {
-	if r.Status == registry.Scheduled && r.Pipeline != "" {
+	switch {
+	case r.Queued:
+		return "queued"
+	case r.Status == registry.Scheduled && r.Pipeline != "":
 		return "waiting"
 	}
 	return strings.ToLower(string(r.Status))
@@ -138,11 +141,21 @@ func plain(s string) string {
 	return s
 }
 
+// took is how long a run took; of one that did not tell its end, how long at
+// least.
 func took(r registry.Run) string {
 	if r.End.IsZero() {
 		return ""
 	}
-	return r.End.Sub(r.Start).Round(10 * time.Millisecond).String()
+	return atLeast(r.Error) + r.End.Sub(r.Start).Round(10*time.Millisecond).String()
+}
+
+// atLeast marks the time of what ended so: it goes up to the last sign of life.
+func atLeast(errText string) string {
+	if errText == registry.NoLastWord {
+		return "≥ "
+	}
+	return ""
 }
 
 // when writes a time as people of all zones read it alike.
@@ -203,7 +216,7 @@ func showRun(out io.Writer, r registry.RunDetail) error {
 		for _, s := range r.Stages {
 			took := ""
 			if s.State != registry.StageCached && !s.Finished.IsZero() {
-				took = s.Finished.Sub(s.Started).Round(time.Millisecond).String()
+				took = atLeast(s.Error) + s.Finished.Sub(s.Started).Round(time.Millisecond).String()
 			}
 			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.State, took, firstLine(s.Error))
 		}

@@ -55,7 +55,7 @@ const mostWaiting = 200
 // waitingRuns are the runs that wait for a person, newest first.
 func (s *Server) waitingRuns(ctx context.Context) ([]registry.Run, error) {
 	runs, _, err := s.w.Registry.Runs(ctx, registry.RunQuery{Filter: "attributes.status = 'SCHEDULED'", Limit: mostWaiting})
-	return slices.DeleteFunc(slices.Clone(runs), func(r registry.Run) bool { return r.Pipeline == "" }), err
+	return slices.DeleteFunc(slices.Clone(runs), func(r registry.Run) bool { return r.Pipeline == "" || r.Queued }), err
 }
 
 // waits remembers how many stages wait, which every page shows, for as long as
@@ -124,7 +124,7 @@ func (s *Server) approvalsPage(w http.ResponseWriter, r *http.Request) error {
 
 // waitsOf reads from a run's folder what it waits for and what was decided.
 func (s *Server) waitsOf(d *runData) {
-	if d.Status != registry.Scheduled && d.ContinuedBy == "" || d.Request == nil {
+	if d.Status != registry.Scheduled && d.ContinuedBy == "" || d.Request == nil || d.Queued {
 		return
 	}
 	dir := s.w.RunDir(d.ID)

@@ -179,6 +179,8 @@ func took(r registry.Run, now time.Time) string {
 	switch {
 	case r.Start.IsZero():
 		return ""
+	case r.Error == registry.NoLastWord:
+		return "≥ " + duration(r.End.Sub(r.Start)) // up to the last sign of life
 	case !r.End.IsZero():
 		return duration(r.End.Sub(r.Start))
 	case r.Status == registry.Running:

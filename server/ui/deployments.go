@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pipe/dag/text"
 	"pipe/registry"
 	"pipe/server/auth"
 	"pipe/server/inference"
@@ -221,7 +222,7 @@ func curlOf(r *http.Request, name string, inputs []signatureColumn) string {
 	if err != nil {
 		return ""
 	}
-	return "curl " + shell(address) + " -H 'Content-Type: application/json' -d " + shell(string(body))
+	return "curl " + text.ShellWord(address) + " -H 'Content-Type: application/json' -d " + text.ShellWord(string(body))
 }
 
 func example(typ string) any {

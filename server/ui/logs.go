@@ -31,6 +31,10 @@ func logOf(e *dag.Event) (l logLine, ok bool) {
 	l = logLine{Time: e.Time.UTC().Format("15:04:05.000"), Stage: e.Stage, Text: e.Text}
 	switch e.Type {
 	case dag.StageLog:
+	case dag.RunQueued:
+		l.Text = "the run " + e.Text
+	case dag.StageQueued:
+		l.Text = "waits: " + e.Text
 	case dag.StageFailed:
 		l.Text, l.Bad = "failed: "+e.Text, true
 	case dag.StageSkipped:
@@ -251,9 +255,9 @@ func (f *follower) look(r *http.Request) error {
 			return errEnd
 		}
 	}
-	if run.Status != f.last || run.Status != registry.Running {
+	if goesOn := run.Status == registry.Running || run.Queued; run.Status != f.last || !goesOn {
 		f.last = run.Status
-		if run.Status != registry.Running {
+		if !goesOn {
 			_ = f.stream.send("end", stateName(run.Status)) // the reader may be gone
 			return errEnd
 		}

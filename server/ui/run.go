@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"pipe/dag"
+	"pipe/dag/text"
 	"pipe/registry"
+	"pipe/server/auth"
 	"pipe/workspace"
 )
 
@@ -59,8 +61,8 @@ func (s *Server) runByID(ctx context.Context, id, tab string) (*runData, error) 
 	if req, err := s.w.Request(d.ID); err == nil {
 		d.Request = req
 	}
-	d.CanRetry = s.opt.Launcher != nil && d.Request != nil && d.Status != registry.Running
-	d.CanCancel = d.Request != nil && d.Status == registry.Running
+	d.CanRetry = s.opt.Launcher != nil && d.Request != nil && d.Status != registry.Running && !d.Queued
+	d.CanCancel = d.Request != nil && (d.Status == registry.Running || d.Queued)
 	for _, t := range d.RunDetail.Tags {
 		switch {
 		case t.Key == noteTag:
@@ -106,7 +108,7 @@ func (s *Server) before(ctx context.Context, run *registry.Run) string {
 
 func (s *Server) frameOf(d *runData) *frame {
 	f := &frame{Title: cmp.Or(d.Name, short(d.ID)), Room: "runs"}
-	if d.Status == registry.Running {
+	if d.Status == registry.Running || d.Queued {
 		f.Live = "/runs/" + d.ID + "/events"
 	}
 	return f
@@ -272,10 +274,18 @@ func (s *Server) cancelRun(w http.ResponseWriter, r *http.Request) error {
 	if err := s.mayChangeRun(r.Context(), run.ID); err != nil {
 		return err
 	}
-	if err := s.w.Cancel(r.Context(), run.ID); err != nil {
+	if err := s.w.Cancel(r.Context(), run.ID, who(auth.From(r.Context()).Name)+" on a page of `pipe up`"); err != nil {
 		return &problem{http.StatusConflict, err.Error()}
 	}
 	return back(w, r, "/runs/"+run.ID)
+}
+
+// who is a person who did something, by the name that they signed in with.
+func who(name string) string {
+	if name == "" {
+		return "a person"
+	}
+	return name
 }
 
 // reproduce is what a person types to get the same run.
@@ -287,27 +297,17 @@ func reproduce(d *runData) []string {
 	if d.Git.Commit != "" {
 		lines = append(lines, "git checkout "+d.Git.Commit)
 	}
-	args := []string{"pipe", "run", shell(d.Request.File)}
+	args := []string{"pipe", "run", text.ShellWord(d.Request.File)}
 	for _, p := range registry.Pairs(d.Request.Params) {
-		args = append(args, "-p", shell(p.Key+"="+p.Value))
+		args = append(args, "-p", text.ShellWord(p.Key+"="+p.Value))
 	}
 	for _, t := range d.Request.Targets {
-		args = append(args, shell(t))
+		args = append(args, text.ShellWord(t))
 	}
 	for _, f := range d.Request.From {
-		args = append(args, "--from", shell(f))
+		args = append(args, "--from", text.ShellWord(f))
 	}
 	return append(lines, strings.Join(args, " "))
-}
-
-// shell quotes a word for a POSIX shell where it needs it.
-func shell(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./=:@%+,", r))
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // runPipeline shows the text that the run had.

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pipe/artifacts"
+	"pipe/dag/text"
 	"pipe/registry"
 )
 
@@ -124,7 +125,7 @@ func (s *Server) describe(st registry.Stage, config *string, env *[]registry.Pai
 			var words []string
 			for _, x := range c {
 				if w, ok := x.(string); ok {
-					words = append(words, shell(w))
+					words = append(words, text.ShellWord(w))
 				}
 			}
 			*command = strings.Join(words, " ")

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"pipe/dag/text"
 	"pipe/server/inference"
 )
 
@@ -178,15 +179,15 @@ func fileOf(name string, data []byte) triedFile {
 // curlOfFile is how a program asks with a file.
 func curlOfFile(address string, inputs []signatureColumn) string {
 	if len(inputs) == 1 {
-		return "curl " + shell(address) + " -H 'Content-Type: application/octet-stream' --data-binary @file"
+		return "curl " + text.ShellWord(address) + " -H 'Content-Type: application/octet-stream' --data-binary @file"
 	}
-	words := []string{"curl", shell(address)}
+	words := []string{"curl", text.ShellWord(address)}
 	for _, c := range inputs {
 		value := c.Name + "=…"
 		if c.IsFile() {
 			value = c.Name + "=@file"
 		}
-		words = append(words, "-F", shell(value))
+		words = append(words, "-F", text.ShellWord(value))
 	}
 	return strings.Join(words, " ")
 }

@@ -19,6 +19,7 @@ type Live struct {
 	now    func() time.Time
 
 	mu      sync.Mutex
+	queued  string // what the run waits for, before it begins
 	stages  []*stage
 	byName  map[string]*stage
 	drawn   int // lines that stand on the terminal
@@ -60,6 +61,12 @@ func (v *Live) loop() {
 func (v *Live) Event(e *dag.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	switch e.Type {
+	case dag.RunQueued:
+		v.queued = queued(e)
+	case dag.RunStarted:
+		v.queued = ""
+	}
 	if s := v.byName[e.Stage]; s != nil {
 		s.take(e)
 	}
@@ -113,12 +120,15 @@ func (v *Live) lines(columns, rows int, last bool) []string {
 	wName, wKind = min(wName, 28, max(8, columns/3)), min(wKind, 18, max(0, columns/3-4))
 	show := v.stages
 	var out []string
+	if v.queued != "" {
+		out, rows = append(out, cut(v.queued, columns-1)), rows-1
+	}
 	if rows = max(rows, 2); len(show) > rows {
 		counts := map[dag.EventType]int{}
 		show = nil
 		for _, s := range v.stages {
 			counts[s.state]++
-			if s.state == dag.StageStarted || s.state == dag.StageFailed {
+			if s.state == dag.StageStarted || s.state == dag.StageFailed || s.state == dag.StageQueued {
 				show = append(show, s)
 			}
 		}
@@ -134,6 +144,7 @@ func (v *Live) lines(columns, rows int, last bool) []string {
 
 var looks = map[dag.EventType]struct{ sign, colour string }{
 	"":                {"·", dim},
+	dag.StageQueued:   {"·", yellow},
 	dag.StageStarted:  {"▸", blue},
 	dag.StageCached:   {"=", dim},
 	dag.StageFinished: {"✓", green},
@@ -151,6 +162,8 @@ func (v *Live) line(s *stage, wName, wKind, columns int) string {
 	room := columns - 1 - cells(head)
 	text := ""
 	switch s.state {
+	case dag.StageQueued:
+		text = fmt.Sprintf("%7s  waits: %s", duration(v.now().Sub(s.began).Seconds()), s.text)
 	case dag.StageStarted:
 		text = v.running(s)
 	case dag.StageFinished:

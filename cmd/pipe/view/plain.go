@@ -29,6 +29,9 @@ func NewPlain(w io.Writer, rows []Row) *Plain {
 
 // Event implements dag.Sink.
 func (v *Plain) Event(e *dag.Event) {
+	if e.Type == dag.RunQueued {
+		fmt.Fprintln(v.w, queued(e))
+	}
 	if e.Stage == "" {
 		return
 	}
@@ -39,6 +42,8 @@ func (v *Plain) Event(e *dag.Event) {
 	}
 	s.take(e)
 	switch e.Type {
+	case dag.StageQueued:
+		v.line(s, "waits", e.Text)
 	case dag.StageLog:
 		v.line(s, "…", e.Text)
 	case dag.StageCached:
@@ -53,6 +58,9 @@ func (v *Plain) Event(e *dag.Event) {
 		v.line(s, "WAITS", e.Text)
 	}
 }
+
+// queued says that a run waits, with the name to cancel it by.
+func queued(e *dag.Event) string { return fmt.Sprintf("run %.8s %s", e.Run, e.Text) }
 
 func (v *Plain) line(s *stage, state, text string) {
 	fmt.Fprintf(v.w, "%s  %-7s %s\n", pad(s.name, v.width), state, Clean(text))

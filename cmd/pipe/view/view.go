@@ -76,6 +76,8 @@ func (r *rate) observe(now time.Time, done int64) {
 // take folds an event of the stage into it.
 func (s *stage) take(e *dag.Event) {
 	switch e.Type {
+	case dag.StageQueued:
+		s.state, s.began, s.text = e.Type, e.Time, e.Text
 	case dag.StageStarted:
 		s.state, s.began = e.Type, e.Time
 	case dag.StageProgress:
