@@ -1,10 +1,13 @@
 package registry
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -30,11 +33,11 @@ func (r *Registry) Backup(ctx context.Context, path string) error {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return errors.Join(fmt.Errorf("backup to %s: %w", path, err), ignoreMissing(os.Remove(part)))
 	}
-	f, err := os.Open(part)
+	f, err := os.OpenFile(part, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(seal(f), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("backup to %s: %w", path, err)
 	}
 	if err := os.Rename(part, path); err != nil {
@@ -72,11 +75,72 @@ func (r *Registry) mayReplace(path string) error {
 	defer f.Close()
 	// The header of the file format of SQLite 3, section 1.3.
 	var header [100]byte
-	if _, err := io.ReadFull(f, header[:]); err != nil || string(header[:16]) != "SQLite format 3\x00" ||
+	if _, err := io.ReadFull(f, header[:]); err != nil || string(header[:16]) != sqliteMagic ||
 		binary.BigEndian.Uint32(header[68:]) != applicationID {
 		return other
 	}
 	return nil
+}
+
+// A backup ends with a line of text after its last page, which SQLite does not
+// look at: the SHA-256 of all before it. In the file itself it goes wherever the
+// backup is copied.
+const (
+	sealBegin  = "\npipe backup, sha256 "
+	sealLength = len(sealBegin) + 2*sha256.Size + 1
+)
+
+// sealOf is the last line of a backup with such bytes before it.
+func sealOf(h hash.Hash) []byte { return fmt.Appendf(nil, "%s%x\n", sealBegin, h.Sum(nil)) }
+
+// seal adds the last line to a file that is open at its beginning.
+func seal(f *os.File) error {
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return err
+	}
+	_, err := f.Write(sealOf(h))
+	return err
+}
+
+// unseal copies a backup without its last line. sealed is false for one that was
+// made before there was such a line; the error says that the bytes are not those
+// that were written.
+func unseal(from, to string) (sealed bool, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return false, err
+	}
+	head := make([]byte, 18) // the page's size is in bytes 16 and 17
+	if _, err := in.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	size, page := info.Size(), int64(binary.BigEndian.Uint16(head[16:]))
+	if page == 1 {
+		page = 1 << 16
+	}
+	// What is no whole number of pages, as SQLite writes it, has the line or has lost
+	// a part of it. What is no database at all, others refuse.
+	if sealed = string(head[:len(sqliteMagic)]) == sqliteMagic && page > 0 && size%page != 0; sealed {
+		size = max(size-int64(sealLength), 0)
+	}
+	out, err := os.Create(to)
+	if err != nil {
+		return false, err
+	}
+	h := sha256.New()
+	if _, err = io.Copy(io.MultiWriter(out, h), io.LimitReader(in, size)); err == nil && sealed {
+		var line []byte
+		if line, err = io.ReadAll(in); err == nil && !bytes.Equal(line, sealOf(h)) {
+			err = fmt.Errorf("%s is damaged: its bytes are not those that were written, by the checksum at its end; take another backup", from)
+		}
+	}
+	return sealed, errors.Join(err, out.Close())
 }
 
 func ignoreMissing(err error) error {
@@ -89,35 +153,37 @@ func ignoreMissing(err error) error {
 // Restore replaces all that the registry holds by a copy that Backup made,
 // while it is in use: readers see the one or the other, never a mixture. A copy
 // of an older pipe is brought up to date first; the copy itself stays as it is.
-func (r *Registry) Restore(ctx context.Context, path string) error {
+// Compared says that the bytes are those that Backup wrote: a copy of an older
+// pipe has no checksum, and only its structure is looked at.
+func (r *Registry) Restore(ctx context.Context, path string) (compared bool, err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(r.path), ".restore-")
 	if err != nil {
-		return fmt.Errorf("restore: %w", err)
+		return false, fmt.Errorf("restore: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	copied := filepath.Join(dir, "registry.db")
-	if err := copyFile(path, copied); err != nil {
-		return fmt.Errorf("restore: %w", err)
+	if compared, err = unseal(path, copied); err != nil {
+		return false, fmt.Errorf("restore: %w", err)
 	}
 	from, err := Open(ctx, copied) // checks and migrates
 	if damaged := (*DamagedError)(nil); errors.As(err, &damaged) {
-		return fmt.Errorf("restore: %s is no backup of a registry, or is damaged", path)
+		return false, fmt.Errorf("restore: %s is no backup of a registry, or is damaged", path)
 	}
 	if err != nil {
-		return fmt.Errorf("restore from %s: %w", path, err)
+		return false, fmt.Errorf("restore from %s: %w", path, err)
 	}
 	defer from.Close()
 	if faults, err := from.Check(ctx); err != nil || len(faults) > 0 {
-		return errors.Join(err, fmt.Errorf("restore from %s: the copy is damaged: %d faults", path, len(faults)))
+		return false, errors.Join(err, fmt.Errorf("restore from %s: the copy is damaged: %d faults", path, len(faults)))
 	}
 	// What other processes keep of runs goes by their revision.
 	err = from.update(ctx, func(t *tx) error {
 		return t.exec("UPDATE runs SET revision = revision + 1 + abs(random() % 1000000000)")
 	})
 	if err != nil {
-		return fmt.Errorf("restore from %s: %w", path, err)
+		return false, fmt.Errorf("restore from %s: %w", path, err)
 	}
-	return replace(ctx, r, from)
+	return compared, replace(ctx, r, from)
 }
 
 // replace copies one open registry over another, in one transaction of SQLite's
@@ -160,18 +226,4 @@ func replace(ctx context.Context, to, from *Registry) error {
 			}
 		})
 	})
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,9 +119,12 @@ func (r *Registry) attached(ctx context.Context, path string, do func(*tx) error
 	if err != nil {
 		return err
 	}
+	if err := isSQLite(path); err != nil {
+		return err
+	}
 	t := &tx{conn: conn, ctx: ctx, now: r.now()}
 	if err := t.exec("ATTACH DATABASE ? AS mlflow", abs); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return whose(t, path, fmt.Errorf("%s: %w", path, err))
 	}
 	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -131,9 +135,45 @@ func (r *Registry) attached(ctx context.Context, path string, do func(*tx) error
 	}
 	if err != nil {
 		_, undo := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		return errors.Join(err, undo)
+		return errors.Join(whose(t, path, err), undo)
 	}
 	return nil
+}
+
+// sqliteMagic begins every file of SQLite 3: section 1.3.1 of its file format.
+const sqliteMagic = "SQLite format 3\x00"
+
+// isSQLite refuses a file that has bytes and does not begin as SQLite's do.
+func isSQLite(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, len(sqliteMagic))
+	n, err := io.ReadFull(f, head)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	case n > 0 && string(head[:n]) != sqliteMagic:
+		return fmt.Errorf("%s is no SQLite database", path)
+	}
+	return nil
+}
+
+// whose tells damage in an attached file from damage in the registry, which SQLite
+// does not: the connection has both.
+func whose(t *tx, path string, err error) error {
+	damaged := (*DamagedError)(nil)
+	if !errors.As(err, &damaged) {
+		return err
+	}
+	var said string
+	ctx := context.WithoutCancel(t.ctx)
+	if t.conn.QueryRowContext(ctx, "PRAGMA main.quick_check(1)").Scan(&said) != nil || said != "ok" {
+		return err
+	}
+	return fmt.Errorf("%s is damaged, or no SQLite database (%v)", path, damaged.Err)
 }
 
 // isMLflow refuses a database that is none of MLflow's, or too old.

@@ -48,11 +48,17 @@ func (a *app) registryRestoreCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Replace the registry by a copy that backup made, also while it is in use",
-		Long: `Restore replaces all that the registry holds. The copy is checked first; what was
-written since it was made is lost, so make another backup before.`,
+		Long: `Restore replaces all that the registry holds. The copy is checked first, by the
+checksum at its end: a byte that has changed since refuses it. One that an older
+pipe made has no checksum; then only its structure is checked, which is said. What
+was written since it was made is lost, so make another backup before.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.onUsers(func(cmd *cobra.Command, args []string, w *workspace.Workspace) error {
-			return w.Registry.Restore(cmd.Context(), args[0])
+			compared, err := w.Registry.Restore(cmd.Context(), args[0])
+			if err == nil && !compared {
+				fmt.Fprintf(cmd.ErrOrStderr(), "pipe: %s was made by an older pipe and has no checksum: its structure is sound, its values could not be checked\n", args[0])
+			}
+			return err
 		}),
 	}
 }
@@ -139,6 +145,9 @@ any case. A running server hands its files out itself. Locations elsewhere
 			} else if strings.HasPrefix(args[1], "http://") || strings.HasPrefix(args[1], "https://") {
 				o.Token, o.User, o.Password = os.Getenv("MLFLOW_TRACKING_TOKEN"), os.Getenv("MLFLOW_TRACKING_USERNAME"), os.Getenv("MLFLOW_TRACKING_PASSWORD")
 				o.Files, o.Progress = to, func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), what) }
+				if files != "" {
+					return usageError{errors.New("--artifacts goes with sqlite:///FILE: a running server hands its files out itself")}
+				}
 				moved, copied, err = takeover.From(cmd.Context(), w.Registry, args[1], o)
 			} else {
 				return usageError{fmt.Errorf("%q is neither sqlite:///FILE nor the URL of a server", args[1])}
