@@ -23,7 +23,7 @@ func (w *Workspace) Push(ctx context.Context, address string, names []string) (r
 	if len(names) == 0 {
 		what.Refs = slices.DeleteFunc(what.Refs, func(r artifacts.Ref) bool { return !w.Store.Has(r) })
 	}
-	return w.withRemote(ctx, address, func(r *remote.Remote) (remote.Report, error) { return r.Push(ctx, w.Store, what) })
+	return w.withRemote(ctx, address, remote.Open, func(r *remote.Remote) (remote.Report, error) { return r.Push(ctx, w.Store, what) })
 }
 
 // Pull copies from a remote what the store has lost of runs and models; none
@@ -36,7 +36,7 @@ func (w *Workspace) Pull(ctx context.Context, address string, names []string) (r
 	if err != nil {
 		return remote.Report{}, err
 	}
-	return w.withRemote(ctx, address, func(r *remote.Remote) (remote.Report, error) {
+	return w.withRemote(ctx, address, remote.OpenExisting, func(r *remote.Remote) (remote.Report, error) {
 		if len(names) == 0 {
 			keys, err := r.Keys(ctx)
 			if err != nil {
@@ -51,8 +51,8 @@ func (w *Workspace) Pull(ctx context.Context, address string, names []string) (r
 	})
 }
 
-func (w *Workspace) withRemote(ctx context.Context, address string, do func(*remote.Remote) (remote.Report, error)) (remote.Report, error) {
-	r, err := remote.Open(ctx, address)
+func (w *Workspace) withRemote(ctx context.Context, address string, open func(context.Context, string) (*remote.Remote, error), do func(*remote.Remote) (remote.Report, error)) (remote.Report, error) {
+	r, err := open(ctx, address)
 	if err != nil {
 		return remote.Report{}, err
 	}

@@ -18,7 +18,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"gocloud.dev/blob"
@@ -63,6 +66,29 @@ func Open(ctx context.Context, address string) (*Remote, error) {
 		bucket.Close()
 	}
 	return r, err
+}
+
+// OpenExisting is Open for those who only read: where there is no remote, it makes
+// none and says so.
+func OpenExisting(ctx context.Context, address string) (*Remote, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "file" {
+		return Open(ctx, address) // a bucket of a cloud is made by its owner
+	}
+	folder := u.Path
+	info, err := os.Stat(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("remote %s does not exist: there is no folder %s", u.Redacted(), folder)
+	case err != nil:
+		return nil, fmt.Errorf("remote %s: %w", u.Redacted(), err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("remote %s: %s is no folder", u.Redacted(), folder)
+	}
+	if _, err := os.Stat(filepath.Join(folder, formatName)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remote %s: nobody has pushed to the folder %s", u.Redacted(), folder)
+	}
+	return Open(ctx, address)
 }
 
 // Name is the address as messages show it, without a password.
