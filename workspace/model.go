@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"pipe/dag/text"
@@ -64,6 +65,9 @@ func (w *Workspace) explainMissing(ctx context.Context, name string, missing err
 			known = append(known, m.Name+"@"+alias)
 		}
 	}
+	if base, _, ok := strings.Cut(name, "/"); ok && slices.Contains(known, base) {
+		return w.explainVersion(ctx, base, missing)
+	}
 	if near := text.DidYouMean(name, known); near != "" {
 		return fmt.Errorf("%w: %s", missing, near)
 	}
@@ -71,4 +75,26 @@ func (w *Workspace) explainMissing(ctx context.Context, name string, missing err
 		return fmt.Errorf("%w; `pipe models show %s` lists its versions", missing, base)
 	}
 	return fmt.Errorf("%w; registered are: %s", missing, text.List(known))
+}
+
+// explainVersion adds to "no such version" the newest that there are.
+func (w *Workspace) explainVersion(ctx context.Context, name string, missing error) error {
+	const most = 10
+	list, err := w.Registry.ModelVersions(ctx, name)
+	if err != nil {
+		return errors.Join(missing, err)
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("%w: %s has no versions", missing, name)
+	}
+	slices.SortFunc(list, func(a, b registry.ModelVersion) int { return b.Version - a.Version })
+	more := ""
+	if len(list) > most {
+		more = ", …"
+	}
+	var versions []string
+	for _, v := range list[:min(len(list), most)] {
+		versions = append(versions, fmt.Sprint(v.Version))
+	}
+	return fmt.Errorf("%w; versions of %s, the newest first: %s%s", missing, name, strings.Join(versions, ", "), more)
 }

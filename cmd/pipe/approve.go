@@ -67,5 +67,6 @@ func (a *app) decideCommand(approved bool, c *cobra.Command) *cobra.Command {
 	f.IntVarP(&r.Jobs, "jobs", "j", 0, "stages to run at a time (default: one for each core)")
 	f.BoolVar(&r.json, "json", false, "print events as lines of JSON")
 	f.BoolVarP(&r.quiet, "quiet", "q", false, "print the summary only")
+	excludes(c, "jobs json quiet", "only")
 	return c
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"pipe/dag/text"
 )
 
 //go:embed template
@@ -30,7 +32,7 @@ func (a *app) initCommand() *cobra.Command {
 			}
 			prefix := ""
 			if dir != "." {
-				prefix = "-C " + dir + " "
+				prefix = "-C " + text.ShellWord(dir) + " "
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), `wrote %s and %s
 next:

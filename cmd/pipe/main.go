@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -106,9 +107,17 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	}
 	var names []string
 	for _, c := range cmd.Commands() {
-		names = append(names, c.Name())
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
 	}
 	hint := text.DidYouMean(args[0], names)
+	if cmd.HasParent() { // a group is short enough to be listed
+		if hint != "" {
+			hint += "; "
+		}
+		return usageError{fmt.Errorf("`%s` has no command %q: %sits commands are %s", cmd.CommandPath(), args[0], hint, strings.Join(names, ", "))}
+	}
 	if hint == "" {
 		hint = "`pipe --help` lists the commands"
 	}
@@ -118,12 +127,20 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 // usageArgs makes a wrong number of arguments a usage error, in all
 // subcommands.
 func usageArgs(c *cobra.Command) {
+	if c.Args == nil && c.HasSubCommands() {
+		c.Args = noSuchCommand
+	}
+	if !c.Runnable() { // else cobra looks at no arguments
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			var usage usageError
 			switch err := check(cmd, args); {
 			case err == nil || errors.As(err, &usage):
 				return err
+			case cmd.HasSubCommands() && len(args) > 0:
+				return noSuchCommand(cmd, args)
 			case len(args) == 0:
 				return usageError{fmt.Errorf("%s: what to work on is missing\nusage: %s", cmd.CommandPath(), cmd.UseLine())}
 			}
@@ -151,12 +168,15 @@ func report(w io.Writer, err error) int {
 		return code
 	}
 	var wrong *text.Error
+	var stopped *dag.InterruptedError
 	switch {
 	case errors.As(err, &wrong):
 		fmt.Fprint(w, wrong.Render())
 		if n := len(wrong.Problems); n > 1 {
 			fmt.Fprintf(w, "%d problems\n", n)
 		}
+	case errors.As(err, &stopped):
+		fmt.Fprintf(w, "%v; what was finished is kept\n", stopped)
 	case code == exitInterrupted:
 		fmt.Fprintln(w, "interrupted: what was finished is kept, the next run continues from there")
 	default:
@@ -168,15 +188,12 @@ func report(w io.Writer, err error) int {
 func exitCode(err error) int {
 	var wrong *text.Error
 	var usage usageError
-	var stopped *dag.InterruptedError
 	var unknown *dag.UnknownStageError
 	var corrupt *artifacts.CorruptError
 	var missing *artifacts.MissingError
 	var registryDamage *registry.DamagedError
 	switch {
 	case err == nil, errors.Is(err, workspace.ErrSkipped):
-	case errors.As(err, &stopped):
-		fmt.Fprintf(w, "%v; what was finished is kept\n", stopped)
 		return exitDone
 	case errors.As(err, &wrong):
 		return exitWrongFile

@@ -103,6 +103,8 @@ func (f *policyFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.inputs, "log-inputs", "", "with --log: keep (the default), hash or none")
 	c.Flags().Float64Var(&f.rollbackError, "max-error-rate", 0, "the share of failing requests at which the version before takes over again")
 	c.Flags().Float64Var(&f.rollbackDrift, "max-drift", 0, "the population stability index of a column or the answers at which the version before takes over again")
+	needs(c, "percent sticky", "canary")
+	needs(c, "log-inputs", "log")
 }
 
 func (f *policyFlags) policy() (*policy.Policy, error) {
@@ -125,11 +127,8 @@ func (f *policyFlags) policy() (*policy.Policy, error) {
 	if f.queue != 0 {
 		p.Queue = f.queue
 	}
-	switch {
-	case f.logged != 0:
+	if f.logged != 0 {
 		p.Log = &policy.Log{Sample: f.logged, Inputs: cmp.Or(f.inputs, "keep")}
-	case f.inputs != "":
-		return nil, usageError{errors.New("--log-inputs goes with --log")}
 	}
 	if f.rollbackError != 0 || f.rollbackDrift != 0 {
 		if p.Rollback == nil {

@@ -29,6 +29,8 @@ func (f *scheduleFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.alerts, "alert", nil, "whom to tell when a scheduled run fails, is late, or works again, and when a deployed version does not answer, has drifted or was rolled back: http://…, https://…, mailto:ADDRESS, or a map as the kind notify takes it")
 	c.Flags().StringVar(&f.lineage, "openlineage", "", "where to send OpenLineage events of scheduled runs: an http(s) address, or a file that they are added to")
 	c.Flags().BoolVar(&f.off, "no-schedules", false, "run nothing that comes due; another pipe up on this store may")
+	needs(c, "pull", "pipelines")
+	excludes(c, "pipelines max-runs openlineage", "no-schedules")
 }
 
 // scheduleRooms are what the server does for schedules.

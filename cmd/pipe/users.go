@@ -91,6 +91,7 @@ func (a *app) userAddCommand() *cobra.Command {
 	c.Flags().StringVar(&level, "level", "write", "none, read, write or admin")
 	c.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from standard input")
 	c.Flags().BoolVar(&noPassword, "no-password", false, "a user who has only tokens, as a program")
+	excludes(c, "password-stdin", "no-password")
 	return c
 }
 
