@@ -148,20 +148,28 @@ func openTable(s *artifacts.Store, ref artifacts.Ref, name string) (*storedTable
 // only if neither its end nor its Close is an error.
 type storedTable struct {
 	table.Reader
-	obj *artifacts.Object
+	obj  *artifacts.Object
+	told bool // Next has given the damage: Close says it no second time
 }
 
 func (t *storedTable) Next() (arrow.RecordBatch, error) {
 	b, err := t.Reader.Next()
 	if err != nil {
 		if damage := t.obj.Checked(); damage != nil {
+			t.told = true
 			return nil, damage // rather than what the decoder made of it
 		}
 	}
 	return b, err
 }
 
-func (t *storedTable) Close() error { return errors.Join(t.Reader.Close(), t.obj.Close()) }
+func (t *storedTable) Close() error {
+	err := errors.Join(t.Reader.Close(), t.obj.Close())
+	if t.told {
+		return nil
+	}
+	return err
+}
 
 // ReadFile gives the bytes of a single-file input, such as metrics.
 func (e *Env) ReadFile(port string) ([]byte, error) {

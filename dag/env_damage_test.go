@@ -3,9 +3,11 @@ package dag
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -16,10 +18,11 @@ import (
 	"pipe/artifacts/table"
 )
 
-// partKind reads so many batches of its input, all for -1, does not close it, and
-// succeeds whatever it has read.
+// partKind reads so many batches of its input, all for -1, and does not close it;
+// unless it closes it, it succeeds whatever it has read.
 type partKind struct {
 	batches int
+	closes  bool // and gives what the reader's last words were
 	ended   error
 }
 
@@ -37,6 +40,9 @@ func (k *partKind) Run(_ context.Context, env *Env) error {
 	for n := 0; n != k.batches && k.ended == nil; n++ {
 		_, k.ended = r.Next()
 	}
+	if k.closes && !errors.Is(k.ended, io.EOF) {
+		return errors.Join(k.ended, r.Close())
+	}
 	_, err = env.CreateTable(Out, r.Schema(), table.Arrow)
 	return err
 }
@@ -53,7 +59,7 @@ func TestDamagedTableLeavesNothing(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, k := range map[string]*partKind{"one batch": {batches: 1}, "all": {batches: -1}} {
+	for name, k := range map[string]*partKind{"one batch": {batches: 1}, "all": {batches: -1}, "all, and closed": {batches: -1, closes: true}} {
 		t.Run(name, func(t *testing.T) {
 			whole := flipLast(t, dir, ref)
 			s, err := artifacts.Open(dir)
@@ -65,6 +71,8 @@ func TestDamagedTableLeavesNothing(t *testing.T) {
 			var corrupt *artifacts.CorruptError
 			if !errors.As(err, &corrupt) || corrupt.Digest != ref.Digest || corrupt.Quarantined == "" || out != nil {
 				t.Errorf("outputs %v, error %v", out, err)
+			} else if n := strings.Count(err.Error(), "is damaged"); n != 1 {
+				t.Errorf("the damage is told %d times: %v", n, err)
 			}
 			if k.batches < 0 && !errors.As(k.ended, &corrupt) {
 				t.Errorf("the reader ended with %v", k.ended)

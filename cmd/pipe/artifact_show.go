@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) artifactsShow() *cobra.Command {
-	var rows int
+	var rows, columns int
 	c := &cobra.Command{
 		Use:   "show ARTIFACT",
 		Short: "Show an artifact: columns and first rows of a table, the files of a folder, a text",
@@ -28,7 +28,7 @@ func (a *app) artifactsShow() *cobra.Command {
 				fmt.Fprintf(out, "%s\ndigest %s\n\n", view.Artifact(ref, wholeSize(w, ref)), ref.Digest)
 				switch {
 				case ref.Type == artifacts.Table:
-					return showTable(out, w, ref, rows)
+					return showTable(out, w, ref, rows, columns)
 				case ref.Format == artifacts.FolderFormat:
 					return showFolder(out, w, ref)
 				}
@@ -37,26 +37,35 @@ func (a *app) artifactsShow() *cobra.Command {
 		},
 	}
 	c.Flags().IntVarP(&rows, "rows", "n", 10, "how many rows of a table")
+	c.Flags().IntVar(&columns, "columns", 30, "how many columns of a table; 0 for all")
 	return c
 }
 
-func showTable(out io.Writer, w *workspace.Workspace, ref artifacts.Ref, most int) error {
+func showTable(out io.Writer, w *workspace.Workspace, ref artifacts.Ref, most, columns int) error {
 	r, err := dag.OpenTable(w.Store, ref, ref.Digest.Short())
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	t := newAligned(out)
-	for _, f := range r.Schema().Fields() {
+	fields, more := r.Schema().Fields(), ""
+	if columns > 0 && len(fields) > columns {
+		more = fmt.Sprintf("… and %d more columns: --columns 0 shows all", len(fields)-columns)
+		fields = fields[:columns]
+	}
+	for _, f := range fields {
 		null := ""
 		if f.Nullable {
 			null = "may be null"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Name, table.TypeName(f.Type), null)
 	}
+	if more != "" {
+		fmt.Fprintln(t, more)
+	}
 	fmt.Fprintln(t)
-	names := make([]string, r.Schema().NumFields())
-	for i, f := range r.Schema().Fields() {
+	names := make([]string, len(fields))
+	for i, f := range fields {
 		names[i] = strings.ToUpper(f.Name)
 	}
 	fmt.Fprintln(t, strings.Join(names, "\t"))
@@ -65,7 +74,7 @@ func showTable(out io.Writer, w *workspace.Workspace, ref artifacts.Ref, most in
 			return err
 		}
 		for i := 0; i < int(batch.NumRows()) && most > 0; i++ {
-			fmt.Fprintln(t, strings.Join(cells(batch, i), "\t"))
+			fmt.Fprintln(t, strings.Join(cells(batch, i, len(fields)), "\t"))
 			most--
 		}
 		if most <= 0 {
@@ -75,10 +84,11 @@ func showTable(out io.Writer, w *workspace.Workspace, ref artifacts.Ref, most in
 	return t.Flush()
 }
 
-// cells writes a row so that each value fits in a column of a terminal.
-func cells(b arrow.RecordBatch, row int) []string {
-	out := make([]string, b.NumCols())
-	for i, c := range b.Columns() {
+// cells writes the first n values of a row so that each fits in a column of a
+// terminal.
+func cells(b arrow.RecordBatch, row, n int) []string {
+	out := make([]string, n)
+	for i, c := range b.Columns()[:n] {
 		s := c.ValueStr(row)
 		if c.IsNull(row) {
 			s = "(null)"

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/artifacts"
+	"pipe/artifacts/table"
 	"pipe/cmd/pipe/view"
 	"pipe/registry"
 	"pipe/workspace"
@@ -163,7 +164,16 @@ func (a *app) artifactsExport() *cobra.Command {
 				if err := w.Export(ref, args[1]); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[1], view.Artifact(ref, wholeSize(w, ref)))
+				size := wholeSize(w, ref)
+				if ref.Type == artifacts.Table { // the file is no copy of the object where its name tells another format
+					format, err := table.FormatOf(args[1])
+					info, serr := os.Stat(args[1])
+					if err := errors.Join(err, serr); err != nil {
+						return err
+					}
+					ref.Format, size = string(format), info.Size()
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[1], view.Artifact(ref, size))
 				return err
 			})
 		},
@@ -216,6 +226,12 @@ func (a *app) artifactsPin() *cobra.Command {
 		Short: "Keep an artifact whatever refers to it; without one, list the pins",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && remove:
+				return usageError{errors.New("--remove: name the artifact that is to be let go of")}
+			case why != "" && (len(args) == 0 || remove):
+				return usageError{errors.New("--why is a note on an artifact that is pinned: it goes with one, and not with --remove")}
+			}
 			if len(args) == 0 {
 				w, err := a.open(cmd)
 				if err != nil {

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -16,6 +18,7 @@ import (
 
 	"pipe/artifacts/table"
 	"pipe/dag"
+	"pipe/dag/text"
 	"pipe/registry"
 	"pipe/stages/model"
 )
@@ -28,9 +31,11 @@ func (a *app) predictCommand() *cobra.Command {
 		Use:   "predict MODEL [TEXT…]",
 		Short: "Use a registered model: raw input in, labels and probabilities out",
 		Long: `Predict answers with a registered model, named as NAME@ALIAS, NAME/VERSION or NAME
-(the newest version). What it does to the input is what was evaluated.`,
+(the newest version). What it does to the input is what was evaluated. A row of a
+model that reads columns is a JSON object.`,
 		Example: `  pipe predict textclass@champion "Reads the next tar header"
   pipe predict digits picture.png
+  pipe predict houses@champion '{"rooms": 4, "town": "Aarau"}'
   pipe predict textclass@champion --in questions.csv --out answers.parquet`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -100,12 +105,19 @@ func predictTexts(ctx context.Context, w io.Writer, m model.Predictor, v registr
 			return err
 		}
 		if asJSON {
-			if err := enc.Encode(struct {
-				Text    string `json:"text"`
-				Model   string `json:"model"`
-				Version int    `json:"version"`
+			asked := struct {
+				Text    *string         `json:"text,omitempty"`
+				Row     json.RawMessage `json:"row,omitempty"`
+				Model   string          `json:"model"`
+				Version int             `json:"version"`
 				*model.Answer
-			}{t, v.Model, v.Version, answer}); err != nil {
+			}{Model: v.Model, Version: v.Version, Answer: answer}
+			if readsColumns(m.Signature()) {
+				asked.Row = json.RawMessage(t)
+			} else {
+				asked.Text = &t
+			}
+			if err := enc.Encode(asked); err != nil {
 				return err
 			}
 			continue
@@ -129,10 +141,55 @@ func predictOne(ctx context.Context, m model.Predictor, arg string, top int) (*m
 		}
 		return answer, nil
 	}
+	if readsColumns(m.Signature()) {
+		row, err := rowOf(arg, inputs)
+		if err != nil {
+			return nil, err
+		}
+		return predictRow(ctx, m, row, top)
+	}
 	if m, ok := m.(*model.Model); ok {
 		return m.PredictText(ctx, arg)
 	}
 	return predictRow(ctx, m, map[string]any{inputs[0].Name: arg}, top)
+}
+
+// readsColumns tells a model that reads rows from one that reads a text or a file.
+func readsColumns(s dag.Signature) bool {
+	return len(s.Inputs) != 1 || s.Inputs[0].Type != "utf8" && s.Inputs[0].Type != "binary"
+}
+
+// rowOf reads a row from a JSON object, with all columns that the model reads.
+func rowOf(arg string, inputs []dag.Column) (row map[string]any, err error) {
+	d := json.NewDecoder(strings.NewReader(arg))
+	d.UseNumber()
+	err = d.Decode(&row)
+	if err == nil && d.More() {
+		err = errors.New("something follows the object")
+	}
+	if err != nil || row == nil {
+		why := ""
+		if strings.HasPrefix(strings.TrimSpace(arg), "{") {
+			why = fmt.Sprintf(" (%v)", err)
+		}
+		return nil, usageError{fmt.Errorf("the model does not read one text but the columns %s: give a row as a JSON object, '{%q: …}'%s, or a table with --in", columns(inputs), inputs[0].Name, why)}
+	}
+	var names, missing []string
+	for _, c := range inputs {
+		names = append(names, c.Name)
+		if _, ok := row[c.Name]; !ok {
+			missing = append(missing, c.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return row, nil
+	}
+	for name := range row {
+		if near := text.DidYouMean(name, missing); near != "" && !slices.Contains(names, name) {
+			return nil, usageError{fmt.Errorf("the model reads no column %q: %s", name, near)}
+		}
+	}
+	return nil, usageError{fmt.Errorf("the row has no %s, which the model reads; null says that a value is missing", strings.Join(missing, ", "))}
 }
 
 func predictRow(ctx context.Context, m model.Predictor, row map[string]any, top int) (*model.Answer, error) {
@@ -228,7 +285,7 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m model.Predictor, in
 			return w, err
 		}, nil)
 		if err != nil {
-			return fmt.Errorf("%s: %w", in, err)
+			return named(in, err)
 		}
 		return w.Close()
 	}
@@ -244,7 +301,7 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m model.Predictor, in
 		defer f.Discard()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", in, err)
+		return named(in, err)
 	}
 	if err := f.Commit(); err != nil {
 		return err
@@ -255,6 +312,14 @@ func predictTable(ctx context.Context, cmd *cobra.Command, m model.Predictor, in
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d rows%s\n", out, rows, note)
 	return err
+}
+
+// named says which file an error is about, if it does not.
+func named(file string, err error) error {
+	if strings.HasPrefix(err.Error(), file+":") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 // fileWriter writes the columns that the file's format can hold, and leaves the
