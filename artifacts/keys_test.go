@@ -113,24 +113,24 @@ func TestLockKeyExcludes(t *testing.T) {
 func TestLockKeyExcludesWithinAStore(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), ".pipe"))
 	k := keyOf("key")
-	unlock, err := s.LockKey(context.Background(), k)
+	unlock, err := s.LockKey(context.Background(), k, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := s.LockKey(ctx, k); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.LockKey(ctx, k, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("locked twice: %v", err)
 	}
 	unlock()
-	again, err := s.LockKey(context.Background(), k)
+	again, err := s.LockKey(context.Background(), k, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	unlock() // once more: must not give up what the next holder has
 	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := s.LockKey(ctx, k); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.LockKey(ctx, k, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("the second unlock has freed another's lock: %v", err)
 	}
 	again()
@@ -144,7 +144,7 @@ func TestLockKeyEndsWithTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := a.LockKey(context.Background(), keyOf("key"))
+	unlock, err := a.LockKey(context.Background(), keyOf("key"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestLockKeyEndsWithTheStore(t *testing.T) {
 	defer b.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	release, err := b.LockKey(ctx, keyOf("key"))
+	release, err := b.LockKey(ctx, keyOf("key"), nil)
 	if err != nil {
 		t.Fatalf("the lock of a store that is closed: %v", err)
 	}
@@ -171,7 +171,7 @@ func TestLockKeyEndsWithTheStore(t *testing.T) {
 	defer c.Close()
 	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := c.LockKey(short, keyOf("key")); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.LockKey(short, keyOf("key"), nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("a late unlock has freed another's lock: %v", err)
 	}
 }

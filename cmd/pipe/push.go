@@ -22,7 +22,7 @@ func remoteFlag(c *cobra.Command) (address func() string) {
 	var given string
 	c.Flags().StringVar(&given, "remote", "", "a store that is shared: file:///path, s3://bucket, gs://bucket, azblob://container (default: $"+remoteVariable+")")
 	return func() string {
-		if given == "" {
+		if given == "" && !c.Flags().Changed("remote") { // --remote= is none
 			return os.Getenv(remoteVariable)
 		}
 		return given

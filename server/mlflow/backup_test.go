@@ -75,7 +75,7 @@ func TestBackupAndRestoreUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	more(300)
-	if err := other.Restore(ctx, path); err != nil {
+	if _, err := other.Restore(ctx, path); err != nil {
 		t.Fatal(err)
 	}
 	after := make([]int64, len(runs))
