@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pipe/artifacts"
+	"pipe/cmd/pipe/view"
 	"pipe/dag"
 	"pipe/workspace"
 )
@@ -58,7 +59,11 @@ func showPlan(cmd *cobra.Command, w *workspace.Workspace, p *dag.Pipeline, o dag
 		if s.Last > 0 {
 			last = "took " + s.Last.Round(time.Millisecond).String()
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Action, s.Name, s.Kind, strings.Join(s.Why, "; "), last)
+		name := s.Name
+		if columns, _, ok := terminalSize(cmd.OutOrStdout()); ok {
+			name = view.Cut(name, max(20, columns/3)) // one long name would push all reasons out of the window
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Action, name, s.Kind, strings.Join(s.Why, "; "), last)
 	}
 	return t.Flush()
 }

@@ -215,14 +215,25 @@ func newView(out io.Writer, rows []view.Row, asJSON, quiet bool) view.View {
 	if quiet {
 		return view.NewPlain(io.Discard, rows)
 	}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+	if _, _, ok := terminalSize(out); ok && os.Getenv("TERM") != "dumb" {
 		return view.NewLive(out, rows, os.Getenv("NO_COLOR") == "", func() (int, int) {
-			columns, rows, err := term.GetSize(int(f.Fd()))
-			if err != nil || columns <= 0 || rows <= 0 {
-				return 80, 24
-			}
+			columns, rows, _ := terminalSize(out)
 			return columns, rows
 		})
 	}
 	return view.NewPlain(out, rows)
+}
+
+// terminalSize tells whether something is a terminal, and how large it is; one that does
+// not say is 80 by 24.
+func terminalSize(out io.Writer) (columns, rows int, ok bool) {
+	f, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 80, 24, false
+	}
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns <= 0 || rows <= 0 {
+		return 80, 24, true
+	}
+	return columns, rows, true
 }

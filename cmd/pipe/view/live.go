@@ -121,7 +121,7 @@ func (v *Live) lines(columns, rows int, last bool) []string {
 	show := v.stages
 	var out []string
 	if v.queued != "" {
-		out, rows = append(out, cut(v.queued, columns-1)), rows-1
+		out, rows = append(out, Cut(v.queued, columns-1)), rows-1
 	}
 	if rows = max(rows, 2); len(show) > rows {
 		counts := map[dag.EventType]int{}
@@ -133,7 +133,7 @@ func (v *Live) lines(columns, rows int, last bool) []string {
 			}
 		}
 		show = show[:min(len(show), rows-1)]
-		out = append(out, cut(fmt.Sprintf("%d stages: %d done, %d cached, %d running, %d failed", len(v.stages),
+		out = append(out, Cut(fmt.Sprintf("%d stages: %d done, %d cached, %d running, %d failed", len(v.stages),
 			counts[dag.StageFinished], counts[dag.StageCached], counts[dag.StageStarted], counts[dag.StageFailed]), columns-1))
 	}
 	for _, s := range show {
@@ -154,11 +154,11 @@ var looks = map[dag.EventType]struct{ sign, colour string }{
 
 func (v *Live) line(s *stage, wName, wKind, columns int) string {
 	look := looks[s.state]
-	head := look.sign + " " + pad(cut(s.name, wName), wName) + "  "
+	head := look.sign + " " + pad(Cut(s.name, wName), wName) + "  "
 	if wKind > 0 {
-		head += pad(cut(s.kind, wKind), wKind) + "  "
+		head += pad(Cut(s.kind, wKind), wKind) + "  "
 	}
-	head = cut(head, columns-1)
+	head = Cut(head, columns-1)
 	room := columns - 1 - cells(head)
 	text := ""
 	switch s.state {
@@ -177,7 +177,7 @@ func (v *Live) line(s *stage, wName, wKind, columns int) string {
 	if v.colour {
 		head = look.colour + head + reset
 	}
-	return head + cut(oneLine(text), room)
+	return head + Cut(oneLine(text), room)
 }
 
 func (v *Live) running(s *stage) string {

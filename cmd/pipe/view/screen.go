@@ -38,8 +38,8 @@ func cellsOf(r rune) int {
 	return 1
 }
 
-// cut shortens a line to a number of cells.
-func cut(s string, n int) string {
+// Cut shortens a line to a number of cells.
+func Cut(s string, n int) string {
 	if n < 1 {
 		return ""
 	}

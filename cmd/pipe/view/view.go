@@ -195,7 +195,7 @@ func (s *stage) result() string {
 
 // said is the last line of the stage's log, of which the beginning is enough: the view
 // has shown it before, and the log has all of it.
-func (s *stage) said() string { return cut(oneLine(s.log), 200) }
+func (s *stage) said() string { return Cut(oneLine(s.log), 200) }
 
 func hasTable(refs map[string]artifacts.Ref) bool {
 	for _, r := range refs {

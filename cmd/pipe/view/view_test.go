@@ -23,7 +23,7 @@ func TestCells(t *testing.T) {
 		n    int
 		want string
 	}{{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"日本語", 6, "日本語"}, {"日本語", 5, "日本…"}, {"日本語", 4, "日…"}, {"日", 1, "…"}, {"x", 0, ""}} {
-		if got := cut(c.text, c.n); got != c.want {
+		if got := Cut(c.text, c.n); got != c.want {
 			t.Errorf("%q cut to %d is %q, want %q", c.text, c.n, got, c.want)
 		}
 	}
