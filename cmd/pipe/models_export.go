@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,7 +50,10 @@ model.json, history.json and transform/. The weights have PyTorch's names and la
 those of an nn.Sequential whose modules have the numbers of the layers: "1.weight_ih_l0"
 of a recurrent layer, kernels of convolutions as (filters, channels, height, width), and
 behind a flatten the columns that PyTorch's has, channels first. So load_state_dict takes
-them, and model.weights with the layers of network.json, bit for bit.
+them, and model.weights with the layers of network.json, bit for bit. Language models
+that are a gpt or a llama, and encoders that are a bert, are written in Hugging Face's
+names in place of that: config.json, model.safetensors, tokenizer.json and
+tokenizer_config.json, which transformers reads (from_pretrained), and model.huggingface.
 docker and systemd write a folder from which the model answers on another machine:
 this program, a workspace with that one version, and a Dockerfile or a unit file
 that lets the service see nothing else.`,
@@ -117,9 +122,9 @@ func newFolder(path string, fill func(dir string) error) (files []string, err er
 	return files, os.Rename(draft, path)
 }
 
-// openModel returns a registered model with the folder it lies in.
-func openModel(ctx context.Context, w *workspace.Workspace, name string) (*model.Model, *artifacts.Folder, registry.ModelVersion, error) {
-	m, v, err := w.Model(ctx, name)
+// openModel returns a registered model of any family with the folder it lies in.
+func openModel(ctx context.Context, w *workspace.Workspace, name string) (model.Served, *artifacts.Folder, registry.ModelVersion, error) {
+	m, v, err := w.ServedModel(ctx, name)
 	if err != nil {
 		return nil, nil, v, err
 	}
@@ -128,14 +133,64 @@ func openModel(ctx context.Context, w *workspace.Workspace, name string) (*model
 }
 
 func exportSafetensors(ctx context.Context, w *workspace.Workspace, name, dir string) error {
-	_, folder, _, err := openModel(ctx, w, name) // which also checks that the parts fit
+	m, folder, _, err := openModel(ctx, w, name) // which also checks that the parts fit
 	if err != nil {
 		return err
 	}
 	if err := folder.Extract(dir); err != nil {
 		return err
 	}
+	if l, ok := m.(oneNetwork); ok && l.Network().Published() {
+		if err := publishHuggingFace(dir, m, l.Network()); err != nil {
+			return err
+		}
+	}
 	return publishWeights(dir)
+}
+
+// oneNetwork is a model whose network says all that it computes.
+type oneNetwork interface {
+	model.Served
+	Network() *nn.Network
+}
+
+// publishHuggingFace writes, in place of the weights, the files that transformers reads.
+func publishHuggingFace(dir string, m model.Served, n *nn.Network) error {
+	if err := os.Remove(filepath.Join(dir, nn.WeightsFile)); err != nil {
+		return err
+	}
+	further, words := map[string]any{}, map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": n.Input.Shape[0]}
+	if l, ok := m.(*model.LanguageModel); ok {
+		for name, ids := range map[string][]int32{"bos": l.Language().Begin(), "eos": l.Language().Ends()} {
+			if len(ids) > 0 {
+				further[name+"_token_id"], words[name+"_token"] = ids[0], l.Language().Token(ids[0])
+			}
+		}
+	}
+	create := func(name string) (io.WriteCloser, error) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return nil, err
+		}
+		return os.Create(path)
+	}
+	if err := n.WriteHuggingFace(create, further); err != nil {
+		return err
+	}
+	tokenizer, err := os.ReadFile(filepath.Join(dir, "transform", "tokenizer.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the tokens are no words of a text
+	} else if err != nil {
+		return err
+	}
+	if _, encoder := m.(*model.Encoder); encoder {
+		for name, word := range map[string]string{"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"} {
+			if strings.Contains(string(tokenizer), strconv.Quote(word)) {
+				words[name+"_token"] = word
+			}
+		}
+	}
+	return errors.Join(os.WriteFile(filepath.Join(dir, "tokenizer.json"), tokenizer, 0o666), nn.WriteJSON(create, "tokenizer_config.json", words))
 }
 
 // publishWeights writes the weights of all networks below a folder anew in PyTorch's
@@ -182,9 +237,20 @@ type tensorNote struct {
 }
 
 func exportONNX(ctx context.Context, w *workspace.Workspace, name, dir string) error {
-	m, folder, v, err := openModel(ctx, w, name)
+	served, folder, v, err := openModel(ctx, w, name)
 	if err != nil {
 		return err
+	}
+	var m oneNetwork
+	switch served := served.(type) {
+	case *model.Model:
+		m = served
+	case *model.LanguageModel:
+		m = served
+	case *model.Encoder:
+		m = served
+	default:
+		return fmt.Errorf("%s version %d is a model for %s, which one ONNX graph cannot say; --format safetensors writes its networks", v.Model, v.Version, served.Signature().Task)
 	}
 	manifest, err := model.ReadManifest(folder)
 	if err != nil {
@@ -224,7 +290,12 @@ func noteOf(net *nn.Network, m *model.Manifest) exportedModel {
 	if net.Input.Tokens {
 		note.Input.Name, note.Input.Type = onnx.TokensInput, "int64"
 	}
-	if m.Task == score.Classification {
+	switch m.Task {
+	case model.GenerationTask:
+		note.Output.Holds = "the probability of each token to be the next, at each position"
+	case model.EmbeddingTask:
+		note.Output.Holds = "the vector of the text"
+	case score.Classification:
 		holds := "a probability for each class"
 		if m.Logits {
 			holds = "a logit for each class, before the softmax"

@@ -65,7 +65,7 @@ model that reads columns is a JSON object.`,
 			task := served.Signature().Task
 			switch {
 			case !ok:
-				return fmt.Errorf("open model %s version %d: %w", v.Model, v.Version, &model.TaskError{Has: task})
+				return fmt.Errorf("open model %s version %d: %w%s", v.Model, v.Version, &model.TaskError{Has: task}, instead(task, args[0]))
 			case top > 0 && !model.Ranks(task):
 				return usageError{fmt.Errorf("--top: %s version %d is a model for %s, which gives one answer", v.Model, v.Version, task)}
 			case in != "":
@@ -82,6 +82,17 @@ model that reads columns is a JSON object.`,
 	c.Flags().IntVar(&top, "top", 0, "show so many of the labels (4 where it is not given) or translations (1), the best first; with --in, as a column top")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// instead names the command for models of a task that answer no rows.
+func instead(task, name string) string {
+	switch task {
+	case model.GenerationTask:
+		return fmt.Sprintf("; `pipe generate %s TEXT` lets it write on", name)
+	case model.TranscriptionTask:
+		return fmt.Sprintf("; `pipe transcribe %s FILE` writes down what is said", name)
+	}
+	return ""
 }
 
 // sameFile tells whether two paths lead to one file.
