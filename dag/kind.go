@@ -34,8 +34,23 @@ type Port struct {
 	Optional bool // of an input: may be left unconnected; of an output: may stay unwritten
 	Many     bool // of an input: takes a list of artifacts
 	Distinct bool // of an input with Many: an artifact stands in its list once
-	Doc      string
+	// Lack is what becomes of the stage where a stage that this input is
+	// connected with was skipped.
+	Lack Lack
+	Doc  string
 }
+
+// Lack says how a stage takes it that what an input is connected with was
+// skipped.
+type Lack int
+
+// What is written under `in:` is needed, also where the port is optional: that
+// only says that it may be left out of the file.
+const (
+	NeedsAll  Lack = iota // the stage is skipped, too
+	NeedsSome             // it goes on with the rest of the list, and is skipped where nothing is left
+	NeedsNone             // it goes on as if this were not connected
+)
 
 // Wildcard as the name of an input port stands for any number of inputs whose
 // names the pipeline chooses; its type "" takes every type.

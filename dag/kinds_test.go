@@ -121,11 +121,12 @@ func (k *troubleKind) Run(ctx context.Context, env *Env) error {
 type weighKind struct{}
 
 func (k *weighKind) Ports() (in, out []Port) {
-	return []Port{{Name: "size", Type: artifacts.Metrics}, {Name: "more", Type: artifacts.File, Optional: true}}, []Port{{Name: Out, Type: artifacts.File}}
+	return []Port{{Name: "size", Type: artifacts.Metrics}, {Name: "more", Type: artifacts.File, Optional: true},
+		{Name: "after", Type: artifacts.File, Optional: true, Lack: NeedsNone}, {Name: "some", Type: artifacts.File, Optional: true, Many: true, Lack: NeedsSome}}, []Port{{Name: Out, Type: artifacts.File}}
 }
 func (k *weighKind) Check(*Check) {}
 func (k *weighKind) Run(_ context.Context, env *Env) error {
-	return write(env, Out, fmt.Sprint("more: ", env.Has("more")))
+	return write(env, Out, fmt.Sprint("more: ", env.Has("more"), ", some: ", len(env.Inputs("some"))))
 }
 
 // flakyKind fails until it was tried often enough.

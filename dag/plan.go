@@ -138,8 +138,9 @@ func planStage(ctx context.Context, w *worker, s *Stage, outputs map[*Stage]map[
 
 // skippedBy finds the skipped stage that s cannot do without, or nil.
 func (s *Stage) skippedBy(skipped map[*Stage]bool) *Stage {
+	gone := func(from *Stage) bool { return skipped[from] }
 	for _, e := range s.In {
-		if skipped[e.From] && s.needs(e.From) {
+		if skipped[e.From] && s.needs(e.From, gone) {
 			return e.From
 		}
 	}

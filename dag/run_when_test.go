@@ -14,14 +14,19 @@ stages:
   c: { uses: weigh, in: { size: b.size }, when: "metrics.size <= params.most && params.go" }
   d: { uses: join, in: c }
   e: { uses: weigh, in: { size: b.size, more: c } }
+  f: { uses: weigh, in: { size: b.size, after: c } }
+  g: { uses: weigh, in: { size: b.size, some: [a, c] } }
+  h: { uses: weigh, in: { size: b.size, some: [c, d] } }
 `
 
 func TestWhen(t *testing.T) {
 	s := testStore(t)
-	for _, c := range []struct{ most, ends, why, e string }{
-		{"4", "a=finished b=finished c=finished d=finished e=finished", "", "more: true"},
-		// Without its optional input, e has the key that c had above.
-		{"3", "a=cached b=cached c=skipped d=skipped e=cached", "when: metrics.size <= params.most && params.go is false", "more: false"},
+	for _, c := range []struct{ most, ends, why, g string }{
+		{"4", "a=finished b=finished c=finished d=finished e=finished f=finished g=finished h=finished", "", "more: false, some: 2"},
+		// e has c on an input that it might leave out, but does not: it is
+		// skipped. f goes on without it and has then the key that c had above; g
+		// goes on with the rest of its list; nothing of it is left for h.
+		{"3", "a=cached b=cached c=skipped d=skipped h=skipped e=skipped f=cached g=finished", "when: metrics.size <= params.most && params.go is false", "more: false, some: 1"},
 	} {
 		rec := &recording{}
 		p := mustLoad(t, gated, map[string]string{"most": c.most})
@@ -32,8 +37,8 @@ func TestWhen(t *testing.T) {
 		if got := rec.ends(); got != c.ends {
 			t.Errorf("most = %s: stages ended %s, want %s", c.most, got, c.ends)
 		}
-		if got := content(t, s, res, "e", Out); got != c.e {
-			t.Errorf("e = %q, want %q", got, c.e)
+		if got := content(t, s, res, "g", Out); got != c.g {
+			t.Errorf("g = %q, want %q", got, c.g)
 		}
 		for _, e := range rec.events {
 			if e.Type == StageSkipped && e.Stage == "c" && e.Text != c.why {
@@ -52,7 +57,7 @@ func TestWhen(t *testing.T) {
 	for _, one := range plan {
 		told = append(told, one.Name+"="+string(one.Action))
 	}
-	if got := strings.Join(told, " "); got != "a=cached b=cached c=skip d=skip e=cached" {
+	if got := strings.Join(told, " "); got != "a=cached b=cached c=skip d=skip e=skip f=cached g=cached h=skip" {
 		t.Errorf("plan: %s", got)
 	}
 }

@@ -3,6 +3,7 @@ package dag
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 )
 
 // fail takes in a failure: the run ends with what is under way, unless it was
@@ -25,15 +26,14 @@ func (r *runner) skipUsers(s *Stage, why string) {
 }
 
 // leaveOut skips a stage that is not wanted, with those that cannot do without
-// it. A stage that has it on optional inputs only goes on as if they were not
-// connected.
+// it.
 func (r *runner) leaveOut(s *Stage, why string) {
 	r.skip(s, why)
 	for _, u := range s.users { // once for each edge
 		n, takesPart := r.waiting[u]
 		switch {
 		case !takesPart || r.ended[u]:
-		case u.needs(s):
+		case u.needs(s, r.gone):
 			r.leaveOut(u, fmt.Sprintf("stage %q was skipped", s.Name))
 		default:
 			if r.waiting[u] = n - 1; n == 1 {
@@ -43,14 +43,20 @@ func (r *runner) leaveOut(s *Stage, why string) {
 	}
 }
 
-// needs tells whether an input of s that is not optional comes from a stage.
-func (s *Stage) needs(from *Stage) bool {
+// gone tells whether a stage has ended and given nothing.
+func (r *runner) gone(s *Stage) bool { return r.ended[s] && r.outputs[s] == nil }
+
+// needs tells whether s cannot do without a stage that was skipped. Of the list
+// on a port with NeedsSome, one that is left is enough; gone tells which are not.
+func (s *Stage) needs(from *Stage, gone func(*Stage) bool) bool {
 	ports, _ := s.Kind.Ports()
 	for _, e := range s.In {
 		if e.From != from {
 			continue
 		}
-		if p, found := findPort(ports, e.Port); !found || !p.Optional {
+		p, _ := findPort(ports, e.Port)
+		left := func(o Edge) bool { return o.Port == e.Port && !gone(o.From) }
+		if p.Lack == NeedsAll || p.Lack == NeedsSome && !slices.ContainsFunc(s.In, left) {
 			return true
 		}
 	}

@@ -348,14 +348,15 @@ func flatten(in map[string][]artifacts.Ref) map[string]artifacts.Ref {
 	return out
 }
 
-// gather collects the artifacts on a stage's inputs in the order of its edges.
+// gather collects the artifacts on a stage's inputs in the order of its edges. A
+// hook, which runs after failures too, gets of its optional inputs what is there.
 func gather(s *Stage, outputs map[*Stage]map[string]artifacts.Ref) (map[string][]artifacts.Ref, error) {
 	in := map[string][]artifacts.Ref{}
 	for _, e := range s.In {
 		ref, ok := outputs[e.From][e.FromPort]
 		if !ok {
 			ports, _ := s.Kind.Ports()
-			if p, found := findPort(ports, e.Port); found && p.Optional {
+			if p, _ := findPort(ports, e.Port); p.Lack != NeedsAll || s.hook && p.Optional {
 				continue
 			}
 			return nil, fmt.Errorf("input %q: stage %q wrote nothing to %q", e.Port, e.From.Name, e.FromPort)

@@ -48,7 +48,7 @@ type Deployed struct {
 
 // Ports implements dag.Kind.
 func (d *Deploy) Ports() (in, out []dag.Port) {
-	return []dag.Port{{Name: "after", Type: artifacts.File, Optional: true, Doc: "what register or promote gives, so that it is done first"}},
+	return []dag.Port{{Name: "after", Type: artifacts.File, Optional: true, Lack: dag.NeedsNone, Doc: "what register or promote gives, so that it is done first"}},
 		[]dag.Port{{Name: dag.Out, Type: artifacts.File, Doc: "what is deployed, as JSON"}}
 }
 

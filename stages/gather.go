@@ -41,8 +41,8 @@ type Gather struct {
 // Ports implements dag.Kind.
 func (g *Gather) Ports() (in, out []dag.Port) {
 	return []dag.Port{
-			{Name: "metrics", Type: artifacts.Metrics, Many: true, Optional: true, Doc: "metrics, a row of the result each"},
-			{Name: "tables", Type: artifacts.Table, Many: true, Optional: true, Doc: "tables with the same columns, whose rows are put one behind the other"},
+			{Name: "metrics", Type: artifacts.Metrics, Many: true, Optional: true, Lack: dag.NeedsSome, Doc: "metrics, a row of the result each"},
+			{Name: "tables", Type: artifacts.Table, Many: true, Optional: true, Lack: dag.NeedsSome, Doc: "tables with the same columns, whose rows are put one behind the other"},
 		}, []dag.Port{
 			{Name: dag.Out, Type: artifacts.Table, Doc: "one table"},
 		}

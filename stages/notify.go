@@ -44,7 +44,7 @@ type Notify struct {
 
 // Ports implements dag.Kind.
 func (n *Notify) Ports() (in, out []dag.Port) {
-	return []dag.Port{{Name: dag.Wildcard, Optional: true, Many: true, Doc: "what the message tells of, under names of your choice"}}, nil
+	return []dag.Port{{Name: dag.Wildcard, Optional: true, Many: true, Lack: dag.NeedsNone, Doc: "what the message tells of, under names of your choice"}}, nil
 }
 
 // Check implements dag.Kind: what there is to check of a target is checked
