@@ -198,8 +198,12 @@ func (s *Scope) Compile(source string, want ...Type) (*Program, error) {
 	if strings.TrimSpace(source) == "" {
 		return nil, &Error{Line: 1, Col: 1, Text: "the expression is empty"}
 	}
-	ast, issues := s.env.Compile(source)
-	if err := issues.Err(); err != nil {
+	ast, issues := s.env.Parse(source)
+	if issues.Err() == nil {
+		s.compareNulls(ast)
+		ast, issues = s.env.Check(ast)
+	}
+	if issues.Err() != nil {
 		return nil, s.explain(source, issues)
 	}
 	if err := s.checkKeys(ast); err != nil {
@@ -232,11 +236,19 @@ func (s *Scope) explain(source string, issues *cel.Issues) error {
 	if m := undeclared().FindStringSubmatch(first.Message); m != nil {
 		name := strings.TrimPrefix(m[1], ".")
 		e.Text = fmt.Sprintf("nothing is named %q here", name)
-		e.Hint = s.near(name, append(s.vars.Names(), s.functions...))
+		if called(source, e, name) {
+			e.Text = fmt.Sprintf("there is no function %q", name)
+			e.Hint = s.nearFunction(name)
+		} else {
+			e.Hint = s.near(name, s.vars.Names())
+		}
 	} else if m := noField().FindStringSubmatch(first.Message); m != nil {
 		e.Col++ // CEL points at the dot
 		e.Text = fmt.Sprintf("there is no field %q", m[1])
-		e.Hint = s.near(m[1], s.fieldsOf(source, first.Location.Line(), first.Location.Column()))
+		fields, of := s.fieldsOf(source, first.Location.Line(), first.Location.Column())
+		if e.Hint = s.near(m[1], fields); len(fields) == 0 && of != "" {
+			e.Hint = "nothing is declared under " + of
+		}
 	}
 	return e
 }
@@ -249,8 +261,9 @@ func (s *Scope) near(name string, known []string) string {
 }
 
 // fieldsOf lists the fields of the object whose name ends at a place (a line
-// from 1, a column from 0) or, where none does, those of all objects.
-func (s *Scope) fieldsOf(source string, line, column int) []string {
+// from 1, a column from 0), with that name, or, where none does, those of all
+// objects.
+func (s *Scope) fieldsOf(source string, line, column int) (fields []string, of string) {
 	lines := strings.Split(source, "\n")
 	if line >= 1 && line <= len(lines) {
 		before := []rune(lines[line-1])
@@ -259,15 +272,15 @@ func (s *Scope) fieldsOf(source string, line, column int) []string {
 		for start > 0 && (before[start-1] == '.' || before[start-1] == '_' || unicode.IsLetter(before[start-1]) || unicode.IsDigit(before[start-1])) {
 			start--
 		}
-		fields := s.vars
-		for part := range strings.SplitSeq(string(before[start:]), ".") {
-			fields = fields[part].fields
+		at, name := s.vars, string(before[start:])
+		for part := range strings.SplitSeq(name, ".") {
+			at = at[part].fields
 		}
-		if len(fields) > 0 {
-			return fields.Names()
+		if at != nil {
+			return at.Names(), name
 		}
 	}
-	return s.allFields()
+	return s.allFields(), ""
 }
 
 func (s *Scope) allFields() []string {

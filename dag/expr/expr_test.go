@@ -74,6 +74,10 @@ func TestCompileErrors(t *testing.T) {
 		{"row.txt == 'x'", 1, `row has no "txt" (did you mean "text"?)`},
 		{"row['unit price'] > 1 && row[text] == 1 && has(row.x) && n", 58, ""},
 		{"n +", 4, ""},
+		{"q > 1", 1, `nothing is named "q" here (known: champion, metrics, n, ok, params, row, text, unit price)`},
+		{"frobnicate(n)", 1, `there is no function "frobnicate" (the functions of CEL are known: size, contains, startsWith, matches, split, int, double, string, timestamp, duration, math.abs, …)`},
+		{"n > 1 && date('2020') > 1", 10, `there is no function "date" (write timestamp("2026-01-31T00:00:00Z"))`},
+		{"text.startWith('a')", 6, `there is no function "startWith" (did you mean "startsWith"?)`},
 		{"text > 3", 6, ""},
 		{"", 1, "the expression is empty"},
 		{"n", 1, "the expression gives int where bool is wanted"},
@@ -87,6 +91,45 @@ func TestCompileErrors(t *testing.T) {
 		if c.want != "" && e.Error() != c.want || e.Col != c.col {
 			t.Errorf("%q: %q at %d, want %q at %d", c.src, e.Error(), e.Col, c.want, c.col)
 		}
+	}
+}
+
+// TestNulls: any value may be compared with null, and has() of a record tells
+// whether a value is one.
+func TestNulls(t *testing.T) {
+	s := scope(t)
+	for src, want := range map[string][2]bool{ // where text is null, and where it is not
+		"text == null":                       {true, false},
+		"null != text":                       {false, true},
+		"n == null":                          {true, false},
+		"row.text == null":                   {true, false},
+		"row['text'] != null":                {false, true},
+		"has(row.text)":                      {false, true},
+		"!has(row.text) || size(text) > 100": {true, false},
+		"text == null ? n == null : n > 2":   {true, true},
+		"(text == null ? 'x' : text) == 'x'": {true, false},
+		"[text].exists(x, x == null)":        {true, false},
+	} {
+		p, err := s.Compile(src, Bool)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		for i, v := range []map[string]any{
+			{"text": nil, "n": nil, "row": map[string]any{"text": nil}},
+			{"text": "a", "n": int64(3), "row": map[string]any{"text": "a"}},
+		} {
+			if got, err := p.Test(v); err != nil || got != want[i] {
+				t.Errorf("%s of %v = %v (%v)", src, v, got, err)
+			}
+		}
+	}
+	var e *Error
+	if _, err := s.Compile("ok && has(row.txt)"); !errors.As(err, &e) || e.Error() != `row has no "txt" (did you mean "text"?)` {
+		t.Errorf("has of an unknown column: %v", err)
+	}
+	if _, err := s.Compile("ok == null && n + 'x' == null"); !errors.As(err, &e) || e.Col != 17 {
+		t.Errorf("%v at %+v", err, e)
 	}
 }
 
