@@ -88,6 +88,9 @@ func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 		}
 	case text.Scalar:
 		form.Default = n.Value
+		if l.beyondInt(n, "params."+p.Name) {
+			return p, false
+		}
 	default:
 		l.errorf(n, "type", "params.%s: expected a value, found %s", p.Name, n.What())
 		return p, false
@@ -101,7 +104,17 @@ func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 		return p, false
 	}
 	if form.Default != nil {
+		if p.Type != "string" && p.Type != "float" && l.beyondInt(at, "params."+p.Name+".default") {
+			return p, false
+		}
 		v, ok := convert(form.Default, p.Type)
+		switch {
+		case p.Type == "string" && !at.Quoted:
+			v, ok = at.Text(), true // as it is written: 1.10 is no 1.1
+		case p.Type == "float" && at.BeyondInt():
+			x, err := strconv.ParseFloat(strings.ReplaceAll(at.Raw, "_", ""), 64)
+			v, ok = x, err == nil
+		}
 		if !ok {
 			l.errorf(at, "type", "params.%s: the default %s is not of type %s", p.Name, text.FormatScalar(form.Default), p.Type)
 			return p, false
@@ -124,6 +137,17 @@ func (l *loader) loadParam(k, n *text.Node, given *givenParams) (Param, bool) {
 		p.Value, p.Set = v, true
 	}
 	return p, l.checkParam(p, set)
+}
+
+// beyondInt reports a whole number that no whole number holds: it would become a
+// float with other digits, or a text, by its length.
+func (l *loader) beyondInt(n *text.Node, name string) bool {
+	if !n.BeyondInt() {
+		return false
+	}
+	l.problems.Add(&text.Problem{Code: "value", Pos: n.Pos, Text: fmt.Sprintf("%s: %s is beyond the whole numbers, which end at 9223372036854775807 (64 bits)", name, n.Raw),
+		Hint: fmt.Sprintf("quote it for a text that keeps every digit, as in %q, or write a float, as in 1.5e20", n.Raw)})
+	return true
 }
 
 // checkParam holds a value against the param's limits; at is where it was set.

@@ -81,6 +81,9 @@ func typeText(t reflect.Type) string {
 	if d, ok := reflect.New(t).Interface().(interface{ TypeText() string }); ok {
 		return d.TypeText()
 	}
+	if reflect.PointerTo(t).Implements(textType) {
+		return "text"
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "text"

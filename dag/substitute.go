@@ -2,8 +2,11 @@ package dag
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -115,6 +118,9 @@ func (l *loader) eval(sc *scope, n *text.Node, p templatePart) (any, bool) {
 		msg := err.Error()
 		if errors.As(err, &e) {
 			msg, hint = e.Text, e.Hint
+			if shellVariable().MatchString(p.text) {
+				hint = strings.TrimPrefix(fmt.Sprintf("%s; in a line for the shell, write $${%s} for a variable of it", hint, p.text), "; ")
+			}
 			pos = within(n, p.at, e)
 		}
 		l.problems.Add(&text.Problem{Code: "cel", Pos: pos, Text: "${" + strings.TrimSpace(p.text) + "}: " + msg, Hint: hint})
@@ -134,6 +140,12 @@ func (l *loader) eval(sc *scope, n *text.Node, p templatePart) (any, bool) {
 	sc.results[p.text] = v
 	return v, true
 }
+
+// shellVariable is what stands between braces where a shell is meant: HOME,
+// X:-y, name%.csv, #list. A name with a dot is none.
+var shellVariable = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[#!]?([A-Za-z_][A-Za-z0-9_]*|[0-9@*?])(\[[^\]]*\])?([-:=+?#%/^,@].*)?$`)
+})
 
 // within gives the place of an expression's mistake inside a scalar that
 // stands on one line; at is where the expression begins, in bytes.

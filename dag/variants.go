@@ -100,6 +100,9 @@ func (l *loader) dimension(k, n *text.Node) []*text.Node {
 			l.errorf(it, "type", "matrix.%s: expected a value, found %s", k.Raw, it.What())
 			continue
 		}
+		if l.beyondInt(it, "matrix."+k.Raw) {
+			continue
+		}
 		for _, other := range items[:i] {
 			if other.Value == it.Value {
 				l.errorf(it, "matrix", "matrix.%s: %s stands here twice", k.Raw, it.Text())
@@ -246,6 +249,7 @@ func (l *loader) itemValues(it *text.Node, names []string) []*text.Node {
 		if it.Kind != text.Scalar || it.Value == nil {
 			l.errorf(it, "type", "foreach: expected a value, found %s", it.What())
 		}
+		l.beyondInt(it, "foreach")
 		return []*text.Node{it}
 	}
 	if it.Kind != text.Mapping {
@@ -260,6 +264,7 @@ func (l *loader) itemValues(it *text.Node, names []string) []*text.Node {
 			l.errorf(it, "matrix", "foreach: this item has no %q, which the first one has", name)
 		case v.Kind != text.Scalar:
 			l.errorf(v, "type", "foreach: %s: expected a value, found %s", name, v.What())
+		case l.beyondInt(v, "foreach: "+name):
 		}
 		out[i] = v
 	}

@@ -16,6 +16,7 @@ type origin struct {
 	column   string
 	json     bool
 	declared bool // by the schema; an inferred column takes only what inference would
+	numbers  bool // of JSON, inferred: text, because the numbers of the sample fit no type without loss
 }
 
 // newColumn makes the column of a text file for a canonical type.
@@ -27,8 +28,11 @@ func newColumn(t arrow.DataType, from origin) (column, error) {
 	fault := func(v []byte) string { return misfit(v, t, from) }
 	switch t := t.(type) {
 	case *arrow.StringType:
-		if from.declared {
+		switch {
+		case from.declared:
 			stringy = anyScalar | jsonListing // a number or a list as it is spelled
+		case from.numbers:
+			stringy = jsonNumber
 		}
 		return &stringColumn{kinds: stringy, fault: fault}, nil
 	case *arrow.BooleanType:

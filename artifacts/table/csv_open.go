@@ -34,7 +34,7 @@ func openCSV(src io.Reader, name string, o Options) (*textReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r, r.setColumns(declared, false, func(col int) (arrow.DataType, error) { return inferCSV(&r.b, col), nil })
+	return r, r.setColumns(declared, false, func(col int) (arrow.DataType, bool, error) { return inferCSV(&r.b, col), false, nil })
 }
 
 func newCSVScanner(o Options) (*csvScanner, error) {

@@ -33,7 +33,7 @@ func missingColumn(file, column string, names []string) error {
 }
 
 // setColumns fixes the schema: declared types, else what infer says.
-func (r *textReader) setColumns(declared map[string]arrow.DataType, json bool, infer func(col int) (arrow.DataType, error)) error {
+func (r *textReader) setColumns(declared map[string]arrow.DataType, json bool, infer func(col int) (t arrow.DataType, numbers bool, err error)) error {
 	fields := make([]arrow.Field, len(r.names))
 	r.columns = make([]column, len(r.names))
 	for i, name := range r.names {
@@ -41,7 +41,7 @@ func (r *textReader) setColumns(declared map[string]arrow.DataType, json bool, i
 		t, ok := declared[name]
 		if from.declared = ok; !ok {
 			var err error
-			if t, err = infer(i); err != nil {
+			if t, from.numbers, err = infer(i); err != nil {
 				return err
 			}
 		}

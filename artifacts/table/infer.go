@@ -131,15 +131,16 @@ func inferCSV(b *block, col int) arrow.DataType {
 	return s.typ()
 }
 
-// inferJSON gives the type of a column from the cells of the sample, and the first row
-// whose value has no common type with those before it.
-func inferJSON(b *block, col int, name string) (arrow.DataType, int, string) {
+// inferJSON gives the type of a column from the cells of the sample, whether it is text
+// that holds numbers, and the first row whose value has no common type with those
+// before it.
+func inferJSON(b *block, col int, name string) (t arrow.DataType, numbers bool, row int, wrong string) {
 	var s, elem shape
 	for row := range b.rows {
 		c := b.at(row, col)
 		one := shapeOfJSON(b, c)
 		if clash := jsonClash(s, one); clash != "" {
-			return nil, row, fmt.Sprintf("%s after %s; declare a type, as in %s", clash, jsonKind(s), declaration(name, "string"))
+			return nil, false, row, fmt.Sprintf("%s after %s; declare a type, as in %s", clash, jsonKind(s), declaration(name, "string"))
 		}
 		s |= one
 		if one != shapeList {
@@ -151,18 +152,23 @@ func inferJSON(b *block, col int, name string) (arrow.DataType, int, string) {
 		for i := range inner.rows {
 			e := shapeOfJSON(&inner, inner.at(i, 0))
 			if e == shapeList {
-				return nil, row, "a list of lists; declare its type, as in " + declaration(name, "list<list<float64>>")
+				return nil, false, row, "a list of lists; declare its type, as in " + declaration(name, "list<list<float64>>")
 			}
 			if clash := jsonClash(elem, e); clash != "" {
-				return nil, row, fmt.Sprintf("a list with %s after %s; its elements need one type", clash, jsonKind(elem))
+				return nil, false, row, fmt.Sprintf("a list with %s after %s; its elements need one type", clash, jsonKind(elem))
 			}
 			elem |= e
 		}
 	}
 	if s == shapeList {
-		return arrow.ListOfField(arrow.Field{Name: "item", Type: elem.typ(), Nullable: true}), 0, ""
+		return arrow.ListOfField(arrow.Field{Name: "item", Type: elem.typ(), Nullable: true}), elem.longNumbers(), 0, ""
 	}
-	return s.typ(), 0, ""
+	return s.typ(), s.longNumbers(), 0, ""
+}
+
+// longNumbers tells whether values are numbers that only text holds without loss.
+func (s shape) longNumbers() bool {
+	return s&shapeBigInt != 0 && jsonKind(s) == "a number" && s.typ() == arrow.BinaryTypes.String
 }
 
 func shapeOfJSON(b *block, c cell) shape {

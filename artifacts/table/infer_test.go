@@ -101,6 +101,21 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestLongNumbersOfJSON: as in CSV, whole numbers beyond 64 bits are text with all
+// digits.
+func TestLongNumbersOfJSON(t *testing.T) {
+	b, err := decode([]byte("{\"a\":12345678901234567890,\"l\":[12345678901234567890,1]}\n{\"a\":7,\"l\":[]}\n"), Options{Format: JSONL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := b.Column(0).(*array.String); s.Value(0) != "12345678901234567890" || s.Value(1) != "7" {
+		t.Errorf("numbers are %v", s)
+	}
+	if l := b.Column(1).(*array.List).ListValues().(*array.String); l.Value(0) != "12345678901234567890" || l.Value(1) != "1" {
+		t.Errorf("lists are %v", l)
+	}
+}
+
 func TestNullsAndEmptyStrings(t *testing.T) {
 	data := "s,n\r\n,\r\n\"\",\"\"\r\nNA,NA\r\n\"NA\",3\r\n"
 	b, err := decode([]byte(data), Options{Format: CSV, Nulls: []string{"NA"}})

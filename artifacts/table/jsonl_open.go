@@ -47,11 +47,11 @@ func openJSONL(src io.Reader, name string, o Options) (*textReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r, r.setColumns(declared, true, func(col int) (arrow.DataType, error) {
-		t, row, msg := inferJSON(&r.b, col, r.names[col])
+	return r, r.setColumns(declared, true, func(col int) (arrow.DataType, bool, error) {
+		t, numbers, row, msg := inferJSON(&r.b, col, r.names[col])
 		if msg != "" {
-			return nil, r.errorAt(row, col, int(r.b.at(row, col).off), msg)
+			return nil, false, r.errorAt(row, col, int(r.b.at(row, col).off), msg)
 		}
-		return t, nil
+		return t, numbers, nil
 	})
 }

@@ -16,7 +16,7 @@ func DidYouMean(name string, known []string) string {
 
 // Closest returns the known name nearest to name by the Damerau-Levenshtein
 // distance (optimal string alignment), or "" where even that one is further
-// than a third of the letters away. Ties go to the first in alphabetical order.
+// than a third of the letters away, or has none of them. Ties go to the first in alphabetical order.
 func Closest(name string, known []string) string {
 	sorted := append([]string(nil), known...)
 	sort.Strings(sorted)
@@ -27,7 +27,7 @@ func Closest(name string, known []string) string {
 			continue
 		}
 		d := distance(strings.ToLower(name), strings.ToLower(k))
-		if d < bestDistance {
+		if d < bestDistance && d < max(len(name), len(k)) {
 			best, bestDistance = k, d
 		}
 	}

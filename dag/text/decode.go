@@ -115,12 +115,16 @@ func (n *Node) Text() string {
 	return FormatScalar(n.Value)
 }
 
-// FormatScalar writes a scalar the way YAML does.
+// FormatScalar writes a scalar the way YAML does: a float with as many digits as
+// tell it from its neighbours, and with an exponent below 0.0001 and from 1e21.
 func FormatScalar(v any) string {
 	switch x := v.(type) {
 	case nil:
 		return "null"
 	case float64:
+		if a := math.Abs(x); a == 0 || a >= 1e-4 && a < 1e21 { // whoever reads it may know no exponents
+			return strconv.FormatFloat(x, 'f', -1, 64)
+		}
 		return strconv.FormatFloat(x, 'g', -1, 64)
 	}
 	return fmt.Sprint(v)

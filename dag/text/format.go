@@ -2,7 +2,6 @@ package text
 
 import (
 	"bytes"
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,16 +19,51 @@ func Format(f *File) ([]byte, error) {
 	if err := ps.Err(); err != nil {
 		return nil, err
 	}
-	for _, indent := range []bool{true, false} {
-		out := formatLines(f.Data, indent)
-		again := formatLines(out, indent)
-		after := Parse(&File{Name: f.Name, Data: out}, &ps)
-		if ps.Len() == 0 && bytes.Equal(out, again) && same(before, after) {
-			return out, nil
-		}
-		ps = Problems{}
+	ends := []ending{oneNewline, asWritten}
+	if !bytes.HasSuffix(f.Data, []byte("\n")) {
+		ends = append(ends, noNewline)
 	}
-	return nil, fmt.Errorf("%s: it cannot be formatted without a change of what it means", f.Name)
+	var at Pos
+	for _, indent := range []bool{true, false} {
+		for _, end := range ends {
+			out := formatLines(f.Data, indent, end)
+			again := formatLines(out, indent, end)
+			after := Parse(&File{Name: f.Name, Data: out}, &ps)
+			if ps.Len() == 0 && bytes.Equal(out, again) && same(before, after) {
+				return out, nil
+			}
+			at = changedAt(before, after)
+			ps = Problems{}
+		}
+	}
+	return nil, &Error{Problems: []*Problem{{Pos: at, Text: "what stands here would mean something else in another layout, so the file stays as it is",
+		Hint: "indent it by spaces, two a level, or write the value in quotes; then format again"}}}
+}
+
+// ending is how a formatted file ends: the blank lines at the end of a block
+// scalar are a part of it where it is |+, and the last newline is one of |.
+type ending int
+
+const (
+	oneNewline ending = iota
+	asWritten
+	noNewline
+)
+
+// changedAt is the first place of a whose meaning is another one in b.
+func changedAt(a, b *Node) Pos {
+	if b == nil || a.Kind != b.Kind {
+		return a.Pos
+	}
+	for i, it := range a.Items {
+		if i >= len(b.Items) || i < len(a.Keys) && a.Keys[i].Raw != b.Keys[i].Raw {
+			return it.Pos
+		}
+		if !same(it, b.Items[i]) {
+			return changedAt(it, b.Items[i])
+		}
+	}
+	return a.Pos
 }
 
 // same tells whether two trees mean the same, with the order of keys.
@@ -70,12 +104,19 @@ type formatter struct {
 	inBlock bool
 }
 
-func formatLines(src []byte, indent bool) []byte {
+func formatLines(src []byte, indent bool, end ending) []byte {
 	f := &formatter{indent: indent, levels: []level{{0, 0}}}
-	for _, line := range strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n") {
+	whole := strings.TrimSuffix(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")
+	for line := range strings.SplitSeq(whole, "\n") {
 		f.line(line)
 	}
 	f.flush(-1, 0)
+	for n := len(f.out); end != asWritten && n > 0 && strings.TrimSpace(f.out[n-1]) == ""; n-- {
+		f.out = f.out[:n-1]
+	}
+	if end == noNewline {
+		return []byte(strings.Join(f.out, "\n"))
+	}
 	return []byte(strings.Join(f.out, "\n") + "\n")
 }
 

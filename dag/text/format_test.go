@@ -3,6 +3,7 @@ package text
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -45,10 +46,53 @@ func TestFormatLeavesOurPipelines(t *testing.T) {
 	}
 }
 
+// TestFormatLastBlock: a file may end with a block scalar of every kind.
+func TestFormatLastBlock(t *testing.T) {
+	var files []string
+	for _, glob := range []string{"../../pipelines/*.yaml", "../../examples/*/*.yaml"} {
+		found, err := filepath.Glob(glob)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v (%v)", glob, found, err)
+		}
+		files = append(files, found...)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, head := range []string{"|", "|-", "|+", ">", ">-", ">+", "|2", "|1-", "| # why"} {
+			for _, body := range []string{"      echo one\n      echo two", "      if x; then\n        echo one\n\n      fi"} {
+				for _, end := range []string{"", "\n", "\n\n", "\n\n\n", "\n# after\n"} {
+					text := strings.TrimRight(string(src), "\n") + "\nx-last:\n    last:\n      run: " + head + "\n  " + strings.ReplaceAll(body, "\n", "\n  ") + end
+					got, err := Format(&File{Name: file, Data: []byte(text)})
+					if err != nil {
+						t.Fatalf("%s with %s, %q: %v", file, head, end, err)
+					}
+					again, err := Format(&File{Name: file, Data: got})
+					if err != nil || string(again) != string(got) {
+						t.Fatalf("%s with %s, %q: not the same again (%v)", file, head, end, err)
+					}
+				}
+			}
+		}
+	}
+	for in, want := range map[string]string{
+		"a:\n  run: |\n    x\n":        "a:\n  run: |\n    x\n",
+		"a:\n  run: |\n    x\n\n\n":    "a:\n  run: |\n    x\n",
+		"a:\n    run: |+\n      x\n\n": "a:\n  run: |+\n    x\n\n",
+		"a:\n  run: >-\n    x":         "a:\n  run: >-\n    x\n",
+	} {
+		if got, err := Format(&File{Name: "f", Data: []byte(in)}); err != nil || string(got) != want {
+			t.Errorf("%q: %q (%v), want %q", in, got, err, want)
+		}
+	}
+}
+
 // FuzzFormat: what is written is formatted already and means what was read;
 // Format itself sees to both and says where it cannot.
 func FuzzFormat(f *testing.F) {
-	for _, s := range []string{"a:\n   - b: 1\n     c: |\n       x\n", "a: {b: [1, 'x\n y']}\n# c\n", "- - - a\n  - b\n", "a: &x 1\nb: *x\n", "? a\n: b\n", "a: >-\n x\n\n y\n"} {
+	for _, s := range []string{"a:\n   - b: 1\n     c: |\n       x\n", "a: {b: [1, 'x\n y']}\n# c\n", "- - - a\n  - b\n", "a: &x 1\nb: *x\n", "? a\n: b\n", "a: >-\n x\n\n y\n", "a: |\n  x\n", "a:\n    b: |+\n      x\n\n", "a: |2\n   x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

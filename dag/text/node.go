@@ -106,19 +106,35 @@ func Word(s string, at Pos) *Node {
 	case s == "":
 		n.Value = nil
 	case wordNumber().MatchString(s):
-		n.Value = Plain(s, "!!float")
 		if v, err := strconv.ParseInt(s, 10, 64); err == nil {
 			n.Value = v
+		} else if !n.BeyondInt() {
+			n.Value = Plain(s, "!!float")
 		}
 	case s == "true" || s == "false":
 		n.Value = s == "true"
 	}
+	n.Quoted = n.BeyondInt() // a text, which keeps its digits
 	return n
 }
 
 var wordNumber = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`)
 })
+
+// BeyondInt tells whether a scalar is written as a whole number that 64 bits with
+// a sign do not hold. As a float it would lose digits.
+func (n *Node) BeyondInt() bool {
+	if n.Kind != Scalar || n.Quoted {
+		return false
+	}
+	digits := strings.TrimLeft(strings.ReplaceAll(strings.TrimLeft(n.Raw, "+-"), "_", ""), "0")
+	if len(digits) < 19 || strings.Trim(digits, "0123456789") != "" {
+		return false
+	}
+	_, err := parseInt(strings.ReplaceAll(n.Raw, "_", ""))
+	return err != nil
+}
 
 // What names the node's shape for messages.
 func (n *Node) What() string {
@@ -171,7 +187,11 @@ func Parse(f *File, ps *Problems) *Node {
 		return nil
 	}
 	b := builder{file: f, problems: ps}
-	return b.build(doc.Content[0], 0)
+	n := b.build(doc.Content[0], 0)
+	if b.stopped { // what is missing in it would be reported as wrong
+		return nil
+	}
+	return n
 }
 
 // parseYAML reads the first document and refuses a second. The library has
@@ -290,9 +310,14 @@ func (b *builder) build(y *yaml.Node, depth int) *Node {
 	if b.stopped {
 		return n
 	}
-	if depth > maxDepth || b.aliased > maxAliased {
+	switch {
+	case depth > maxDepth:
 		b.stopped = true
-		b.fail(y, "yaml-too-large", "the file nests or repeats too much (more than %d levels, or %d values by aliases)", maxDepth, maxAliased)
+		b.fail(y, "yaml-too-large", "the file nests too deeply: more than %d levels", maxDepth)
+		return n
+	case b.aliased > maxAliased:
+		b.stopped = true
+		b.fail(y, "yaml-too-large", "the file repeats too much: more than %d values stand there by aliases", maxAliased)
 		return n
 	}
 	switch y.Kind {

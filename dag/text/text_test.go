@@ -90,9 +90,9 @@ func TestRenderPutsTheCaretBelowThePlace(t *testing.T) {
 
 func TestClosest(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
-		{"epohcs", "epochs"}, {"Epochs", "epochs"}, {"batchsize", "batch_size"}, {"x", ""}, {"zzzzzz", ""},
+		{"epohcs", "epochs"}, {"Epochs", "epochs"}, {"batchsize", "batch_size"}, {"x", ""}, {"zzzzzz", ""}, {"B", "b"}, {"bb", "b"},
 	} {
-		if got := Closest(c.in, []string{"units", "epochs", "batch_size"}); got != c.want {
+		if got := Closest(c.in, []string{"units", "epochs", "batch_size", "b"}); got != c.want {
 			t.Errorf("Closest(%q) = %q, want %q", c.in, got, c.want)
 		}
 	}
@@ -138,6 +138,34 @@ func FuzzParse(f *testing.F) {
 			p.Render()
 		}
 	})
+}
+
+// TestNumbersAsText: floats without an exponent where that is reasonable, and each
+// reads as the same number.
+func TestNumbersAsText(t *testing.T) {
+	for x, want := range map[float64]string{1e6: "1000000", 123456789.123456789: "123456789.12345679", 1e20: "100000000000000000000", 1e21: "1e+21", 0.0001: "0.0001", 1e-5: "1e-05", 0: "0", -2.5: "-2.5"} {
+		if got := FormatScalar(x); got != want {
+			t.Errorf("%g is written as %s, want %s", x, got, want)
+		}
+	}
+	for raw, want := range map[string]bool{"9223372036854775807": false, "9223372036854775808": true, "-9223372036854775808": false, "-9_223_372_036_854_775_809": true, "00000000000000000000000001": false, "1e30": false, "99999999999999999999": true} {
+		n, _ := parse(t, "a: "+raw+"\n")
+		if got := n.Get("a").BeyondInt(); got != want {
+			t.Errorf("%s: %v", raw, got)
+		}
+		if word := Word(raw, Pos{}); word.BeyondInt() || want && word.Value != raw {
+			t.Errorf("the word %s is %v", raw, word.Value)
+		}
+	}
+}
+
+// TestHostileFilesAreOneProblem: what is missing of a file that is too large is
+// not reported as wrong.
+func TestHostileFilesAreOneProblem(t *testing.T) {
+	n, ps := parse(t, "a: "+strings.Repeat("[", 200)+strings.Repeat("]", 200)+"\nb: 1\n")
+	if n != nil || ps.Len() != 1 || !strings.Contains(ps.Sorted()[0].Text, "more than 100 levels") {
+		t.Errorf("%v, %v", n, ps.Err())
+	}
 }
 
 // TestWholeNumbers reads numbers as YAML 1.2 does.
