@@ -22,7 +22,7 @@ import (
 
 var compareKind = dag.Info{
 	Name:     "compare",
-	Version:  2,
+	Version:  3,
 	Labelled: true,
 	Doc: `Lets several models answer the same rows, and says what their differences are worth. best is the model with the highest
 accuracy (of a regression, the lowest mean absolute error) on the rows of choose, so that data measures it without having chosen it; of equal

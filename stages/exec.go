@@ -20,7 +20,7 @@ import (
 var execKind = dag.Info{
 	Name: "exec", Version: 1, New: func() dag.Kind { return &Exec{} },
 	Doc: `Runs any program: Python, R, a shell script. Inputs are files that the environment
-names: PIPE_INPUT_<NAME> (tables as Parquet, or as Arrow IPC with tables: arrow). The program writes its
+names: PIPE_INPUT_<NAME>, in capital letters (tables as Parquet, or as Arrow IPC with tables: arrow). The program writes its
 outputs to the places PIPE_OUTPUT_<NAME>; PIPE_PARAMS names a JSON file with the params, where there are any. PIPE_MANIFEST names
 a JSON file with all of that: {version, seed, params, inputs: {NAME: [{path, type, format, rows}]}, outputs: {NAME: {path, type, format}}, metrics}. What it prints is the stage's log; a printed line
 "metric NAME VALUE" or "metric NAME STEP VALUE" is a metric, and so is each number in the JSON object that it writes to
@@ -39,13 +39,13 @@ under files: what is not named is not part of the key, and a change of it does n
 
 // Exec is the kind exec.
 type Exec struct {
-	Command Command              `yaml:"run" doc:"a list is a program and its arguments; a text is a line for /bin/sh" required:"true"`
-	Files   []dag.Path           `yaml:"files" doc:"files and folders that the program reads: its own text, libraries, data"`
-	Env     map[string]string    `yaml:"env" doc:"variables of its environment"`
-	PassEnv []string             `yaml:"pass_env" doc:"variables that it gets from pipe's environment; their values are part of the key"`
-	Params  ProgramParams        `yaml:"params" doc:"values for the program, as JSON; a number has all the digits that are written"`
-	Tables  string               `yaml:"tables" doc:"the format of input tables" default:"parquet" enum:"parquet,arrow"`
-	Outputs map[string]OutputDoc `yaml:"outputs" doc:"what it writes: a map from name to table, file, folder, report or metrics, or to {type, format}; metrics is a JSON object of numbers, each of which is a metric of the stage"`
+	Command Command           `yaml:"run" doc:"a list is a program and its arguments; a text is a line for /bin/sh" required:"true"`
+	Files   []dag.Path        `yaml:"files" doc:"files and folders that the program reads: its own text, libraries, data"`
+	Env     map[string]string `yaml:"env" doc:"variables of its environment"`
+	PassEnv []string          `yaml:"pass_env" doc:"variables that it gets from pipe's environment; their values are part of the key"`
+	Params  ProgramParams     `yaml:"params" doc:"values for the program, as JSON; a number has all the digits that are written"`
+	Tables  string            `yaml:"tables" doc:"the format of input tables" default:"parquet" enum:"parquet,arrow"`
+	Outputs ProgramOutputs    `yaml:"outputs" doc:"what it writes: a map from name to table, file, folder, report, metrics or model, or to {type, format}; metrics is a JSON object of numbers, each of which is a metric of the stage"`
 }
 
 // Command is a program with arguments, or a line for the shell.
@@ -63,6 +63,10 @@ func (c *Command) DecodeNode(d *text.Decoder, n *text.Node) {
 		}
 		return
 	}
+	if n.Kind == text.Sequence && len(n.Items) == 0 {
+		d.Errorf(n, "value", "with.run is empty: it names no program")
+		return
+	}
 	d.Decode(n, &c.Args)
 	if len(c.Args) == 0 {
 		d.Errorf(n, "type", "with.run: expected a line for the shell or a list of program and arguments, found %s", n.What())
@@ -78,37 +82,6 @@ func (c Command) MarshalJSON() ([]byte, error) {
 		return json.Marshal(c.Args)
 	}
 	return json.Marshal(c.Shell)
-}
-
-// OutputDoc says what an output is.
-type OutputDoc struct {
-	Type   string `yaml:"type" doc:"table, file, folder, report, metrics or model" required:"true" enum:"table,file,folder,report,metrics,model"`
-	Format string `yaml:"format" doc:"the extension of the file; by default parquet for a table, html for a report, json for metrics, bin for a file"`
-}
-
-// DecodeNode implements text.NodeDecoder: a word is the type.
-func (o *OutputDoc) DecodeNode(d *text.Decoder, n *text.Node) {
-	type plain OutputDoc
-	if n.Kind == text.Scalar {
-		n = &text.Node{Kind: text.Mapping, Pos: n.Pos, Keys: []*text.Node{{Kind: text.Scalar, Pos: n.Pos, Raw: "type", Value: "type"}}, Items: []*text.Node{n}}
-	}
-	d.Known(n, (*plain)(o), "with.outputs")
-	if o.Format == "" {
-		o.Format = map[string]string{"table": "parquet", "report": "html", "metrics": "json", "file": "bin"}[o.Type]
-	}
-	if o.Type == "folder" || o.Type == "model" {
-		o.Format = artifacts.FolderFormat
-	}
-}
-
-// TypeText names the type in the reference.
-func (o *OutputDoc) TypeText() string { return "table, file, folder, report or metrics" }
-
-func (o OutputDoc) artifact() artifacts.Type {
-	if o.Type == "folder" {
-		return artifacts.File
-	}
-	return artifacts.Type(o.Type)
 }
 
 // logPort is the output that every stage of this kind has: what was printed.
@@ -130,8 +103,12 @@ func (x *Exec) Ports() (in, out []dag.Port) {
 
 // Check implements dag.Kind.
 func (x *Exec) Check(c *dag.Check) {
-	if _, taken := x.Outputs[logPort]; taken {
-		c.Errorf("outputs.log", "the output log is there by itself: what the program printed")
+	inputs := map[string]string{}
+	for _, name := range slices.Sorted(keysOf(c.In)) {
+		if other, taken := inputs[strings.ToUpper(name)]; taken {
+			c.Errorf("in."+name, "input %q has the same variable, %s; names of inputs differ in more than upper and lower case", other, inputVariable(name))
+		}
+		inputs[strings.ToUpper(name)] = name
 	}
 	for _, name := range slices.Sorted(keysOf(x.Env)) {
 		if strings.HasPrefix(name, "PIPE_") || strings.ContainsAny(name, "= \x00") {
@@ -193,7 +170,7 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 			places = append(places, path)
 			m.Inputs[port] = append(m.Inputs[port], placed(ref, path))
 		}
-		p.set("PIPE_INPUT_"+strings.ToUpper(port), strings.Join(places, string(os.PathListSeparator)))
+		p.set(inputVariable(port), strings.Join(places, string(os.PathListSeparator)))
 	}
 	for name, o := range x.Outputs {
 		path := filepath.Join(dir, "out-"+name)
@@ -204,7 +181,7 @@ func (x *Exec) prepare(env *dag.Env, dir string) (*program, error) {
 		}
 		p.outputs[name] = path
 		m.Outputs[name] = manifestFile{Path: path, Type: o.Type, Format: o.Format}
-		p.set("PIPE_OUTPUT_"+strings.ToUpper(name), path)
+		p.set(outputVariable(name), path)
 	}
 	p.set("PIPE_METRICS", p.metrics)
 	p.set("PIPE_SEED", strconv.FormatUint(env.Seed, 10))

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"pipe/artifacts"
+	"pipe/artifacts/table"
 	"pipe/dag"
 )
 
@@ -165,13 +166,15 @@ func (p *program) lastWords() string {
 func (p *program) collect(env *dag.Env) error {
 	for _, name := range slices.Sorted(keysOf(p.exec.Outputs)) {
 		o, path := p.exec.Outputs[name], p.outputs[name]
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the program did not write its output %q: nothing is at PIPE_OUTPUT_%s", name, strings.ToUpper(name))
+		if err := o.look(name, path); err != nil {
+			return err
 		}
 		var err error
 		switch o.Type {
 		case "table":
-			err = env.ImportTable(name, path)
+			if err = env.ImportTable(name, path); err != nil && o.Format == string(table.Parquet) && looksLikeText(path) {
+				err = fmt.Errorf("%w; what was written is text: where it is CSV, declare { type: table, format: csv }", err)
+			}
 		case "metrics":
 			if err = readMetrics(env, path); err == nil {
 				err = env.Import(name, path, o.artifact(), o.Format)

@@ -24,7 +24,7 @@ import (
 
 var gatherKind = dag.Info{
 	Name:     "gather",
-	Version:  1,
+	Version:  2,
 	Labelled: true,
 	Doc: `Brings what the variants of a matrix or a foreach give together in one table. Of metrics there is a row
 for each variant, with a column for each metric; of tables there are all rows. The values of the matrix stand in columns before

@@ -67,6 +67,11 @@ func (Command) JSONSchema(b *dag.SchemaBuilder) dag.JSON {
 }
 
 // JSONSchema implements dag.Schemed.
+func (ProgramOutputs) JSONSchema(b *dag.SchemaBuilder) dag.JSON {
+	return dag.JSON{"type": "object", "propertyNames": dag.JSON{"pattern": outputName().String()}, "additionalProperties": b.OrExpression(OutputDoc{}.JSONSchema(b))}
+}
+
+// JSONSchema implements dag.Schemed.
 func (OutputDoc) JSONSchema(b *dag.SchemaBuilder) dag.JSON {
 	whole := b.Struct(reflect.TypeFor[OutputDoc]())
 	types := whole["properties"].(dag.JSON)["type"].(dag.JSON)["anyOf"].([]any)[0]

@@ -50,6 +50,9 @@ func (t *ColumnType) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// TypeText names the type in the reference.
+func (ColumnType) TypeText() string { return "a column's type, such as string, int64 or float64" }
+
 // MarshalText gives the one spelling by which equal types have equal keys.
 func (t ColumnType) MarshalText() ([]byte, error) { return []byte(table.TypeName(t.DataType)), nil }
 
