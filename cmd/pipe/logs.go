@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pipe/cmd/pipe/view"
 	"pipe/dag"
 	"pipe/registry"
 	"pipe/workspace"
@@ -140,7 +141,7 @@ func (l *logReader) cached(e *dag.Event) error {
 	if err := l.print(e.Stage, fmt.Sprintf("cached; it ran at %s:", when(r.Started))); err != nil {
 		return err
 	}
-	_, err = l.out.Write(b)
+	_, err = io.WriteString(l.out, l.clean(string(b)))
 	if errors.Is(err, os.ErrClosed) {
 		return nil
 	}
@@ -151,6 +152,14 @@ func (l *logReader) print(stage, text string) error {
 	if l.stage == "" {
 		text = stage + "  " + text
 	}
-	_, err := fmt.Fprintln(l.out, text)
+	_, err := fmt.Fprintln(l.out, l.clean(text))
 	return err
+}
+
+// clean leaves a terminal alone; files and pipes get the bytes that were logged.
+func (l *logReader) clean(text string) string {
+	if _, _, ok := terminalSize(l.out); ok {
+		return view.Clean(text)
+	}
+	return text
 }
