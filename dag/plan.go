@@ -88,8 +88,11 @@ func planStage(ctx context.Context, w *worker, s *Stage, outputs map[*Stage]map[
 	one.Last = past.took()
 	if waits := waitsFor(s, outputs); len(waits) > 0 {
 		one.Action, one.Why = ActionWait, waits
-		if past.never {
+		switch {
+		case past.never:
 			one.Action, one.Why = ActionRun, []string{"never ran"}
+		case force && s.when == nil:
+			one.Action, one.Why = ActionRun, []string{"forced"}
 		}
 		return one, nil, nil
 	}
