@@ -63,7 +63,7 @@ func (s *Store) FingerprintTree(path string, keep Keep) (Fingerprint, error) {
 		return fp, nil
 	}
 	go s.stats.preload() // while the folder is listed
-	if fp.files, err = listOutside(abs, keep); err != nil {
+	if fp.files, _, err = listOutside(abs, keep); err != nil {
 		return Fingerprint{}, fmt.Errorf("fingerprint: %w", err)
 	}
 	if err := s.digestFiles(fp.files); err != nil {

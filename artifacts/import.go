@@ -66,9 +66,12 @@ func (s *Store) ImportFolder(path string, t Type, keep Keep, how Placement) (Ref
 	if err != nil {
 		return Ref{}, fmt.Errorf("import: %w", err)
 	}
-	files, err := listOutside(abs, keep)
+	files, links, err := listOutside(abs, keep)
 	if err != nil {
 		return Ref{}, fmt.Errorf("import: %w", err)
+	}
+	if links && how == Moved {
+		how = Copied // what was moved under one path could not be read under the other
 	}
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))

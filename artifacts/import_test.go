@@ -189,3 +189,37 @@ func TestImportMoved(t *testing.T) {
 		}
 	}
 }
+
+// A file that is in the folder under two names is there for both.
+func TestMovedFolderWithLinks(t *testing.T) {
+	for range 20 { // files are taken on all cores
+		s, dir := newStore(t), t.TempDir()
+		for name, text := range map[string]string{"a": "one", "b": "two", "d/x": "three"} {
+			path := filepath.Join(dir, name)
+			os.MkdirAll(filepath.Dir(path), 0o777)
+			if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for link, target := range map[string]string{"c": "a", "aa": "b", "e": "d"} {
+			if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ref, err := s.ImportFolder(dir, File, nil, Moved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder, err := s.OpenFolder(ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests := map[string]Digest{}
+		for _, f := range folder.List() {
+			digests[f.Path] = f.Digest
+		}
+		if len(digests) != 6 || digests["a"] != digests["c"] || digests["b"] != digests["aa"] || digests["d/x"] != digests["e/x"] {
+			t.Fatalf("the folder has %v", digests)
+		}
+	}
+}

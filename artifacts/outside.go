@@ -24,16 +24,18 @@ type outsideFile struct {
 // relative path, without their digests. Symbolic links count as what they lead
 // to. Anything that is neither a file nor a folder is an error: skipping it
 // would leave out what somebody meant to count.
-func listOutside(dir string, keep Keep) ([]outsideFile, error) {
+// It also tells whether there were links, by which a file can be in the list
+// under two paths.
+func listOutside(dir string, keep Keep) (files []outsideFile, links bool, err error) {
 	w := &outsideWalk{keep: keep}
 	if err := w.walk(dir, ""); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := statAll(w.files); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	slices.SortFunc(w.files, func(a, b outsideFile) int { return strings.Compare(a.rel, b.rel) })
-	return w.files, nil
+	return w.files, w.links, nil
 }
 
 // statAll fills in what stat says, which is most of the work when nothing has
@@ -70,6 +72,7 @@ func (f *outsideFile) stat() error {
 type outsideWalk struct {
 	keep    Keep
 	files   []outsideFile
+	links   bool
 	parents []fs.FileInfo // the folders that lead to the present one
 }
 
@@ -92,6 +95,7 @@ func (w *outsideWalk) walk(dir, rel string) error {
 		path, rel := dir+"/"+e.Name(), rel+e.Name()
 		isDir := e.IsDir()
 		if e.Type()&fs.ModeSymlink != 0 {
+			w.links = true
 			target, err := os.Stat(path)
 			if err != nil {
 				return err

@@ -94,7 +94,7 @@ func TestDriftIsToldByJSONAndMetrics(t *testing.T) {
 			t.Errorf("no line %s in\n%s", want, metrics)
 		}
 	}
-	if status, _, body := b.do("GET", "/api/models/n/drift", "", ""); status != 404 || !strings.Contains(body, "did you mean") {
+	if status, _, body := b.do("GET", "/api/models/mm/drift", "", ""); status != 404 || !strings.Contains(body, "did you mean") {
 		t.Error(status, body)
 	}
 }

@@ -237,7 +237,7 @@ def autolog():
     mlflow.sklearn.autolog(silent=True)
     try:
         with mlflow.start_run() as run:
-            RandomForestClassifier(n_estimators=3).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+            RandomForestClassifier(n_estimators=3, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
     finally:
         mlflow.sklearn.autolog(disable=True)
     got = mlflow.get_run(run.info.run_id)
