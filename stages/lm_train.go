@@ -126,6 +126,9 @@ func (t *TrainLanguage) Run(ctx context.Context, env *dag.Env) error {
 	if err != nil {
 		return err
 	}
+	if t.Sample != "" && len(model.PromptTokens(language, t.Sample)) == 0 {
+		return fmt.Errorf("with.sample: no token of %.60q is known to the tokenizer; begin with words of the texts, or leave sample out", t.Sample)
+	}
 	words := newSpill(env)
 	defer words.Close()
 	train, err := t.tokens(ctx, env, "train", language, words)
@@ -165,9 +168,7 @@ func (t *TrainLanguage) Run(ctx context.Context, env *dag.Env) error {
 		return err
 	}
 	if t.Sample != "" {
-		if err := logSample(ctx, env, m, t.Sample, t.seed(env)); err != nil {
-			return err
-		}
+		logSample(ctx, env, m, t.Sample, t.seed(env))
 	}
 	return saveModel(env, m)
 }

@@ -24,13 +24,16 @@ func (t *TrainLanguage) fitting(env *dag.Env) *fitting {
 	return f
 }
 
-// logSample shows what a model writes.
-func logSample(ctx context.Context, env *dag.Env, m *model.LanguageModel, beginning string, seed uint64) error {
+// logSample shows what a model writes. It gives no error: a text for the log is
+// not worth the training or the measurement before it.
+func logSample(ctx context.Context, env *dag.Env, m *model.LanguageModel, beginning string, seed uint64) {
 	text := beginning
 	_, err := m.Generate(ctx, model.Prompt{Text: beginning, MaxTokens: 120, Temperature: 0.8, TopK: 50, Seed: seed}, func(p model.Piece) error {
 		text += p.Text
 		return nil
 	})
+	if err != nil {
+		env.Logf("the sample ends early: %v", err)
+	}
 	env.Logf("a sample at temperature 0.8, top_k 50:\n%s", text)
-	return err
 }

@@ -78,6 +78,44 @@ func TestLanguageModelLearnsAndWrites(t *testing.T) {
 	}
 }
 
+// A text for the log costs no training: one that the tokenizer knows nothing of is told
+// before the first step, and is left out where a model is measured.
+func TestSampleWithoutAKnownToken(t *testing.T) {
+	s := dagtest.Store(t)
+	text := rhymes(t, s)
+	words := dagtest.Run(t, s, dagtest.New(t, &TextVectorize{}, "{column: text, maxlen: 4}"), map[string]artifacts.Ref{"in": text})["out"]
+	with := func(sample string) *TrainLanguage {
+		return dagtest.New(t, &TrainLanguage{}, "{context: 8, separator: none, layers: [{gpt: {layers: 1, heads: 1, dim: 8}}], steps: 2, report_every: 1, batch_size: 2, sample: "+sample+"}")
+	}
+	in := map[string][]artifacts.Ref{"train": {text}, "transform": {words}}
+	metrics := 0
+	_, _, err := dag.RunKind(context.Background(), s, with("func main"), in, 7, nil, t.TempDir(), func(e dag.Event) {
+		if e.Type == dag.StageMetric {
+			metrics++
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), `with.sample: no token of "func main" is known to the tokenizer; begin with words of the texts, or leave sample out`) {
+		t.Errorf("the error is %v", err)
+	}
+	if metrics > 0 {
+		t.Errorf("%d metrics were logged before it was told", metrics)
+	}
+	out := dagtest.Run(t, s, with("one for"), map[string]artifacts.Ref{"train": text, "transform": words})["out"]
+	dagtest.Run(t, s, dagtest.New(t, &EvaluateLanguage{}, "{separator: none, sample: func main}"), map[string]artifacts.Ref{"model": out, "data": text})
+	folder, err := s.OpenFolder(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.LoadLanguageModel(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Generate(context.Background(), model.Prompt{Text: "qqqq", MaxTokens: 1}, func(model.Piece) error { return nil })
+	if err == nil || !strings.HasPrefix(err.Error(), `prompt: no token of "qqqq" is known to the tokenizer of the model`) {
+		t.Errorf("a prompt of which nothing is known: %v", err)
+	}
+}
+
 func TestLanguageModelTrainsFurther(t *testing.T) {
 	s := dagtest.Store(t)
 	out, text := learntRhyme(t, s, strings.Replace(smallGPT, "steps: 60", "steps: 10", 1))

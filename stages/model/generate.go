@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -21,10 +22,10 @@ func (m *LanguageModel) Generate(ctx context.Context, p Prompt, emit func(Piece)
 	}
 	tokens := slices.Clone(p.Tokens)
 	if len(tokens) == 0 {
-		tokens = m.prompt(p.Text)
+		tokens = PromptTokens(m.language, p.Text)
 	}
 	if len(tokens) == 0 {
-		return Generated{}, &transform.RowError{Row: 1, Column: "prompt", Msg: "there is no token in it to begin with"}
+		return Generated{}, &transform.RowError{Column: "prompt", Msg: fmt.Sprintf("no token of %.60q is known to the tokenizer of the model; begin with words of the texts that it has learnt from", p.Text)}
 	}
 	d, err := m.decoder()
 	if err != nil {
@@ -44,12 +45,13 @@ func (p *Prompt) sampler() nn.Sampler {
 	return nn.Sampler{Temperature: p.Temperature, TopK: p.TopK, TopP: p.TopP, RepetitionPenalty: p.RepetitionPenalty}
 }
 
-// prompt gives the tokens of a text, with what the tokenizer puts before one; of an
-// empty text the end of the text before it.
-func (m *LanguageModel) prompt(text string) []int32 {
-	tokens := m.language.EncodeText(m.language.Begin(), text)
+// PromptTokens gives the tokens from which a text is written on, with what the tokenizer
+// puts before one; of an empty text the end of the text before it. There are none where
+// the tokenizer knows nothing of the text and has no such token.
+func PromptTokens(language transform.Language, text string) []int32 {
+	tokens := language.EncodeText(language.Begin(), text)
 	if len(tokens) == 0 {
-		if end := m.language.Ends(); len(end) > 0 {
+		if end := language.Ends(); len(end) > 0 {
 			tokens = append(tokens, end[0])
 		}
 	}

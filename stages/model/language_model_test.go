@@ -117,7 +117,7 @@ func TestGenerateEdges(t *testing.T) {
 // The tokens of a text are continued as the text is.
 func TestTokensAsPrompt(t *testing.T) {
 	m := babbler(t)
-	ids := m.prompt("the cat")
+	ids := PromptTokens(m.language, "the cat")
 	a, _ := write1(t, m, Prompt{Text: "the cat", MaxTokens: 12})
 	b, _ := write1(t, m, Prompt{Tokens: ids, MaxTokens: 12})
 	if a != b || a == "" {

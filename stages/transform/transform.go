@@ -49,12 +49,15 @@ func (in *Input) Reset() { in.Rows, in.IDs, in.Values = 0, in.IDs[:0], in.Values
 
 // RowError is a value that a transform cannot take.
 type RowError struct {
-	Row    int64 // of the table, from 1
+	Row    int64 // of the table, from 1; 0 where there is none
 	Column string
 	Msg    string
 }
 
-// Error reads: row 17, column "text": what is wrong.
+// Error reads: row 17, column "text": what is wrong. Without a row it reads: text: what is wrong.
 func (e *RowError) Error() string {
+	if e.Row == 0 {
+		return e.Column + ": " + e.Msg
+	}
 	return fmt.Sprintf("row %d, column %q: %s", e.Row, e.Column, e.Msg)
 }
