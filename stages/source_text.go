@@ -164,13 +164,28 @@ func (s *SourceText) Run(ctx context.Context, env *dag.Env) error {
 		env.Progress(int64(i+1), int64(len(names)), "files")
 	}
 	if out.rows == 0 {
-		return fmt.Errorf("there is no text in %s; names are chosen by include %q and exclude %q", root, s.Include, s.Exclude)
+		return s.nothing(root, names)
 	}
 	env.Logf("%d rows from %d files, %.1f MB", out.rows, files, float64(out.bytes)/1e6)
 	env.Metric("rows", float64(out.rows), 0)
 	env.Metric("files", float64(files), 0)
 	env.Metric("bytes", float64(out.bytes), 0)
 	return out.flush()
+}
+
+// nothing says why there are no rows.
+func (s *SourceText) nothing(root string, names []string) error {
+	const remedy = "keep_empty: true keeps such rows"
+	switch {
+	case len(names) == 0:
+		return fmt.Errorf("no file in %s is read; names are chosen by include %q and exclude %q", root, s.Include, s.Exclude)
+	case len(names) > 1 || names[0] != ".":
+		return fmt.Errorf("there is nothing but white space in the files of %s that are read, %d in number, the first is %s; %s", root, len(names), names[0], remedy)
+	}
+	if info, err := os.Stat(root); err == nil && info.Size() == 0 {
+		return fmt.Errorf("the file %s is empty", root)
+	}
+	return fmt.Errorf("there is nothing but white space in the file %s; %s", root, remedy)
 }
 
 func firstInvalid(data []byte) int {

@@ -73,6 +73,27 @@ func TestSourceText(t *testing.T) {
 	}
 }
 
+func TestSourceTextWithoutText(t *testing.T) {
+	dir := t.TempDir()
+	for name, data := range map[string]string{"none.txt": "", "blank.txt": " \n\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := dagtest.Store(t)
+	for with, want := range map[string]string{
+		"{path: " + dir + "/none.txt}":           "the file " + dir + "/none.txt is empty",
+		"{path: " + dir + "/blank.txt}":          "nothing but white space in the file " + dir + "/blank.txt; keep_empty: true keeps such rows",
+		"{path: " + dir + "}":                    "nothing but white space in the files of " + dir,
+		"{path: " + dir + `, include: ["*.md"]}`: `no file in ` + dir + ` is read; names are chosen by include ["*.md"] and exclude []`,
+	} {
+		_, err := dagtest.TryRun(t, s, dagtest.New(t, &SourceText{}, with), nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v, want %q", with, err, want)
+		}
+	}
+}
+
 func TestTextTokenizeReadsAFile(t *testing.T) {
 	s := dagtest.Store(t)
 	learnt := dagtest.Run(t, s, dagtest.New(t, &TextTokenize{}, "{column: text, vocab_size: 280, maxlen: 5}"), map[string]artifacts.Ref{"in": rhymes(t, s)})["out"]
