@@ -31,6 +31,7 @@ func named[T any](b *dag.SchemaBuilder, def string, kinds []string, create func(
 func (Layers) JSONSchema(b *dag.SchemaBuilder) dag.JSON {
 	list := dag.JSON{"type": "array", "items": dag.JSON{"$ref": "#/$defs/layer"}}
 	b.Use(reflect.TypeFor[nn.Stack](), list)
+	b.Use(reflect.TypeFor[nn.Units](), dag.JSON{"anyOf": []any{dag.JSON{"type": "integer", "minimum": 1}, dag.JSON{"const": "classes"}}})
 	one := named(b, "layer", nn.LayerKinds(), nn.NewLayer)
 	return dag.JSON{"anyOf": []any{list, one}}
 }

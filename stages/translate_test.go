@@ -131,6 +131,11 @@ func TestBeamsFindLikelierTranslations(t *testing.T) {
 		}
 		return out
 	}
+	for i, blank := range found([]string{"", "   ", "\n\t"}, 4) {
+		if blank != (model.Translated{}) {
+			t.Errorf("blank text %d becomes %+v", i, blank)
+		}
+	}
 	greedy, wide := found(texts, 1), found(texts, 8)
 	likelier := 0
 	for i := range texts {
@@ -199,12 +204,14 @@ func TestTranslationIsChecked(t *testing.T) {
 		}
 	}
 	for with, want := range map[string]string{
-		"network: lstm, hidden: 8":                                     "hidden: is the width of a Transformer's",
-		"network: gru, dim: 9, heads: 3, bidirectional: true":          "dim: must be even",
-		"network: lstm, heads: 3":                                      "heads: must divide dim, are 256 and 3",
-		"attention: false":                                             "attention: a Transformer consists of it",
-		"bidirectional: true":                                          "bidirectional: the encoder of a Transformer reads both ways",
-		"network: lstm, attention: false, heads: 3, dim: 7, hidden: 0": "",
+		"network: lstm, hidden: 8":                            "hidden: is the width of a Transformer's",
+		"network: gru, dim: 9, heads: 3, bidirectional: true": "dim: must be even",
+		"network: lstm, heads: 3":                             "heads: must divide dim, are 256 and 3",
+		"attention: false":                                    "attention: a Transformer consists of it",
+		"bidirectional: true":                                 "bidirectional: the encoder of a Transformer reads both ways",
+		"network: lstm, attention: false, heads: 2":           "heads: are those of the attention, and attention: false leaves it out",
+		"network: lstm, attention: false, dim: 7, hidden: 0":  "",
+		"dim: 10": "heads: must divide dim, are 10 and 4",
 	} {
 		k := dagtest.New(t, &TrainTranslation{}, "{source: swedish, target: swedish, "+with+"}")
 		_, problems := dagtest.Check(k, map[string]dag.Schema{"train": table, "transform": {Type: artifacts.Transform}})

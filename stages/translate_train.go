@@ -36,7 +36,7 @@ type TrainTranslation struct {
 	MaxTarget int          `yaml:"max_target" doc:"tokens of the longest text that is written" default:"32" min:"1" max:"4096"`
 	Network   string       `yaml:"network" doc:"what reads and writes: a Transformer; or recurrent layers, whose decoder begins with the states in which the encoder ends" default:"transformer" enum:"transformer,lstm,gru"`
 	Layers    int          `yaml:"layers" doc:"blocks, or recurrent layers, of the encoder, and of the decoder" default:"3" min:"1" max:"1000"`
-	Heads     int          `yaml:"heads" doc:"number of heads of the attention" default:"4" min:"1" max:"1024"`
+	Heads     int          `yaml:"heads" doc:"number of heads of the attention; 0 for 4" default:"0" min:"0" max:"1024"`
 	Dim       int          `yaml:"dim" doc:"width of the model" default:"256" min:"1" max:"16384"`
 	Hidden    int          `yaml:"hidden" doc:"width inside the feed-forward networks; 0 for four times the model" default:"0" min:"0" max:"65536"`
 	Attention *bool        `yaml:"attention" doc:"whether the decoder of an lstm or a gru also reads every state of the encoder, and not only begins with the last; by default it does"`
@@ -82,12 +82,15 @@ func (t *TrainTranslation) Check(c *dag.Check) {
 
 // checkNetwork looks at what the networks do not have in common.
 func (t *TrainTranslation) checkNetwork(c *dag.Check) {
-	if t.attends() && t.Dim%t.Heads != 0 {
-		c.Errorf("heads", "must divide dim, are %d and %d", t.Dim, t.Heads)
+	if heads := t.heads(); t.attends() && t.Dim%heads != 0 {
+		c.Errorf("heads", "must divide dim, are %d and %d", t.Dim, heads)
 	}
 	if t.recurrent() {
 		if t.Hidden != 0 {
 			c.Errorf("hidden", "is the width of a Transformer's feed-forward networks, and an %s has none; its states have the width dim", t.Network)
+		}
+		if t.Heads != 0 && !t.attends() {
+			c.Errorf("heads", "are those of the attention, and attention: false leaves it out")
 		}
 		if t.Both && t.Dim%2 != 0 {
 			c.Errorf("dim", "must be even for an encoder that reads both ways, is %d", t.Dim)
@@ -106,13 +109,20 @@ func (t *TrainTranslation) recurrent() bool { return t.Network == "lstm" || t.Ne
 
 func (t *TrainTranslation) attends() bool { return t.Attention == nil || *t.Attention }
 
+func (t *TrainTranslation) heads() int {
+	if t.Heads == 0 {
+		return 4
+	}
+	return t.Heads
+}
+
 // layer is the one layer of the network.
 func (t *TrainTranslation) layer() nn.Layer {
 	if t.recurrent() {
 		return &nn.Seq2Seq{Source: t.MaxSource, Cell: t.Network, Layers: t.Layers, Dim: t.Dim, Bidirectional: t.Both,
-			Attention: t.attends(), Heads: t.Heads, Dropout: t.Dropout}
+			Attention: t.attends(), Heads: t.heads(), Dropout: t.Dropout}
 	}
-	return &nn.Transformer{Source: t.MaxSource, Layers: t.Layers, Heads: t.Heads, Dim: t.Dim, Hidden: t.Hidden, Dropout: t.Dropout}
+	return &nn.Transformer{Source: t.MaxSource, Layers: t.Layers, Heads: t.heads(), Dim: t.Dim, Hidden: t.Hidden, Dropout: t.Dropout}
 }
 
 // Run implements dag.Kind.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"pipe/dag"
@@ -158,7 +159,7 @@ const translateTexts = 16
 
 // Translate translates texts and yields the translations in their order. Of each
 // text so many hypotheses are followed as there are beams; one means that the
-// likeliest token is taken at every step. An empty text stays empty.
+// likeliest token is taken at every step. A text of nothing but white space becomes an empty one.
 func (m *Translator) Translate(ctx context.Context, texts []string, beams int, yield func(i int, t Translated) error) error {
 	return m.translate(ctx, texts, beams, 1, func(i int, all []Translated) error { return yield(i, all[0]) })
 }
@@ -180,7 +181,9 @@ func (m *Translator) translate(ctx context.Context, texts []string, beams, wante
 		cut := make([]bool, len(some))
 		for i, text := range some {
 			end := len(ids) + d.Source()
-			ids = m.language.EncodeText(ids, text)
+			if strings.TrimSpace(text) != "" {
+				ids = m.language.EncodeText(ids, text)
+			}
 			cut[i] = len(ids) > end
 			ids = append(ids[:min(len(ids), end)], make([]int32, max(end-len(ids), 0))...)
 		}

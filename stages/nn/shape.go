@@ -106,6 +106,9 @@ func (u *Units) UnmarshalJSON(data []byte) error {
 	return u.UnmarshalText(bytes.Trim(data, `"`))
 }
 
+// TypeText names the type for the reference pages.
+func (Units) TypeText() string { return "whole number, or the word classes" }
+
 // resolve returns the width, Unknown when it is the number of classes and that
 // is not known yet.
 func (u Units) resolve(c Context) (int, error) {
