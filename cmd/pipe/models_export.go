@@ -22,6 +22,7 @@ import (
 	"pipe/stages/nn"
 	"pipe/stages/nn/onnx"
 	"pipe/stages/score"
+	"pipe/stages/transform"
 	"pipe/workspace"
 )
 
@@ -50,7 +51,12 @@ model.json, history.json and transform/. The weights have PyTorch's names and la
 those of an nn.Sequential whose modules have the numbers of the layers: "1.weight_ih_l0"
 of a recurrent layer, kernels of convolutions as (filters, channels, height, width), and
 behind a flatten the columns that PyTorch's has, channels first. So load_state_dict takes
-them, and model.weights with the layers of network.json, bit for bit. Language models
+those of dense layers, embeddings, convolutions, norms, recurrent layers and attention
+with as many key heads as heads. What PyTorch has no module for has names of its own:
+transformer_block (attention, norm1, norm2, up, down), attention with kv_heads or head_dim
+(q, k and v of their sizes one behind the other in in_proj_weight), learned initial
+states (h0, c0), residual, branches, positional_encoding and seq2seq. model.weights with
+the layers of network.json takes all of them, bit for bit. Language models
 that are a gpt or a llama, and encoders that are a bert, are written in Hugging Face's
 names in place of that: config.json, model.safetensors, tokenizer.json and
 tokenizer_config.json, which transformers reads (from_pretrained), and model.huggingface.
@@ -156,6 +162,16 @@ type oneNetwork interface {
 
 // publishHuggingFace writes, in place of the weights, the files that transformers reads.
 func publishHuggingFace(dir string, m model.Served, n *nn.Network) error {
+	var texts transform.Transform
+	switch m := m.(type) {
+	case *model.LanguageModel:
+		texts = m.Language()
+	case *model.Encoder:
+		texts = m.Transform()
+	}
+	if v, ok := texts.(*transform.Vectorizer); ok && v.LeavesOut() {
+		return errors.New("its text.vectorize leaves out the words that it does not know, which Hugging Face's tokenizers cannot do: train it with an oov_token, or export with --format onnx")
+	}
 	if err := os.Remove(filepath.Join(dir, nn.WeightsFile)); err != nil {
 		return err
 	}

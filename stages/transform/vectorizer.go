@@ -92,6 +92,10 @@ func (v *Vectorizer) Signature() dag.Signature { return *v.config.Signature(len(
 // padding. The list is not to be changed.
 func (v *Vectorizer) Words() []string { return v.words }
 
+// LeavesOut tells whether words that have no id are left out of a text, because
+// there is no oov_token.
+func (v *Vectorizer) LeavesOut() bool { return v.oov == 0 }
+
 // Apply implements Transform.
 func (v *Vectorizer) Apply(dst *Input, batch arrow.RecordBatch, first int64) error {
 	return v.config.column().each(batch, first, func(text string) { v.AppendText(dst, text) })
