@@ -100,10 +100,7 @@ func (k *Compare) Check(c *dag.Check) {
 		}
 		same = same && reflect.DeepEqual(m.Signature, first)
 	}
-	if k.Target != "" {
-		c.Column("data", "target", k.Target)
-		c.Column("choose", "target", k.Target)
-	}
+	checkTruth(c, k.Target, all[0].Signature, "data", "choose")
 	out := dag.Schema{Type: artifacts.Metrics, Metrics: score.Names("")}
 	if first != nil {
 		out.Metrics = score.Names(first.Task)

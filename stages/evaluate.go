@@ -59,10 +59,21 @@ func (e *Evaluate) Check(c *dag.Check) {
 		checkInputs(c, s, "data")
 		predictions.Table = predictionsSchema(c, s, e.output())
 	}
-	if e.Target != "" {
-		c.Column("data", "target", e.Target)
-	}
+	checkTruth(c, e.Target, c.In["model"].Signature, "data")
 	c.Out[dag.Out], c.Out["predictions"], c.Out["report"] = metrics, predictions, dag.Schema{Type: artifacts.Report}
+}
+
+// checkTruth looks in tables for the column with the truth: the target that is
+// configured or, where none is, the one that the model learnt to predict.
+func checkTruth(c *dag.Check, target string, learnt *dag.Signature, tables ...string) {
+	for _, port := range tables {
+		switch {
+		case target != "":
+			c.Column(port, "target", target)
+		case learnt != nil && learnt.Target != "":
+			c.Column(port, "in."+port, learnt.Target)
+		}
+	}
 }
 
 func (e *Evaluate) output() model.Output { return model.Output{Columns: e.Columns, Top: e.Top} }

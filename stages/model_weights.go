@@ -83,6 +83,7 @@ func (k *ModelWeights) Check(c *dag.Check) {
 			}
 		}
 		made := model.SignatureOf(*s, score.Classification, k.target())
+		made.Target = k.Target
 		out.Signature = &made
 	}
 	c.Out[dag.Out] = out

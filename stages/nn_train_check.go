@@ -32,6 +32,7 @@ func (t *Train) Check(c *dag.Check) {
 	}
 	if reads != nil && ok {
 		s := model.SignatureOf(*reads, t.task(), dag.Column{Name: t.Target, Type: target.Type.String()})
+		s.Target = t.Target
 		out.Signature = &s
 	}
 	if c.In["validation"].Type == "" {

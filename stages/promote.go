@@ -70,9 +70,7 @@ func (p *Promote) Check(c *dag.Check) {
 	for _, name := range p.Slices {
 		c.Column("data", "slices", name)
 	}
-	if p.Target != "" {
-		c.Column("data", "target", p.Target)
-	}
+	checkTruth(c, p.Target, c.In["model"].Signature, "data")
 	c.Expr("when", p.When, promoteVars(score.Names(task)), expr.Bool)
 }
 
