@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,33 +53,43 @@ func openModel[M any](ctx context.Context, w *Workspace, name string, load func(
 	return m, v, nil
 }
 
-// explainMissing adds to "no such model" what there is.
+// explainMissing adds to "no such model" what there is. Of a model that is there it
+// tells the versions and aliases, and never another model's.
 func (w *Workspace) explainMissing(ctx context.Context, name string, missing error) error {
 	list, err := w.Registry.Models(ctx)
 	if err != nil {
 		return errors.Join(missing, err)
 	}
-	var known []string
-	for _, m := range list {
-		known = append(known, m.Name)
-		for alias := range m.Aliases {
-			known = append(known, m.Name+"@"+alias)
+	base, alias := name, ""
+	if at := strings.LastIndexByte(name, '@'); at >= 0 {
+		base, alias = name[:at], name[at+1:]
+	} else if at := strings.LastIndexByte(name, '/'); at >= 0 {
+		base = name[:at]
+	}
+	known := make([]string, len(list))
+	aliases := map[string]map[string]int{}
+	for i, m := range list {
+		known[i], aliases[m.Name] = m.Name, m.Aliases
+	}
+	if has, ok := aliases[base]; ok {
+		if near := text.Closest(alias, slices.Collect(maps.Keys(has))); alias != "" && near != "" {
+			return fmt.Errorf("%w: did you mean \"%s@%s\"?", missing, base, near)
 		}
+		return w.explainVersion(ctx, base, alias, missing)
 	}
-	if base, _, ok := strings.Cut(name, "/"); ok && slices.Contains(known, base) {
-		return w.explainVersion(ctx, base, missing)
+	near := text.Closest(base, known)
+	if near == "" {
+		return fmt.Errorf("%w; registered are: %s", missing, text.List(known))
 	}
-	if near := text.DidYouMean(name, known); near != "" {
-		return fmt.Errorf("%w: %s", missing, near)
+	if _, ok := aliases[near][alias]; ok {
+		near += "@" + alias
 	}
-	if base, _, ok := strings.Cut(name, "@"); ok && len(known) > 0 {
-		return fmt.Errorf("%w; `pipe models show %s` lists its versions", missing, base)
-	}
-	return fmt.Errorf("%w; registered are: %s", missing, text.List(known))
+	return fmt.Errorf("%w: did you mean %q?", missing, near)
 }
 
-// explainVersion adds to "no such version" the newest that there are.
-func (w *Workspace) explainVersion(ctx context.Context, name string, missing error) error {
+// explainVersion adds to "no such version" the newest that there are, and for an alias
+// how it is set.
+func (w *Workspace) explainVersion(ctx context.Context, name, alias string, missing error) error {
 	const most = 10
 	list, err := w.Registry.ModelVersions(ctx, name)
 	if err != nil {
@@ -96,5 +107,9 @@ func (w *Workspace) explainVersion(ctx context.Context, name string, missing err
 	for _, v := range list[:min(len(list), most)] {
 		versions = append(versions, fmt.Sprint(v.Version))
 	}
-	return fmt.Errorf("%w; versions of %s, the newest first: %s%s", missing, name, strings.Join(versions, ", "), more)
+	hint := ""
+	if alias != "" {
+		hint = fmt.Sprintf("; name one as %[1]s/%[2]d, or set the alias with `pipe models promote %[1]s/%[2]d %[3]s`", name, list[0].Version, alias)
+	}
+	return fmt.Errorf("%w; versions of %s, the newest first: %s%s%s", missing, name, strings.Join(versions, ", "), more, hint)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -84,7 +85,7 @@ func (a *app) modelShowCommand(asJSON *bool) *cobra.Command {
 			}
 			defer w.Close()
 			if strings.ContainsAny(args[0], "@/") {
-				v, err := w.Registry.ResolveModel(ctx, args[0])
+				v, err := w.Version(ctx, args[0])
 				if err != nil {
 					return err
 				}
@@ -116,6 +117,9 @@ func (a *app) modelShowCommand(asJSON *bool) *cobra.Command {
 				return err
 			}
 			m, err := w.Registry.Model(ctx, args[0])
+			if errors.Is(err, registry.ErrNotFound) {
+				_, err = w.Version(ctx, args[0]) // says what there is
+			}
 			if err != nil {
 				return err
 			}
