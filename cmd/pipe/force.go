@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -37,9 +38,24 @@ func (f *forceFlag) Set(s string) error {
 	if s == everyStage {
 		f.alone = append(f.alone, f.flags.NArg())
 	} else {
-		f.stages = append(f.stages, strings.Split(s, ",")...)
+		names := namesIn(s)
+		if len(names) == 0 {
+			return errors.New("it names no stage: write --force alone, behind all arguments, for every stage")
+		}
+		f.stages = append(f.stages, names...)
 	}
 	return nil
+}
+
+// namesIn gives the names between commas; blanks around them and empty ones count for
+// nothing.
+func namesIn(list string) (names []string) {
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // split takes from the arguments behind the file what --force means, and
@@ -52,7 +68,11 @@ func (f *forceFlag) split(args []string) (force, rest []string) {
 			force = append(force, dag.ForceAll)
 			continue
 		}
-		force, mine[n] = append(force, strings.Split(args[n], ",")...), true
+		names := namesIn(args[n])
+		if len(names) == 0 { // it stays, and is refused as a stage that is none
+			continue
+		}
+		force, mine[n] = append(force, names...), true
 	}
 	for i, a := range args[1:] {
 		if !mine[i+1] {
