@@ -24,6 +24,8 @@ type row struct {
 	User       string            `json:"user,omitempty"`
 	Values     []registry.Pair   `json:"values,omitempty"` // of all params, also of those that have their defaults
 	Tags       map[string]string `json:"tags,omitempty"`
+	Host       registry.Host     `json:"host,omitzero"`
+	Start      time.Time         `json:"start,omitzero"` // a little before the first event; zero for a run that waits its turn
 }
 
 // LostRunError says that a run has a journal and is not in the registry, which
@@ -104,7 +106,7 @@ const (
 
 // Rebuild enters into the registry the runs that it does not know, from their
 // folders: stages, metrics, params, tags, times and how they ended. What a folder
-// does not tell is lost: the commit of the code and the host. One that cannot be
+// does not tell is lost: the commit of the code. One that cannot be
 // read is left out, and in the error, which joins those of all.
 func (w *Workspace) Rebuild(ctx context.Context) (done Rebuilt, err error) {
 	lost, err := w.LostRuns(ctx)
@@ -222,6 +224,10 @@ func (w *Workspace) readRow(ctx context.Context, r *recorder) error {
 	if kept.Experiment != "" {
 		r.exp = kept.Experiment
 		r.start.Name, r.start.User, r.start.Params, r.start.Tags = kept.Name, kept.User, kept.Values, registry.Pairs(kept.Tags)
+		r.start.Host = kept.Host
+		if !kept.Start.IsZero() && kept.Start.Before(r.start.Start) { // else it went on later
+			r.start.Start = kept.Start
+		}
 		return nil
 	}
 	// A folder of an older pipe has the text only, which need not load today.

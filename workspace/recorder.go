@@ -70,10 +70,10 @@ func (w *Workspace) record(a *about, id string, o RunOptions, k *known, about ro
 	self := registry.Self()
 	r := newRecorder(w)
 	r.known, r.exp, r.goesOn = k, about.Experiment, o.ID != ""
-	r.start = registry.NewRun{ID: id, Name: about.Name, Start: time.Now(), Pipeline: a.Pipeline, PipelineText: string(a.text), User: about.User,
+	r.start = registry.NewRun{ID: id, Name: about.Name, Start: about.Start, Host: about.Host, Pipeline: a.Pipeline, PipelineText: string(a.text), User: about.User,
 		Params: about.Values, Tags: registry.Pairs(about.Tags), Process: &self}
 	if queued {
-		r.start.Status, r.ran = registry.Scheduled, true
+		r.start.Status, r.start.Start, r.ran = registry.Scheduled, time.Now(), true
 	}
 	go r.write()
 	return r
@@ -247,11 +247,15 @@ func (r *recorder) create(ctx context.Context) error {
 	return err
 }
 
-// describe fills in where the run takes place.
+// describe fills in the state of the code.
 func (r *recorder) describe(ctx context.Context) {
 	r.start.Git = gitState(ctx)
-	r.start.Host = registry.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU()}
-	r.start.Host.Name, _ = os.Hostname()
+}
+
+func thisHost() registry.Host {
+	h := registry.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU()}
+	h.Name, _ = os.Hostname()
+	return h
 }
 
 func (r *recorder) put(ctx context.Context) {

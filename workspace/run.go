@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"pipe/artifacts"
 	"pipe/dag"
@@ -141,7 +142,10 @@ func (w *Workspace) tell(id string, a *about, o RunOptions, k *known, queued boo
 	if err != nil {
 		return nil, err
 	}
-	r := row{Experiment: a.Experiment, Name: o.Name, User: username(), Values: a.Params, Tags: tags(a, o)}
+	r := row{Experiment: a.Experiment, Name: o.Name, User: username(), Values: a.Params, Tags: tags(a, o), Host: thisHost()}
+	if !queued {
+		r.Start = time.Now()
+	}
 	if err := w.keepRequest(id, keptRequest{a.Request, r}); err != nil {
 		return nil, errors.Join(err, journal.Close())
 	}

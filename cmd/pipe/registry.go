@@ -70,8 +70,8 @@ func (a *app) registryRebuildCommand() *cobra.Command {
 		Short: "Enter the runs that only have a journal: after the registry was lost",
 		Long: `Rebuild enters again the runs that have a folder under .pipe/runs and are not in
 the registry, as after registry.db was deleted, was damaged and moved away, or was
-replaced by an older copy: their stages, metrics, params, tags and times, and how
-they ended. A run that may be under way is left alone.
+replaced by an older copy: their stages, metrics, params, tags, hosts and times, and how
+they ended. The commit of the code is lost, and for runs of an older pipe the host. A run that may be under way is left alone.
 
 Models and aliases, deployments, users and what MLflow clients logged are in no
 journal. The next run of a pipeline registers its model anew. Where there is a
