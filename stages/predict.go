@@ -25,7 +25,7 @@ Memory is bounded by the batch.`,
 // Predict is the configuration of predict.
 type Predict struct {
 	Columns []string `yaml:"columns" doc:"the columns of the table that stay; by default all" example:"[id, text]"`
-	Top     int      `yaml:"top" doc:"adds a column top: so many labels or translations, the best first" default:"0" min:"0"`
+	Top     int      `yaml:"top" doc:"adds a column top: so many labels, the most probable first, or translations in the order of beam search, fewer where it finds fewer different ones" default:"0" min:"0"`
 }
 
 // Ports implements dag.Kind.

@@ -32,7 +32,13 @@ func (a *app) predictCommand() *cobra.Command {
 		Short: "Use a registered model: raw input in, labels and probabilities out",
 		Long: `Predict answers with a registered model, named as NAME@ALIAS, NAME/VERSION or NAME
 (the newest version). What it does to the input is what was evaluated. A row of a
-model that reads columns is a JSON object.`,
+model that reads columns is a JSON object. What cannot be answered does not keep the
+rest from it; the exit code tells it.
+
+Translations stand in the order of beam search: of the logarithm of the probability
+divided by ((5 + tokens) / 6)^0.6. What is shown is the mean probability of a token, which
+may be greater for one that stands behind. There are fewer than --top where the search
+found fewer different texts.`,
 		Example: `  pipe predict textclass@champion "Reads the next tar header"
   pipe predict digits picture.png
   pipe predict houses@champion '{"rooms": 4, "town": "Aarau"}'
@@ -74,12 +80,12 @@ model that reads columns is a JSON object.`,
 			if m, ok := served.(*model.Answers); ok {
 				return askQuestions(ctx, cmd.OutOrStdout(), m, v, args[1:], asJSON)
 			}
-			return predictTexts(ctx, cmd.OutOrStdout(), m, v, args[1:], top, asJSON)
+			return predictTexts(cmd, m, v, args[1:], top, asJSON)
 		},
 	}
 	c.Flags().StringVar(&in, "in", "", "a table: CSV, TSV, JSON Lines, Parquet or Arrow")
 	c.Flags().StringVar(&out, "out", "", "write a table with the answers here, in the format that the name tells")
-	c.Flags().IntVar(&top, "top", 0, "show so many of the labels (4 where it is not given) or translations (1), the best first; with --in, as a column top")
+	c.Flags().IntVar(&top, "top", 0, "show so many of the labels (4 where it is not given), the most probable first, or of the translations (1), the best of the search first; with --in, as a column top")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -108,34 +114,31 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-func predictTexts(ctx context.Context, w io.Writer, m model.Predictor, v registry.ModelVersion, texts []string, top int, asJSON bool) error {
-	enc := json.NewEncoder(w)
-	for _, t := range texts {
-		answer, err := predictOne(ctx, m, t, top)
+func predictTexts(cmd *cobra.Command, m model.Predictor, v registry.ModelVersion, texts []string, top int, asJSON bool) error {
+	w := cmd.OutOrStdout()
+	return forEach(cmd, texts, "text", asJSON, func(t string) error {
+		answer, err := predictOne(cmd.Context(), m, t, top)
 		if err != nil {
 			return err
 		}
-		if asJSON {
-			asked := struct {
-				Text    *string         `json:"text,omitempty"`
-				Row     json.RawMessage `json:"row,omitempty"`
-				Model   string          `json:"model"`
-				Version int             `json:"version"`
-				*model.Answer
-			}{Model: v.Model, Version: v.Version, Answer: answer}
-			if readsColumns(m.Signature()) {
-				asked.Row = json.RawMessage(t)
-			} else {
-				asked.Text = &t
-			}
-			if err := enc.Encode(asked); err != nil {
-				return err
-			}
-			continue
+		if !asJSON {
+			_, err := fmt.Fprintln(w, answerText(answer, cmp.Or(top, 4)))
+			return err
 		}
-		fmt.Fprintln(w, answerText(answer, cmp.Or(top, 4)))
-	}
-	return nil
+		asked := struct {
+			Text    *string         `json:"text,omitempty"`
+			Row     json.RawMessage `json:"row,omitempty"`
+			Model   string          `json:"model"`
+			Version int             `json:"version"`
+			*model.Answer
+		}{Model: v.Model, Version: v.Version, Answer: answer}
+		if readsColumns(m.Signature()) {
+			asked.Row = json.RawMessage(t)
+		} else {
+			asked.Text = &t
+		}
+		return json.NewEncoder(w).Encode(asked)
+	})
 }
 
 // predictOne answers a text, or the file that it names where the model reads files.

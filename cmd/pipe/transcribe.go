@@ -23,7 +23,8 @@ func (a *app) transcribeCommand() *cobra.Command {
 		Short: "Tell what is said in recordings",
 		Long: `Transcribe gives WAV files to a registered model and prints what it hears: the text of
 one that transcribes, with the times of its words in JSON; the label of one that tells
-words apart. With - as a file, the recording is read from standard input.`,
+words apart. With - as a file, the recording is read from standard input. A file that
+cannot be read does not keep the others from being answered; the exit code tells it.`,
 		Example: `  pipe transcribe digits@champion recording.wav
   pipe transcribe sequences@champion --beam 64 --words known recording.wav
   espeak-ng -w /dev/stdout seven | pipe transcribe digits@champion -`,
@@ -42,7 +43,7 @@ words apart. With - as a file, the recording is read from standard input.`,
 			if err != nil {
 				return err
 			}
-			for _, file := range args[1:] {
+			return forEach(cmd, args[1:], "file", asJSON, func(file string) error {
 				b, err := readAudio(cmd, file)
 				if err != nil {
 					return err
@@ -51,11 +52,8 @@ words apart. With - as a file, the recording is read from standard input.`,
 				if err != nil {
 					return fmt.Errorf("%s: %w", file, err)
 				}
-				if err := showTranscript(cmd.OutOrStdout(), file, len(args) > 2, t, asJSON); err != nil {
-					return err
-				}
-			}
-			return nil
+				return showTranscript(cmd.OutOrStdout(), file, len(args) > 2, t, asJSON)
+			})
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each file")

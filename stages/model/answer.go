@@ -18,7 +18,8 @@ type Answer struct {
 	// Probability and Probabilities are those of a classification.
 	Probability   float32            `json:"probability,omitempty"`
 	Probabilities map[string]float32 `json:"probabilities,omitempty"`
-	// Top are the answers that a translator was asked for, the likeliest first.
+	// Top are the answers that a translator was asked for, in the order of the search's
+	// scores, which is not always that of their probabilities.
 	Top []Alternative `json:"top,omitempty"`
 	// Source is where an answer from a table comes from.
 	Source string `json:"source,omitempty"`

@@ -47,7 +47,7 @@ type topper interface {
 	predictTop(ctx context.Context, rows []map[string]any, n int) ([]*Answer, error)
 }
 
-// PredictTop answers rows with up to n alternatives each, the likeliest first, where
+// PredictTop answers rows with up to n alternatives each, the best first, where
 // the model makes its answers; those of a classifier are in Probabilities.
 func PredictTop(ctx context.Context, m Predictor, rows []map[string]any, n int) ([]*Answer, error) {
 	if t, ok := m.(topper); ok && n > 0 {
