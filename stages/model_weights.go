@@ -22,7 +22,7 @@ var modelWeightsKind = dag.Info{
 	Name:    "model.weights",
 	Version: 4,
 	Doc: "Makes a classifier of weights that were trained elsewhere: a transform, and an ONNX file, which brings its network, or the layers and a safetensors file with PyTorch's names and layout, such as `pipe models export -f safetensors` writes, which comes back bit for bit. " +
-		"It is evaluated, registered, exported, and trained further by nn.train (as its model), as any other. The names are those of an nn.Sequential whose modules have the numbers of the layers, and rename makes others of them; the kernels of convolutions are (filters, channels, height, width), the columns behind a flatten have the channels first, and the two biases of a recurrent layer become one. Counters of batches among safetensors are left out; any other array without a place, and a number that is not finite, is an error. " +
+		"It is evaluated, registered, exported, and trained further by nn.train (as its model), as any other. The names are those of an nn.Sequential whose modules have the numbers of the layers, and rename makes others of them; the kernels of convolutions are (filters, channels, height, width), the columns behind a flatten have the channels first, and the two biases of a recurrent layer become one. Counters of batches among safetensors are left out; any other array without a place, a number that is not finite, and a variance below 0, is an error. " +
 		"What pipe itself has exported as ONNX comes back whatever its layers; convolutional, dense and recurrent networks of others, with residual connections and branches, become layers, in either order of channels; any other graph, such as a BERT or a GPT-2 of PyTorch's, is computed operator by operator: it answers and is trained no further itself, and layers of nn.train become a new end on its outputs, which is trained. A network that ends without its softmax gets one; whether such a graph does is seen in what it gives for random input.",
 	Example: `model:
   uses: model.weights
@@ -42,7 +42,7 @@ type ModelWeights struct {
 	Layers  Layers            `yaml:"layers" doc:"the network, for safetensors"`
 	Rename  map[string]string `yaml:"rename" doc:"how the names of parameters, which begin with the number of their layer, are changed to those of the file: beginnings by what they become" example:"{\"0.\": \"\"}"`
 	Target  string            `yaml:"target" doc:"the column that the model predicts" default:"label"`
-	Classes []string          `yaml:"classes" doc:"the labels in the order of the network's output" required:"true"`
+	Classes []string          `yaml:"classes" doc:"the labels in the order of the network's output; where it gives one number for two labels, that is the probability of the second (1.0), or its logit" required:"true"`
 }
 
 // Ports implements dag.Kind.
@@ -110,7 +110,7 @@ func (k *ModelWeights) Run(_ context.Context, env *dag.Env) error {
 	}
 	m, err := model.New(model.Manifest{Task: score.Classification, Target: k.target(), Classes: k.Classes, Logits: logits, Signature: model.SignatureOf(s, score.Classification, k.target())}, model.History{}, t, n)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", k.Weights, err)
 	}
 	out, err := env.CreateFolder(dag.Out, artifacts.Model)
 	if err != nil {
@@ -149,8 +149,27 @@ func (k *ModelWeights) network(s *dag.Signature) (n *nn.Network, logits bool, er
 	if err := n.Finite(); err != nil {
 		return nil, false, err
 	}
+	if reads := nn.Shape(n.Input.Shape); n.Input.Tokens == (s.Tokens > 0) && !reads.Equal(nn.Shape(s.Shape)) {
+		return nil, false, fmt.Errorf("its network reads rows of shape %v, and the transform gives %v%s", reads, nn.Shape(s.Shape), remedy(reads, s.Shape))
+	}
 	last := n.EndsWith()
 	return n, last != nn.Softmax && last != nn.Sigmoid, nil
+}
+
+// remedy says what a transform of pictures is told so that it gives what is read; both
+// shapes are (height, width, channels).
+func remedy(reads, gives nn.Shape) string {
+	if len(reads) != 3 || len(gives) != 3 || reads[2] != 1 && reads[2] != 3 {
+		return ""
+	}
+	var set []string
+	if reads[0] != gives[0] || reads[1] != gives[1] {
+		set = append(set, fmt.Sprintf("height: %d, width: %d", reads[0], reads[1]))
+	}
+	if reads[2] != gives[2] {
+		set = append(set, fmt.Sprintf("gray: %v", reads[2] == 1))
+	}
+	return "; write " + strings.Join(set, ", ") + " at the transform"
 }
 
 func (k *ModelWeights) fill(n *nn.Network) error {

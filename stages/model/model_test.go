@@ -309,3 +309,23 @@ func TestClassesAreSortedByValue(t *testing.T) {
 		}
 	}
 }
+
+// One number for two classes is the probability of the second, or its logit.
+func TestOneOutputIsTheSecondClass(t *testing.T) {
+	text := dag.Column{Name: "label", Type: "utf8"}
+	for _, logits := range []bool{false, true} {
+		last := dense(t, 1, nn.Sigmoid)
+		if logits {
+			last = dense(t, 1, nn.Linear)
+		}
+		m := untrained(t, Manifest{Task: score.Classification, Target: text, Classes: []string{"no", "yes"}, Logits: logits}, last)
+		for bias, want := range map[float32]string{-1e4: "no", 1e4: "yes"} {
+			params := m.Network().Params()
+			params[len(params)-1].Data[0] = bias
+			a, err := m.PredictText(context.Background(), "w3 common w5")
+			if err != nil || a.Prediction != want || a.Probability != 1 {
+				t.Errorf("logits %v, bias %v: %+v, %v", logits, bias, a, err)
+			}
+		}
+	}
+}

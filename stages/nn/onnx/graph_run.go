@@ -3,8 +3,6 @@ package onnx
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 )
 
 // graphRun computes the nodes of a graph one after the other.
@@ -188,23 +186,7 @@ func runs(n *Node) bool {
 }
 
 // notRun names all operators of a graph that are not known.
-func (g *Graph) notRun() error {
-	var names []string
-	for _, n := range g.Nodes {
-		name := n.Op
-		if n.Domain != "" && n.Domain != "ai.onnx" {
-			name = n.Domain + "." + n.Op
-		}
-		if !runs(n) && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	slices.Sort(names)
-	return fmt.Errorf("the model has operators that cannot be imported: %s", strings.Join(names, ", "))
-}
+func (g *Graph) notRun() error { return g.without(runs) }
 
 // node computes one node.
 func (r *graphRun) node(n *Node, in []*array) ([]*array, error) {

@@ -216,7 +216,7 @@ func TestGraphsThatGiveProbabilitiesSayTheirEnd(t *testing.T) {
 // TestGraphsThatCannotBeComputedSayWhy changes a graph so that it asks for too much.
 func TestGraphsThatCannotBeComputedSayWhy(t *testing.T) {
 	for want, change := range map[string]func(g *Graph){
-		"cannot be imported: Loop, com.example.Magic": func(g *Graph) {
+		`cannot be imported: Loop, com.example.Magic (first nodes: "`: func(g *Graph) {
 			g.Nodes[0].Op, g.Nodes[1].Op, g.Nodes[1].Domain, g.Nodes[2].Op = "Loop", "Magic", "com.example", "Loop"
 		},
 		"is given by no node before":   func(g *Graph) { g.Nodes[2].Inputs[0] = "nothing" },

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,21 +98,39 @@ func (m *Model) network() (*nn.Network, error) {
 
 // unknown names all operators that cannot be imported.
 func (g *Graph) unknown() error {
-	var names []string
+	return g.without(func(n *Node) bool { return translators[n.operator()] != nil })
+}
+
+// operator is the name of what a node does, with the domain if it is not ONNX' own.
+func (n *Node) operator() string {
+	if n.Domain != "" && n.Domain != "ai.onnx" {
+		return n.Domain + "." + n.Op
+	}
+	return n.Op
+}
+
+// without names the operators of a graph that are not known, each with its first node.
+func (g *Graph) without(known func(*Node) bool) error {
+	first := map[string]*Node{}
 	for _, n := range g.Nodes {
-		name := n.Op
-		if n.Domain != "" && n.Domain != "ai.onnx" {
-			name = n.Domain + "." + n.Op
-		}
-		if _, ok := translators[name]; !ok && !slices.Contains(names, name) {
-			names = append(names, name)
+		if name := n.operator(); !known(n) && first[name] == nil {
+			first[name] = n
 		}
 	}
-	if len(names) == 0 {
+	if len(first) == 0 {
 		return nil
 	}
-	slices.Sort(names)
-	return fmt.Errorf("the model has operators that cannot be imported: %s", strings.Join(names, ", "))
+	names := slices.Sorted(maps.Keys(first))
+	nodes := make([]string, len(names))
+	for i, name := range names {
+		n := first[name]
+		nodes[i] = fmt.Sprintf("%q", n.Name)
+		if n.Name == "" && len(n.Outputs) > 0 {
+			nodes[i] = fmt.Sprintf("the one that gives %q", n.Outputs[0])
+		}
+	}
+	return fmt.Errorf("the model has operators that cannot be imported: %s (first nodes: %s); export it without them: what prepares pictures is the transform's work, and what picks among the scores is done here",
+		strings.Join(names, ", "), strings.Join(nodes, ", "))
 }
 
 // importer follows a graph from its input on.

@@ -229,7 +229,7 @@ func TestImportFollowsNamesOfWeights(t *testing.T) {
 
 func TestImportRefusesWhatItCannotSay(t *testing.T) {
 	for want, change := range map[string]func(g *Graph){
-		`operators that cannot be imported: Loop, com.example.Magic`: func(g *Graph) {
+		`operators that cannot be imported: Loop, com.example.Magic (first nodes: "Conv", `: func(g *Graph) {
 			g.Nodes[0].Op, g.Nodes[1].Op, g.Nodes[1].Domain, g.Nodes[2].Op = "Loop", "Magic", "com.example", "Loop"
 		},
 		`node "Conv" (Conv): has the padding [2 1 0 1], which no layer here has`: func(g *Graph) { g.Nodes[0].attribute("pads").Ints = []int64{2, 1, 0, 1} },
