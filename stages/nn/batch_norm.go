@@ -48,7 +48,7 @@ func (l *BatchNorm) Build(in Shape, _ Context, rng *rand.Rand) error {
 		l.bias = newParam("bias", n)
 	}
 	l.mean, l.variance = newParam("running_mean", n), newParam("running_var", n)
-	l.mean.Trainable, l.variance.Trainable = false, false
+	l.mean.Trainable, l.variance.Trainable, l.variance.variance = false, false, true
 	err := errors.Join(Zeros.fill(l.mean, n, n, rng), Ones.fill(l.variance, n, n, rng))
 	if l.Scale {
 		err = errors.Join(err, Ones.fill(l.weight, n, n, rng))

@@ -43,8 +43,8 @@ func (n *Network) ReadPyTorch(r io.Reader, size int64, name func(param string) s
 // channels last here; what follows a flatten of such numbers has its columns in PyTorch's
 // order there; a recurrent layer has weight_ih_l0, and two biases where one is enough. All
 // others are the same. name gives the array that belongs to a name, PyTorch's or ours. It
-// refuses, and changes nothing, when an array is missing, left over, of another shape or
-// not finite.
+// refuses, and changes nothing, when an array is missing, left over, of another shape, not
+// finite, or a variance below 0.
 func (n *Network) FromPyTorch(arrays []Array, name func(param string) string) error {
 	return n.fill(arrays, func(p *Param) [][]string {
 		names := slices.Clone(p.pyTorchNames())
@@ -89,7 +89,7 @@ func (n *Network) fill(arrays []Array, names func(p *Param) [][]string, orders p
 			if !a.Shape.Equal(want) {
 				return fmt.Errorf("weights: %q has shape %v, the network needs %v", a.Name, a.Shape, want)
 			}
-			if err := checkFinite(a.Name, a.Shape, a.Data, false); err != nil {
+			if err := p.checkNumbers(a, false); err != nil {
 				return fmt.Errorf("weights: %w", err)
 			}
 			used[a.Name] = true
@@ -137,13 +137,14 @@ func arraysOf(byName map[string]Array, names []string) (found []Array, absent []
 	return found, absent
 }
 
-// Finite says which parameter has a number that is not finite, and where. A layer of
+// Finite says which parameter has a number that is not finite, or a variance below 0,
+// and where. A layer of
 // another package whose constants may be infinite, as masks are, has a method Infinite.
 func (n *Network) Finite() error {
 	for _, l := range n.Layers {
 		_, infinite := l.(interface{ Infinite() })
 		for _, p := range l.Params() {
-			if err := checkFinite(p.Name, p.Shape, p.Data, infinite); err != nil {
+			if err := p.checkNumbers(Array{p.Name, p.Shape, p.Data}, infinite); err != nil {
 				return fmt.Errorf("weights: %w", err)
 			}
 		}
@@ -151,15 +152,23 @@ func (n *Network) Finite() error {
 	return nil
 }
 
-func checkFinite(name string, shape Shape, data []float32, infinite bool) error {
-	for i, v := range data {
-		if v != v || !infinite && v-v != 0 {
-			place := make([]int, len(shape))
-			for d, rest := len(shape)-1, i; d >= 0; d-- {
-				place[d], rest = rest%shape[d], rest/shape[d]
-			}
-			return fmt.Errorf("%q has %v at %v, where a finite number is needed; did the training that made it diverge?", name, v, place)
+// checkNumbers says which number of an array cannot be one of the parameter, and where.
+func (p *Param) checkNumbers(a Array, infinite bool) error {
+	for i, v := range a.Data {
+		needed := ""
+		switch {
+		case v != v || !infinite && v-v != 0:
+			needed = "a finite number is needed; did the training that made it diverge?"
+		case p.variance && v < 0:
+			needed = "a variance is needed, which is never negative"
+		default:
+			continue
 		}
+		place := make([]int, len(a.Shape))
+		for d, rest := len(a.Shape)-1, i; d >= 0; d-- {
+			place[d], rest = rest%a.Shape[d], rest/a.Shape[d]
+		}
+		return fmt.Errorf("%q has %v at %v, where %s", a.Name, v, place, needed)
 	}
 	return nil
 }

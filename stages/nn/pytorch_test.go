@@ -242,3 +242,31 @@ func TestWeightsThatAreNotFiniteAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestVariancesBelowZeroAreNamed as those that are not finite: their roots are none.
+func TestVariancesBelowZeroAreNamed(t *testing.T) {
+	for value, refused := range map[float32]bool{-1e-6: true, -3: true, 0: false, 2: false} {
+		n := scattered(t, Input{Shape: []int{3}}, Context{}, `[{"batch_norm":{}}]`)
+		arrays := n.ToPyTorch(sameName)
+		for _, a := range arrays {
+			if a.Name == "0.running_mean" {
+				a.Data[1] = -1 // which a mean may be
+			}
+			if a.Name == "0.running_var" {
+				a.Data[0], a.Data[1], a.Data[2] = 1, value, 1
+			}
+		}
+		err := n.FromPyTorch(arrays, sameName)
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), `weights: "0.running_var" has `) {
+			t.Errorf("%v: got %v", value, err)
+		}
+		for _, p := range n.Params() {
+			if p.Name == "0.running_var" {
+				p.Data[0], p.Data[1], p.Data[2] = 1, value, 1
+			}
+		}
+		if err := n.Finite(); (err != nil) != refused {
+			t.Errorf("%v: got %v", value, err)
+		}
+	}
+}

@@ -68,7 +68,11 @@ func readHeader(r io.Reader, size int64) ([]namedEntry, map[string]string, uint6
 	} else if err != nil {
 		return nil, nil, 0, fmt.Errorf("length of the header: %w", err)
 	}
-	if length > maxHeader || size < 8 || length > uint64(size)-8 {
+	tooLong := length > maxHeader || size < 8 || length > uint64(size)-8
+	if tooLong && isTorchSave(length) {
+		return nil, nil, 0, errors.New("it is a file of torch.save; write it with safetensors.torch.save_file(model.state_dict(), …)")
+	}
+	if tooLong {
 		return nil, nil, 0, fmt.Errorf("the header claims %d bytes of a file of %d: it is cut short or is no safetensors file", length, size)
 	}
 	data := make([]byte, length)
@@ -103,13 +107,13 @@ func parseHeader(data []byte) ([]namedEntry, map[string]string, error) {
 		seen[name] = true
 		if name == metadataKey {
 			if err := d.Decode(&metadata); err != nil {
-				return nil, nil, fmt.Errorf("header: %s: %w", metadataKey, err)
+				return nil, nil, fmt.Errorf("header: %s: %w", metadataKey, headerError(err))
 			}
 			continue
 		}
 		e := namedEntry{name: name}
 		if err := d.Decode(&e.tensorEntry); err != nil {
-			return nil, nil, fmt.Errorf("header: %q: %w", name, err)
+			return nil, nil, fmt.Errorf("header: tensor %q: %w", name, headerError(err))
 		}
 		if len(e.Offsets) != 2 {
 			return nil, nil, fmt.Errorf("header: %q has %d data_offsets, needs 2", name, len(e.Offsets))
@@ -139,6 +143,25 @@ func parseHeader(data []byte) ([]namedEntry, map[string]string, error) {
 	})
 	return entries, metadata, nil
 }
+
+// headerError says of a value that is none of its field what was needed.
+func headerError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	switch wrong.Field {
+	case "dtype":
+		return fmt.Errorf("dtype must be text, such as \"F32\", and is a JSON %s", wrong.Value)
+	case "shape", "data_offsets":
+		return fmt.Errorf("%s must be a list of whole numbers from 0, and has the JSON %s", wrong.Field, wrong.Value)
+	}
+	return fmt.Errorf("it must be an object with dtype, shape and data_offsets (of texts for %s), and has the JSON %s", metadataKey, wrong.Value)
+}
+
+// isTorchSave knows what torch.save writes, by what a safetensors file would have as the
+// length of its header: a ZIP archive, and before PyTorch 1.6 a pickle.
+func isTorchSave(length uint64) bool { return uint32(length) == 0x04034b50 || uint16(length) == 0x0280 }
 
 // checkPlaces demands that the tensors, in order, fill the given bytes.
 func checkPlaces(entries []namedEntry, bytes uint64, leaveOut bool) error {

@@ -71,6 +71,7 @@ type Param struct {
 	Grad      []float32 // nil outside training and for what is not trained
 	Trainable bool
 
+	variance     bool     // no number is below 0
 	channelsLast bool     // weight of a convolution, which PyTorch keeps with its channels second
 	local        string   // what Name ends with, where PyTorch has other names for it
 	pyTorch      []string // these names
