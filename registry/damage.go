@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -67,12 +68,23 @@ func (d *damageDriver) explain(err error) error {
 }
 
 // Connect and Driver implement driver.Connector.
-func (d *damageDriver) Connect(context.Context) (driver.Conn, error) {
+func (d *damageDriver) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := d.Open(d.dsn)
+	// SQLite waits for no other process where one of two that make the same file
+	// changes its journal to WAL.
+	for begun := time.Now(); isBusy(err) && time.Since(begun) < busyTimeout && ctx.Err() == nil; {
+		time.Sleep(5 * time.Millisecond)
+		c, err = d.Open(d.dsn)
+	}
 	if err != nil {
 		return nil, d.explain(err)
 	}
 	return &damageConn{c.(*sqlite3.SQLiteConn), d}, nil
+}
+
+func isBusy(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == sqlite3.ErrBusy
 }
 
 func (d *damageDriver) Driver() driver.Driver { return &d.SQLiteDriver }

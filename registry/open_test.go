@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Every older schema, with a row in each of its tables, must come out as the
@@ -139,5 +141,25 @@ func TestBackupIsWhole(t *testing.T) {
 	}
 	if err := r.Backup(ctx, filepath.Join(t.TempDir(), "no", "folder")); err == nil {
 		t.Fatal("a backup into a missing folder succeeded")
+	}
+}
+
+// Those that make the same file at the same time wait for one another.
+func TestOpenAtOnce(t *testing.T) {
+	for range 25 {
+		path := filepath.Join(t.TempDir(), "registry.db")
+		var all errgroup.Group
+		for range 6 {
+			all.Go(func() error {
+				r, err := Open(context.Background(), path)
+				if err != nil {
+					return err
+				}
+				return r.Close()
+			})
+		}
+		if err := all.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

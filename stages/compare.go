@@ -100,7 +100,9 @@ func (k *Compare) Check(c *dag.Check) {
 		}
 		same = same && reflect.DeepEqual(m.Signature, first)
 	}
-	checkTruth(c, k.Target, all[0].Signature, "data", "choose")
+	if len(all) > 0 {
+		checkTruth(c, k.Target, all[0].Signature, "data", "choose")
+	}
 	out := dag.Schema{Type: artifacts.Metrics, Metrics: score.Names("")}
 	if first != nil {
 		out.Metrics = score.Names(first.Task)

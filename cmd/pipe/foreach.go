@@ -12,7 +12,7 @@ import (
 // wrong with those goes to stderr or, with asJSON, into a line in their place, which has
 // the argument under key. The error says then that this was shown.
 func forEach(cmd *cobra.Command, args []string, key string, asJSON bool, answer func(arg string) error) error {
-	if len(args) == 1 && !asJSON {
+	if len(args) == 1 {
 		return answer(args[0])
 	}
 	var first error

@@ -22,7 +22,6 @@ import (
 	"pipe/stages/nn"
 	"pipe/stages/nn/onnx"
 	"pipe/stages/score"
-	"pipe/stages/transform"
 	"pipe/workspace"
 )
 
@@ -162,14 +161,7 @@ type oneNetwork interface {
 
 // publishHuggingFace writes, in place of the weights, the files that transformers reads.
 func publishHuggingFace(dir string, m model.Served, n *nn.Network) error {
-	var texts transform.Transform
-	switch m := m.(type) {
-	case *model.LanguageModel:
-		texts = m.Language()
-	case *model.Encoder:
-		texts = m.Transform()
-	}
-	if v, ok := texts.(*transform.Vectorizer); ok && v.LeavesOut() {
+	if model.LeavesOutWords(m) {
 		return errors.New("its text.vectorize leaves out the words that it does not know, which Hugging Face's tokenizers cannot do: train it with an oov_token, or export with --format onnx")
 	}
 	if err := os.Remove(filepath.Join(dir, nn.WeightsFile)); err != nil {

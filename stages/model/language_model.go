@@ -131,3 +131,17 @@ func (m *LanguageModel) Measure(ctx context.Context, tokens []int32) (loss float
 	})
 	return sum / float64(max(rows, 1)), err
 }
+
+// LeavesOutWords tells whether a model of texts does not read the words that it
+// has no id for, in place of reading each as an unknown one.
+func LeavesOutWords(m Served) bool {
+	var texts transform.Transform
+	switch m := m.(type) {
+	case *LanguageModel:
+		texts = m.language
+	case *Encoder:
+		texts = m.transform
+	}
+	v, ok := texts.(*transform.Vectorizer)
+	return ok && v.LeavesOut()
+}
