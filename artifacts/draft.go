@@ -159,7 +159,7 @@ func (d *Draft) Commit() (Ref, error) {
 func (d *Draft) finish() error {
 	d.ref.Size = d.size()
 	if d.spill == nil {
-		d.ref.Digest = digestOf(d.buf)
+		d.ref.Digest = DigestOf(d.buf)
 		if err := d.checkWanted(); err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func TestFingerprintOfAFileIsItsDigest(t *testing.T) {
 	s := newStore(t)
 	dir := outsideFixture(t, map[string]string{"a.csv": "hello"})
 	fp := fingerprint(t, s, filepath.Join(dir, "a.csv"))
-	if fp.Digest != digestOf([]byte("hello")) || fp.Size != 5 || fp.Files != 1 {
+	if fp.Digest != DigestOf([]byte("hello")) || fp.Size != 5 || fp.Files != 1 {
 		t.Errorf("%+v", fp)
 	}
 }

@@ -15,7 +15,8 @@ const blockSize = 1 << 20
 // blocks are shared by everything that hashes.
 var blocks = sync.Pool{New: func() any { b := make([]byte, 0, blockSize); return &b }}
 
-func digestOf(b []byte) Digest {
+// DigestOf is the digest of an object with these bytes.
+func DigestOf(b []byte) Digest {
 	sum := sha256.Sum256(b)
 	return hexDigest(sum[:])
 }

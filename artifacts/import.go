@@ -149,7 +149,7 @@ func (s *Store) moveSmall(f *outsideFile) bool {
 	if err != nil {
 		return false
 	}
-	ref := Ref{Type: File, Digest: digestOf(b), Size: f.id.size}
+	ref := Ref{Type: File, Digest: DigestOf(b), Size: f.id.size}
 	if _, err := s.adopt(ref, f.path); err != nil {
 		return false
 	}

@@ -25,7 +25,7 @@ func TestImportStoresTheBytesOfAFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ref != (Ref{Type: File, Format: "bin", Digest: digestOf(content), Size: int64(size)}) {
+			if ref != (Ref{Type: File, Format: "bin", Digest: DigestOf(content), Size: int64(size)}) {
 				t.Errorf("%+v", ref)
 			}
 			if got, err := s.ReadAll(ref); err != nil || !bytes.Equal(got, content) {

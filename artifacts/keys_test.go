@@ -61,7 +61,7 @@ func TestRecordIsFoundByItsKey(t *testing.T) {
 func TestRecordNeedsItsOutputs(t *testing.T) {
 	s := newStore(t)
 	r := sampleRecord(t, s)
-	r.Outputs["absent"] = Ref{Type: File, Digest: digestOf([]byte("never stored")), Size: 12}
+	r.Outputs["absent"] = Ref{Type: File, Digest: DigestOf([]byte("never stored")), Size: 12}
 	if err := s.Record(keyOf("k"), r); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var someDigest = digestOf([]byte("x"))
+var someDigest = DigestOf([]byte("x"))
 
 func TestManifestGolden(t *testing.T) {
 	b, err := encodeManifest(Model, folderList{

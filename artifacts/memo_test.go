@@ -14,7 +14,7 @@ func TestMemos(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	name := digestOf([]byte("a pipeline"))
+	name := DigestOf([]byte("a pipeline"))
 	path := filepath.Join(s.dir, memosDir, string(name))
 	is := func(want string, there bool) {
 		t.Helper()

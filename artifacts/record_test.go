@@ -39,7 +39,7 @@ func TestRecordGolden(t *testing.T) {
 	if body != want {
 		t.Errorf("got\n%swant\n%s", body, want)
 	}
-	if head != "pipe-record 1 "+string(digestOf([]byte(body))) {
+	if head != "pipe-record 1 "+string(DigestOf([]byte(body))) {
 		t.Errorf("head %q", head)
 	}
 	if r.Metrics[1] != '\n' {
@@ -88,7 +88,7 @@ func TestRecordRefusesWhatIsNotJSON(t *testing.T) {
 
 // signed makes the first line that fits body, so that fuzzing gets past it.
 func signed(body []byte) []byte {
-	return append([]byte(recordPrefix+"1 "+string(digestOf(body))+"\n"), body...)
+	return append([]byte(recordPrefix+"1 "+string(DigestOf(body))+"\n"), body...)
 }
 
 func FuzzRecord(f *testing.F) {
@@ -129,7 +129,7 @@ func FuzzRecord(f *testing.F) {
 func FuzzStats(f *testing.F) {
 	f.Add([]byte("1 2 3 4 5 " + string(someDigest) + " /a b\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		head := []byte(statPrefix + string(digestOf(body)) + "\n")
+		head := []byte(statPrefix + string(DigestOf(body)) + "\n")
 		entries, err := parseStats(append(head, body...))
 		if err != nil {
 			return

@@ -141,7 +141,7 @@ func FuzzRecords(f *testing.F) {
 	_, body, _ := bytes.Cut(one, []byte("\n"))
 	f.Add(body)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		head := fmt.Appendf(nil, "%s%s\n", recordsPrefix, digestOf(body))
+		head := fmt.Appendf(nil, "%s%s\n", recordsPrefix, DigestOf(body))
 		got, err := parseRecords(append(head, body...))
 		if err != nil {
 			return

@@ -38,7 +38,7 @@ func TestStillSeesWhatLookupWouldSee(t *testing.T) {
 		t.Fatal(err)
 	}
 	object := writer.objectPath(want.Outputs["model"].Digest)
-	part := writer.objectPath(digestOf([]byte("two")))
+	part := writer.objectPath(DigestOf([]byte("two")))
 
 	var seen []Seen
 	var named []Since

@@ -14,7 +14,7 @@ func TestSpread(t *testing.T) {
 	probe := t.TempDir()
 	spread(probe)
 	if !isTopDir(t, probe) {
-		t.Skip("this file system has no such flag")
+		t.Skip("skipped: this file system has no such flag")
 	}
 	dir := filepath.Join(t.TempDir(), "store")
 	for range 2 { // a new store, and one that is there

@@ -12,7 +12,7 @@ func TestReceiveTakesOnlyWhatItIsTold(t *testing.T) {
 	for _, size := range []int{10, 2*blockSize + 5} {
 		s := newStore(t)
 		content := randomBytes(1, size)
-		ref := Ref{Type: File, Digest: digestOf(content), Size: int64(size)}
+		ref := Ref{Type: File, Digest: DigestOf(content), Size: int64(size)}
 		flipped := bytes.Clone(content)
 		flipped[size/2] ^= 1
 		for name, bad := range map[string][]byte{"flipped": flipped, "cut": content[:size-1], "longer": append(bytes.Clone(content), 0), "nothing": nil} {

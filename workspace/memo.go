@@ -3,8 +3,6 @@ package workspace
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"os"
 	"time"
@@ -52,7 +50,7 @@ func FindMemo(dir, file string, given []string) *Memo {
 	if err != nil {
 		return nil
 	}
-	m := &Memo{name: digestOf(b), file: file}
+	m := &Memo{name: artifacts.DigestOf(b), file: file}
 	if body, ok := artifacts.ReadMemo(dir, m.name); ok {
 		m.known = m.read(body, time.Now())
 	}
@@ -71,7 +69,7 @@ func (m *Memo) read(body []byte, now time.Time) *known {
 		return nil
 	}
 	text, err := os.ReadFile(m.file)
-	if err != nil || digestOf(text) != head.Text {
+	if err != nil || artifacts.DigestOf(text) != head.Text {
 		return nil
 	}
 	for name, was := range head.About.Request.Files {
@@ -114,18 +112,13 @@ func (w *Workspace) keepMemo(m *Memo, a *about, list registry.WorkList, run *dag
 	if run == nil || err != nil {
 		return
 	}
-	b, err := json.Marshal(memoHead{Program: program, Text: digestOf(a.text), List: list, About: *a})
+	b, err := json.Marshal(memoHead{Program: program, Text: artifacts.DigestOf(a.text), List: list, About: *a})
 	if err != nil {
 		return
 	}
 	if b, err = run.AppendBinary(append(b, '\n')); err == nil {
 		_ = w.Store.KeepMemo(m.name, b)
 	}
-}
-
-func digestOf(b []byte) artifacts.Digest {
-	sum := sha256.Sum256(b)
-	return artifacts.Digest(hex.EncodeToString(sum[:]))
 }
 
 // Stages lists the stages of a known run, for who wants to show them.
