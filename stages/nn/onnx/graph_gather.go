@@ -18,11 +18,7 @@ func index(v int64, size int) (int, error) {
 }
 
 func (r *graphRun) gather(n *Node, x, at *array) (*array, error) {
-	along, err := n.int("axis", 0)
-	if err != nil {
-		return nil, err
-	}
-	axis, err := axisOf(int64(along), len(x.dims))
+	axis, err := n.axis(0, len(x.dims))
 	if err != nil || at.kind != Int64 {
 		return nil, errors.Join(err, wantInts(at))
 	}
@@ -61,11 +57,7 @@ func wantInts(x *array) error {
 }
 
 func gatherElements(n *Node, x, at *array) (*array, error) {
-	along, err := n.int("axis", 0)
-	if err != nil {
-		return nil, err
-	}
-	axis, err := axisOf(int64(along), len(x.dims))
+	axis, err := n.axis(0, len(x.dims))
 	if err != nil || at.kind != Int64 || len(at.dims) != len(x.dims) {
 		return nil, errors.Join(err, wantInts(at), errors.New("needs a place for each element"))
 	}

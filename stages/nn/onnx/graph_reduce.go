@@ -104,11 +104,7 @@ func (r *graphRun) softmax(n *Node, x *array) (*array, error) {
 	if r.opset < 13 {
 		otherwise = 1
 	}
-	along, err := n.int("axis", otherwise)
-	if err != nil {
-		return nil, err
-	}
-	axis, err := axisOf(int64(along), len(x.dims))
+	axis, err := n.axis(otherwise, len(x.dims))
 	if err != nil || x.kind != Float32 {
 		return nil, errors.Join(err, wantFloats(x))
 	}
@@ -152,11 +148,7 @@ func wantFloats(all ...*array) error {
 // layerNorm is LayerNormalization, or RMSNormalization, which does not centre.
 func layerNorm(n *Node, in []*array) (*array, error) {
 	x := in[0]
-	along, err := n.int("axis", -1)
-	if err != nil {
-		return nil, err
-	}
-	axis, err := axisOf(int64(along), len(x.dims))
+	axis, err := n.axis(-1, len(x.dims))
 	if err != nil {
 		return nil, err
 	}
@@ -268,11 +260,7 @@ func cumulate(n *Node, x, along *array) (*array, error) {
 
 // argMax is the place of the greatest number along an axis, the first of equal ones.
 func argMax(n *Node, x *array) (*array, error) {
-	along, err := n.int("axis", 0)
-	if err != nil {
-		return nil, err
-	}
-	axis, err := axisOf(int64(along), len(x.dims))
+	axis, err := n.axis(0, len(x.dims))
 	if err != nil {
 		return nil, err
 	}

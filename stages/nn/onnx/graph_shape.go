@@ -17,6 +17,15 @@ func axisOf(axis int64, rank int) (int, error) {
 	return int(axis), nil
 }
 
+// axis is the one that the attribute names, or otherwise.
+func (n *Node) axis(otherwise, rank int) (int, error) {
+	along, err := n.int("axis", otherwise)
+	if err != nil {
+		return 0, err
+	}
+	return axisOf(int64(along), rank)
+}
+
 // axes are those that an attribute (of older operator sets) or input at names; nil for
 // none.
 func (n *Node) axes(in []*array, at, rank int) ([]int, error) {
@@ -186,11 +195,7 @@ func (x *array) section(axis, first, step, size int) *array {
 
 func split(n *Node, in []*array) ([]*array, error) {
 	x := in[0]
-	along, err := n.int("axis", 0)
-	if err != nil {
-		return nil, err
-	}
-	axis, err := axisOf(int64(along), len(x.dims))
+	axis, err := n.axis(0, len(x.dims))
 	if err != nil {
 		return nil, err
 	}
