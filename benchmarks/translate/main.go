@@ -98,16 +98,7 @@ func network(folder string, s settings, l transform.Language, weights string) (*
 	if err != nil || weights == "" {
 		return n, err
 	}
-	f, err := os.Open(filepath.Join(folder, weights+".safetensors"))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return n, n.ReadWeights(f, info.Size())
+	return n, nn.ReadFile(os.DirFS(folder), weights+".safetensors", n.ReadWeights)
 }
 
 func saveWeights(folder, name string, n *nn.Network) error {

@@ -153,7 +153,7 @@ func exportSafetensors(ctx context.Context, w *workspace.Workspace, name, dir st
 	return publishWeights(dir)
 }
 
-// oneNetwork is a model whose network says all that it computes.
+// oneNetwork is a model with a single network.
 type oneNetwork interface {
 	model.Served
 	Network() *nn.Network
@@ -251,12 +251,8 @@ func exportONNX(ctx context.Context, w *workspace.Workspace, name, dir string) e
 	}
 	var m oneNetwork
 	switch served := served.(type) {
-	case *model.Model:
-		m = served
-	case *model.LanguageModel:
-		m = served
-	case *model.Encoder:
-		m = served
+	case *model.Model, *model.LanguageModel, *model.Encoder:
+		m = served.(oneNetwork)
 	default:
 		return fmt.Errorf("%s version %d is a model for %s, which one ONNX graph cannot say; --format safetensors writes its networks", v.Model, v.Version, served.Signature().Task)
 	}

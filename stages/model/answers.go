@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"slices"
@@ -272,18 +273,13 @@ func loadAnswers(fsys fs.FS) (*Answers, error) {
 }
 
 func readVectors(fsys fs.FS, rows, dim int) ([]float32, error) {
-	f, err := fsys.Open(vectorsFile)
+	var arrays []nn.Array
+	err := nn.ReadFile(fsys, vectorsFile, func(r io.Reader, size int64) (err error) {
+		arrays, _, err = nn.ReadSafetensors(r, size)
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	arrays, _, err := nn.ReadSafetensors(f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", vectorsFile, err)
 	}
 	if len(arrays) != 1 || !arrays[0].Shape.Equal(nn.Shape{rows, dim}) {
 		return nil, fmt.Errorf("%s: it has not one array of %d vectors of %d numbers", vectorsFile, rows, dim)

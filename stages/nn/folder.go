@@ -46,6 +46,23 @@ func WriteFile(create func(name string) (io.WriteCloser, error), name string, fi
 	return f.Close()
 }
 
+// ReadFile reads a file of a folder, of so many bytes. An error names it.
+func ReadFile(fsys fs.FS, name string, take func(r io.Reader, size int64) error) error {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := take(f, info.Size()); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
 // Load reads what Save wrote. An error names the file that does not fit.
 func Load(fsys fs.FS) (*Network, error) {
 	architecture, err := fs.ReadFile(fsys, NetworkFile)
@@ -56,17 +73,8 @@ func Load(fsys fs.FS) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", NetworkFile, err)
 	}
-	f, err := fsys.Open(WeightsFile)
-	if err != nil {
+	if err := ReadFile(fsys, WeightsFile, n.ReadWeights); err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := n.ReadWeights(f, info.Size()); err != nil {
-		return nil, fmt.Errorf("%s: %w", WeightsFile, err)
 	}
 	return n, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -297,19 +298,10 @@ func readFolderWeights(folder fs.FS) ([]Array, error) {
 	return all, nil
 }
 
-func readWeightsFile(folder fs.FS, name string) ([]Array, error) {
-	f, err := folder.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	arrays, _, err := readSafetensors(f, info.Size(), true)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return arrays, nil
+func readWeightsFile(folder fs.FS, name string) (arrays []Array, err error) {
+	err = ReadFile(folder, name, func(r io.Reader, size int64) error {
+		arrays, _, err = readSafetensors(r, size, true)
+		return err
+	})
+	return arrays, err
 }
